@@ -1,0 +1,216 @@
+"""Problems as values, and how they look.
+
+A problem says what is wrong, where, and what helps. A phase collects all of its problems and raises them in one `SpecError`;
+`render` turns each into
+
+    specs/x.yaml:12:12: error: `BasicBlok` is no op or block
+      12 |   layer2: {BasicBlok: 128, depth: 2}
+         |            ^^^^^^^^^
+    help: the nearest is `BasicBlock`
+
+A spec may come from a stranger, and what is printed lands in terminals and in the logs of CI. So everything shown is printable
+ASCII, other characters escaped as `ascii()` does it, and no line can start a GitHub workflow command (`::error::`, `##[debug]`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from archgen.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    Style = Callable[[str, str], str]  # (text, role) -> text; the roles: place, error, line, caret, help
+
+WIDTH = 80  # columns of a rendered line, and the characters of a spec that a sentence quotes
+MOST_SHOWN = 20  # problems; a reader mends the first few and runs again
+MOST_NAMES = 12  # known names that a help lists
+
+
+class Source(Record):
+    """A text and the name it goes by: the path as the user gave it."""
+
+    name: str
+    text: str
+
+    def line(self, number: int) -> str:
+        """Returns a line, counted from 1; the line 0, and one after the last, are empty."""
+        lines = self.text.split("\n")
+        return lines[number - 1] if 0 < number <= len(lines) else ""
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __repr__(self) -> str:
+        return f"Source({self.name!r})"
+
+
+class Place(NamedTuple):
+    """Where something is written. Line and column count from 1, in characters; line 0 means the file as a whole."""
+
+    source: Source
+    line: int
+    column: int
+    length: int = 1  # characters to underline, all on that line
+
+
+class Problem(Record):
+    """One thing that is wrong. The sentence starts in lowercase, without a full stop; only the help says what to do.
+
+    The code (`E-DUP`) names the kind of problem for programs: it is not printed.
+    """
+
+    uncompared: ClassVar[frozenset[str]] = frozenset()  # here the place is part of the meaning
+
+    place: Place
+    sentence: str
+    help: str = ""
+    code: str = ""
+
+
+class SpecError(Exception):
+    """The spec is refused, for all these reasons (exit code 2)."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__(*problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return render_all(self.problems)
+
+
+class EnvironmentFault(Exception):
+    """The spec is not to blame: no torch, no permission, a full disk (exit code 3)."""
+
+    def __init__(self, sentence: str, help: str = "") -> None:
+        super().__init__(sentence, help)
+        self.sentence = sentence
+        self.help = help
+
+    def __str__(self) -> str:
+        return "\n".join(_message(self.sentence) + _help(self.help, plain))
+
+
+# ---- spec text inside sentences
+
+
+def printable(text: str) -> str:
+    """Returns the text in printable ASCII: other characters, line breaks too, are escaped as `ascii()` does it."""
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(map(_escaped, text))
+    return text.replace("##[", "##\\x5b")  # the older form of a workflow command, which works anywhere in a line
+
+
+def _escaped(character: str) -> str:
+    return character if " " <= character <= "~" else ascii(character)[1:-1]
+
+
+def quote(text: str) -> str:
+    """Returns the text in backticks, safe to print and at most 80 characters long."""
+    shown = printable(text[: WIDTH + 1])
+    return f"`{shown}`" if len(shown) <= WIDTH else f"`{shown[: WIDTH - 3]}...`"
+
+
+def nearest(word: str, candidates: Iterable[str]) -> str | None:
+    """Returns the candidate that the word was probably meant to be, whatever its case, or None."""
+    import difflib
+
+    if len(word) > WIDTH:  # no name is so long, and difflib takes quadratic time
+        return None
+    by_folded = {candidate.casefold(): candidate for candidate in reversed(list(candidates))}
+    found = difflib.get_close_matches(word.casefold(), by_folded, n=1)
+    return by_folded[found[0]] if found else None
+
+
+def suggest(word: str, candidates: Iterable[str], what: str) -> str:
+    """Returns a help for an unknown word: the nearest known one and the known ones; `what` calls them, as in "options of `conv`"."""
+    known = list(candidates)
+    if not known:
+        return f"there are no {what}"
+    near = nearest(word, known)
+    start = f"the nearest is {quote(near)}; " if near else ""
+    more = f" and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else ""
+    return f"{start}known {what}: {', '.join(map(quote, known[:MOST_NAMES]))}{more}"
+
+
+# ---- rendering
+
+
+def plain(text: str, role: str) -> str:
+    """The style without colour."""
+    return text
+
+
+def render_all(problems: Iterable[Problem], style: Style = plain) -> str:
+    """Returns the problems in the order of their places, each said once; after 20 of them, how many more there are."""
+    found = {(_where(problem.place), problem.sentence): problem for problem in reversed(list(problems))}
+    ordered = [found[key] for key in sorted(found)]
+    shown = [render(problem, style) for problem in ordered[:MOST_SHOWN]]
+    if len(ordered) > MOST_SHOWN:
+        shown.append(f"and {len(ordered) - MOST_SHOWN} more")
+    return "\n\n".join(shown)
+
+
+def _where(place: Place) -> tuple[str, int, int]:
+    return place.source.name, place.line, place.column
+
+
+def render(problem: Problem, style: Style = plain) -> str:
+    """Returns a problem as lines of text without a last line break: the sentence, the line with a caret, the help."""
+    name, line, column = _where(problem.place)
+    place = printable(name) + (f":{line}:{column}" if line else "")
+    first, *rest = _message(problem.sentence)
+    head = f"{style(_no_command(place) + ':', 'place')} {style('error:', 'error')} {first}"
+    return "\n".join([head, *rest, *_excerpt(problem.place, style), *_help(problem.help, style)])
+
+
+def _message(text: str) -> list[str]:
+    return [_no_command(printable(line)) for line in text.split("\n")]
+
+
+def _no_command(line: str) -> str:
+    start = line.lstrip()
+    return line if not start.startswith("::") else line[: len(line) - len(start)] + "\\x3a" + start[1:]
+
+
+def _help(text: str, style: Style) -> list[str]:
+    if not text:
+        return []
+    label, indent = "help:", " " * 6
+    first, *rest = [part for line in _message(text) for part in _wrapped(line, WIDTH - len(indent))]
+    return [f"{style(label, 'help')} {first}", *(indent + line for line in rest)]
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    if len(line) <= width or line.startswith(" "):  # an indented line is a row of a table or an example
+        return [line]
+    import textwrap
+
+    return textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False)
+
+
+def _excerpt(place: Place, style: Style) -> list[str]:
+    """Returns the line of the place and, below it, the carets; nothing where there is no text to show."""
+    line = place.source.line(place.line)
+    if not line.strip():
+        return []
+    before, marked = line[: place.column - 1], line[place.column - 1 :][: place.length]
+    text, start, length = printable(line), len(printable(before)), max(1, len(printable(marked)))
+    gutter = f"{place.line:4d} | "
+    text, start, length = _window(text, start, length, WIDTH - len(gutter))
+    empty = " " * (len(gutter) - 2) + "| "
+    shown = style(gutter, "line") + text.rstrip()
+    return [shown, style(empty, "line") + " " * start + style("^" * length, "caret")]
+
+
+def _window(text: str, start: int, length: int, width: int) -> tuple[str, int, int]:
+    """Cuts a long line to what stands around the marked part; returns the text, where the mark begins in it, and its length."""
+    left = max(0, min(start - width // 3, max(len(text), start + 1) - width))
+    right = left + width
+    shown = text[left:right]
+    if right < len(text):
+        shown = shown[:-3] + "..."
+    if left:
+        shown = "..." + shown[3:]
+    return shown, start - left, min(length, width - (start - left))

@@ -1,0 +1,587 @@
+"""The arithmetic of a spec: parsed here, evaluated on numbers and on names by the same functions.
+
+    expr = NUMBER | true | false | NAME | NAME[expr] | FUNC(expr, ...) | (expr) | -expr | not expr
+         | expr (+ - * / // % == != < <= > >= and or) expr | expr if expr else expr
+    FUNC = min max round ceil floor make_divisible
+
+Precedence and meaning are Python's. A value is a number, a truth value, a word or a tuple, or, where it depends on a name, an
+`Expression`. `evaluate` replaces names by what an environment gives them: by numbers for the report, by other expressions for the
+generated code. Every step is bounded, so no text of 256 characters can hang or swell: there is no power, and no number passes 2**40.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
+
+from archgen.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+LONGEST = 256
+DEEPEST = 16
+LARGEST = 2**40
+
+
+class ExpressionError(Exception):
+    """What is wrong with an expression, and where in its text (0-based), if a place in it is to blame."""
+
+    def __init__(self, sentence: str, offset: int = 0, length: int = 1, help: str = "") -> None:
+        super().__init__(sentence)
+        self.sentence, self.offset, self.length, self.help = sentence, offset, length, help
+
+
+class Expression(Record):
+    """Arithmetic that waits for names. The operators build larger expressions, so that a shape rule runs on it as on a number."""
+
+    def __add__(self, other: Value) -> Any:
+        return binary("+", self, other)
+
+    def __radd__(self, other: Value) -> Any:
+        return binary("+", other, self)
+
+    def __sub__(self, other: Value) -> Any:
+        return binary("-", self, other)
+
+    def __rsub__(self, other: Value) -> Any:
+        return binary("-", other, self)
+
+    def __mul__(self, other: Value) -> Any:
+        return binary("*", self, other)
+
+    def __rmul__(self, other: Value) -> Any:
+        return binary("*", other, self)
+
+    def __floordiv__(self, other: Value) -> Any:
+        return binary("//", self, other)
+
+    def __rfloordiv__(self, other: Value) -> Any:
+        return binary("//", other, self)
+
+    def __mod__(self, other: Value) -> Any:
+        return binary("%", self, other)
+
+    def __rmod__(self, other: Value) -> Any:
+        return binary("%", other, self)
+
+
+class Name(Expression):
+    name: str
+
+
+class Unary(Expression):
+    operator: str  # "-" or "not"
+    operand: Value
+
+
+class Binary(Expression):
+    operator: str
+    left: Value
+    right: Value
+
+
+class Conditional(Expression):
+    """`then if test else otherwise`."""
+
+    test: Value
+    then: Value
+    otherwise: Value
+
+
+class Select(Conditional):
+    """A conditional that a shape rule made, not the author: dropped in generated code where every call decides it alike."""
+
+
+class Call(Expression):
+    function: str
+    arguments: tuple[Value, ...]
+
+
+class Index(Expression):
+    of: Value
+    index: Value
+
+
+Value: TypeAlias = Union[int, float, bool, str, "tuple[Any, ...]", Expression, Record]
+Environment: TypeAlias = "Mapping[str, Value]"
+
+
+# ---- numbers
+
+
+def make_divisible(x: float, divisor: int = 8) -> int:
+    """Rounds to the nearest multiple of divisor, at least one, and never below nine tenths of x (MobileNet's rule)."""
+    rounded = max(divisor, int(x + divisor / 2) // divisor * divisor)
+    return rounded if rounded >= 0.9 * x else rounded + divisor
+
+
+FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int]] = {  # with the least and the most arguments
+    "min": (min, 2, 8),
+    "max": (max, 2, 8),
+    "round": (round, 1, 1),
+    "ceil": (math.ceil, 1, 1),
+    "floor": (math.floor, 1, 1),
+    "make_divisible": (make_divisible, 1, 2),
+}
+
+_OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a / b,
+    "//": lambda a, b: a // b,
+    "%": lambda a, b: a % b,
+    "==": lambda a, b: a == b,
+    "!=": lambda a, b: a != b,
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+}
+_ARITHMETIC = ("+", "-", "*", "/", "//", "%")
+_COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
+_PRECEDENCE = {"or": 1, "and": 2, "not": 3, **dict.fromkeys(_COMPARISONS, 4), "+": 5, "-": 5, "*": 6, "/": 6, "//": 6, "%": 6}
+_NEGATED, _CONDITIONAL, _ATOM = 7, 0, 9
+
+
+def is_number(value: Value) -> bool:
+    """Tells whether a value is an int or a float; true and false are not."""
+    return type(value) is int or type(value) is float
+
+
+def bounded(value: Any) -> Any:
+    if type(value) is bool:
+        return value
+    if not -LARGEST <= value <= LARGEST:  # also true of nan
+        raise ExpressionError("a value of this expression lies beyond 2**40")
+    return value
+
+
+def binary(operator: str, left: Value, right: Value) -> Value:
+    """Applies an operator to two values: a number if both are, else an expression, kept as short as a person would write it."""
+    if isinstance(left, Expression) or isinstance(right, Expression):
+        return _symbolic(operator, left, right)
+    if operator in ("==", "!="):
+        return bool(_OPERATIONS[operator](left, right))
+    if not (is_number(left) and is_number(right)):
+        raise ExpressionError(f"`{operator}` takes two numbers, not {describe(left)} and {describe(right)}")
+    if operator in ("/", "//", "%") and right == 0:
+        raise ExpressionError(f"`{operator}` divides by zero")
+    return bounded(_OPERATIONS[operator](left, right))  # type: ignore[no-any-return]
+
+
+def _symbolic(operator: str, left: Value, right: Value) -> Value:
+    if operator in ("+", "-") and _plain(left) and _plain(right):
+        return _sum(left, right, 1 if operator == "+" else -1)
+    if operator == "*":
+        if right == 1 and type(right) is int:
+            return left
+        if left == 1 and type(left) is int:
+            return right
+        if (left == 0 and type(left) is int) or (right == 0 and type(right) is int):
+            return 0
+    if operator == "//" and type(right) is int:
+        if right == 1 and not isinstance(left, Call):
+            return left
+        exact = _divided(left, right)
+        if exact is not None:
+            return exact
+    return Binary(operator, left, right)
+
+
+def _plain(value: Value) -> bool:
+    """Whether a value can be a term of a sum whose like terms are put together: floats round, so their order stands."""
+    return isinstance(value, Expression) or type(value) is int
+
+
+def _sum(left: Value, right: Value, sign: int) -> Value:
+    """Adds two sums of terms; like terms meet, the first to appear stays first."""
+    counts: dict[Value, int] = {}
+    as_written: dict[Value, Value] = {}
+    for term, count, written in [*_terms(left, 1), *_terms(right, sign)]:
+        counts[term] = counts.get(term, 0) + count
+        as_written.setdefault(term, written)
+    total: Value | None = None
+    for term, count in sorted(counts.items(), key=lambda item: item[1] < 0):  # `a - b`, not `-b + a`
+        if not count:
+            continue
+        if total is None:
+            total = _scaled(term, count, as_written[term])
+        else:
+            total = Binary("+" if count > 0 else "-", total, _scaled(term, abs(count), as_written[term]))
+    return 0 if total is None else total
+
+
+def _terms(value: Value, sign: int) -> list[tuple[Value, int, Value]]:
+    """Returns the terms of a sum: each without its factor, the factor, and the term as it was written."""
+    if isinstance(value, Binary) and value.operator in ("+", "-"):
+        return _terms(value.left, sign) + _terms(value.right, sign if value.operator == "+" else -sign)
+    if type(value) is int:
+        return [(1, sign * value, value)]
+    if isinstance(value, Binary) and value.operator == "*":
+        if type(value.left) is int:
+            return [(value.right, sign * value.left, value)]
+        if type(value.right) is int:
+            return [(value.left, sign * value.right, value)]
+    return [(value, sign, value)]
+
+
+def _scaled(term: Value, count: int, written: Value) -> Value:
+    """Returns count times a term, the number on the side where the author wrote it."""
+    if type(term) is int:
+        return count
+    if count == 1:
+        return term
+    number_last = isinstance(written, Binary) and written.operator == "*" and type(written.right) is int
+    return Binary("*", term, count) if number_last else Binary("*", count, term)
+
+
+def _divided(value: Value, by: int) -> Value | None:
+    """Returns the exact quotient of a number's multiple by that number, or None."""
+    if not (isinstance(value, Binary) and value.operator == "*" and by):
+        return None
+    ((term, count, written),) = _terms(value, 1)
+    return _scaled(term, count // by, written) if count % by == 0 else None
+
+
+def select(test: Value, then: Value, otherwise: Value) -> Any:
+    """A shape rule's own conditional."""
+    return Select(test, then, otherwise) if isinstance(test, Expression) else then if test else otherwise
+
+
+def describe(value: Value) -> str:
+    """Names a value for a sentence."""
+    if type(value) is bool:
+        return f"`{str(value).lower()}`"
+    if isinstance(value, tuple):
+        return "a list"
+    if isinstance(value, Record) and not isinstance(value, Expression):
+        return "an op"
+    return f"`{render(value)}`"
+
+
+# ---- evaluation
+
+
+def evaluate(value: Value, names: Environment) -> Any:
+    """Returns the value with its names replaced; raises ExpressionError where a number can't be had (`/ 0`, a list + 1)."""
+    if not isinstance(value, Expression):
+        if type(value) is tuple:
+            return tuple(evaluate(item, names) for item in value)
+        return value
+    if type(value) is Name:
+        return names[value.name]
+    if type(value) is Binary:
+        if value.operator in ("and", "or"):
+            return _logic(value.operator, value.left, value.right, names)
+        return binary(value.operator, evaluate(value.left, names), evaluate(value.right, names))
+    return _EVALUATORS[type(value)](value, names)
+
+
+def _logic(operator: str, left: Value, right: Value, names: Environment) -> Value:
+    first = evaluate(left, names)
+    if not isinstance(first, Expression):
+        if truth(first) is (operator == "or"):
+            return bool(first)
+        second = evaluate(right, names)
+        return second if isinstance(second, Expression) else truth(second)
+    second = evaluate(right, names)
+    if not isinstance(second, Expression) and truth(second) is (operator == "and"):
+        return first
+    return Binary(operator, first, second)
+
+
+def truth(value: Value) -> bool:
+    """Returns a truth value; raises ExpressionError for anything else."""
+    if type(value) is not bool:
+        raise ExpressionError(f"a condition is true or false, not {describe(value)}")
+    return value
+
+
+def _unary(value: Unary, names: Environment) -> Value:
+    operand = evaluate(value.operand, names)
+    if isinstance(operand, Expression):
+        return Unary(value.operator, operand)
+    if value.operator == "not":
+        return not truth(operand)
+    return binary("-", 0, operand) if type(operand) is int else binary("*", -1, operand)
+
+
+def _conditional(value: Conditional, names: Environment) -> Value:
+    test = evaluate(value.test, names)
+    if isinstance(test, Expression):
+        return type(value)(test, evaluate(value.then, names), evaluate(value.otherwise, names))
+    return evaluate(value.then if truth(test) else value.otherwise, names)  # type: ignore[no-any-return]
+
+
+def _call(value: Call, names: Environment) -> Value:
+    arguments = [evaluate(argument, names) for argument in value.arguments]
+    return call(value.function, *arguments)
+
+
+def call(name: str, *arguments: Value) -> Any:
+    """Applies one of the language's functions."""
+    if any(isinstance(argument, Expression) for argument in arguments):
+        return Call(name, arguments)
+    for argument in arguments:
+        if not is_number(argument):
+            raise ExpressionError(f"`{name}` takes numbers, not {describe(argument)}")
+    if name == "make_divisible" and len(arguments) == 2 and (type(arguments[1]) is not int or arguments[1] < 1):
+        raise ExpressionError(f"`make_divisible` takes a divisor of at least 1, not {describe(arguments[1])}")
+    return bounded(FUNCTIONS[name][0](*arguments))
+
+
+def minimum(left: Value, right: Value) -> Any:
+    """The smaller of two sizes, on every carrier."""
+    return call("min", left, right) if isinstance(left, Expression) or isinstance(right, Expression) else min(left, right)  # type: ignore[type-var]
+
+
+def _index(value: Index, names: Environment) -> Value:
+    of, index = evaluate(value.of, names), evaluate(value.index, names)
+    if isinstance(of, Expression) or isinstance(index, Expression):
+        return Index(of, index)
+    if not isinstance(of, tuple):
+        raise ExpressionError(f"only a list has items, not {describe(of)}")
+    if type(index) is not int or not 0 <= index < len(of):
+        raise ExpressionError(f"the list has {len(of)} items, numbered from 0; there is no item {describe(index)}")
+    return of[index]  # type: ignore[no-any-return]
+
+
+_EVALUATORS: dict[type[Expression], Callable[[Any, Environment], Value]] = {
+    Unary: _unary,
+    Conditional: _conditional,
+    Select: _conditional,
+    Call: _call,
+    Index: _index,
+}
+
+
+def names_of(value: Any) -> set[str]:
+    """Returns the names that a value waits for."""
+    if isinstance(value, Name):
+        return {value.name}
+    if isinstance(value, tuple):
+        return set().union(*map(names_of, value))
+    if isinstance(value, Record):
+        return set().union(*(names_of(getattr(value, field)) for field in value.fields))
+    return set()
+
+
+# ---- text
+
+
+def render(value: Any, outer: int = _CONDITIONAL) -> str:
+    """Returns the Python text of a value: what the author would write, with no parentheses that Python does not need."""
+    if isinstance(value, Expression):
+        text, inner = _RENDERERS[type(value)](value)
+        return f"({text})" if inner < outer else text
+    if isinstance(value, tuple):
+        return "(" + ", ".join(map(render, value)) + (",)" if len(value) == 1 else ")")
+    if is_number(value) and value < 0 and outer > _NEGATED:
+        return f"({value!r})"
+    return repr(value)
+
+
+def _render_binary(value: Binary) -> tuple[str, int]:
+    inner = _PRECEDENCE[value.operator]
+    left = render(value.left, inner + (value.operator in _COMPARISONS))
+    right = render(value.right, inner + (value.operator not in ("and", "or")))
+    return f"{left} {value.operator} {right}", inner
+
+
+def _render_conditional(value: Conditional) -> tuple[str, int]:
+    return f"{render(value.then, 1)} if {render(value.test, 1)} else {render(value.otherwise)}", _CONDITIONAL
+
+
+_RENDERERS: dict[type[Expression], Callable[[Any], tuple[str, int]]] = {
+    Name: lambda value: (value.name, _ATOM),
+    Unary: lambda value: (
+        (f"not {render(value.operand, 3)}", 3) if value.operator == "not" else (f"-{render(value.operand, _NEGATED)}", _NEGATED)
+    ),
+    Binary: _render_binary,
+    Conditional: _render_conditional,
+    Select: _render_conditional,
+    Call: lambda value: (f"{PYTHON_NAMES.get(value.function, value.function)}({', '.join(map(render, value.arguments))})", _ATOM),
+    Index: lambda value: (f"{render(value.of, _ATOM)}[{render(value.index)}]", _ATOM),
+}
+PYTHON_NAMES = {"ceil": "math.ceil", "floor": "math.floor"}  # the rest have the same name in the generated module
+
+
+# ---- parsing
+
+_TOKEN = re.compile(
+    r"""\s*(?:(?P<float>(?:\d[\d_]*\.\d*|\.\d+)(?:[eE][+-]?\d+)?|\d[\d_]*[eE][+-]?\d+)
+    |(?P<int>\d[\d_]*)|(?P<name>[A-Za-z_]\w*)|(?P<operator>//|==|!=|<=|>=|[-+*/%<>()\[\],])|(?P<end>$))""",
+    re.VERBOSE | re.ASCII,
+)
+_INT = re.compile(r"0|[1-9]\d*(?:_\d{3})*|[1-9]\d{0,2}(?:_\d{3})+", re.ASCII)
+_WORDS = ("if", "else", "and", "or", "not")
+
+
+class _Token(Record):
+    kind: str
+    text: str
+    offset: int
+
+
+def parse(text: str) -> Value:
+    """Parses an expression. Raises ExpressionError with the place in the text."""
+    if len(text) > LONGEST:
+        raise ExpressionError(f"an expression has at most {LONGEST} characters, not {len(text)}", 0, len(text))
+    return _Parser(_tokens(text)).whole()
+
+
+def _tokens(text: str) -> list[_Token]:
+    tokens, position = [], 0
+    while True:
+        match = _TOKEN.match(text, position)
+        if match is None:
+            offset = position + len(text[position:]) - len(text[position:].lstrip())
+            raise ExpressionError("there is no such sign in an expression", offset, 1, _help_for(text[offset : offset + 2]))
+        kind = match.lastgroup or ""
+        token = _Token(kind, match[kind], match.start(kind))
+        tokens.append(token)
+        if kind == "end":
+            return tokens
+        position = match.end()
+
+
+def _help_for(sign: str) -> str:
+    if sign == "**":
+        return "write a product: there is no power"
+    return "an expression has numbers, names, + - * / // %, comparisons, and, or, not, if else, min max round ceil floor make_divisible"
+
+
+class _Parser:
+    """Recursive descent; every level of the text's own nesting counts."""
+
+    def __init__(self, tokens: list[_Token]) -> None:
+        self.tokens, self.position, self.depth = tokens, 0, 0
+
+    @property
+    def token(self) -> _Token:
+        return self.tokens[self.position]
+
+    def takes(self, *texts: str) -> str | None:
+        token = self.token
+        if token.text in texts and token.kind in ("operator", "name"):
+            self.position += 1
+            return token.text
+        return None
+
+    def needs(self, text: str) -> None:
+        if not self.takes(text):
+            raise self.unexpected(f"`{text}`")
+
+    def unexpected(self, wanted: str) -> ExpressionError:
+        found = f"`{self.token.text}`" if self.token.text else "the end"
+        return ExpressionError(f"{wanted} is expected, not {found}", self.token.offset, max(1, len(self.token.text)))
+
+    def whole(self) -> Value:
+        value = self.conditional()
+        if self.token.kind != "end":
+            raise self.unexpected("an operator or the end")
+        return value
+
+    def conditional(self) -> Value:
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise ExpressionError(f"an expression nests at most {DEEPEST} levels", self.token.offset)
+        then = self.binary(1)
+        if self.takes("if"):
+            test = self.binary(1)
+            self.needs("else")
+            then = Conditional(test, then, self.conditional())
+        self.depth -= 1
+        return then
+
+    def binary(self, least: int) -> Value:
+        if least == _PRECEDENCE["not"]:
+            return self.negation()
+        if least > _PRECEDENCE["*"]:
+            return self.signed()
+        left = self.binary(least + 1)
+        while operator := self.takes(*(sign for sign, level in _PRECEDENCE.items() if level == least)):
+            left = Binary(operator, left, self.binary(least + 1))
+            if operator in _COMPARISONS and self.token.text in _COMPARISONS:
+                raise ExpressionError("a comparison has two sides", self.token.offset, len(self.token.text), "join two with `and`")
+        return left
+
+    def negation(self) -> Value:
+        return self.nested("not", self.negation) if self.takes("not") else self.binary(_PRECEDENCE["not"] + 1)
+
+    def signed(self) -> Value:
+        if not self.takes("-"):
+            return self.atom()
+        value = self.nested("-", self.signed)
+        if isinstance(value, Unary) and is_number(value.operand):
+            return -value.operand  # type: ignore[operator]
+        return value
+
+    def nested(self, operator: str, parse_operand: Callable[[], Value]) -> Value:
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise ExpressionError(f"an expression nests at most {DEEPEST} levels", self.token.offset)
+        value = Unary(operator, parse_operand())
+        self.depth -= 1
+        return value
+
+    def atom(self) -> Value:
+        token = self.token
+        if token.kind == "int":
+            return self.integer()
+        if token.kind == "float":
+            return self.real()
+        if self.takes("("):
+            value = self.conditional()
+            self.needs(")")
+            return value
+        if token.kind != "name" or token.text in _WORDS:
+            error = self.unexpected("a value")
+            error.help = "there is no power: write a product" if token.text == "*" else ""
+            raise error
+        self.position += 1
+        if token.text in ("true", "false"):
+            return token.text == "true"
+        if self.takes("("):
+            return self.function(token)
+        if self.takes("["):
+            index = self.conditional()
+            self.needs("]")
+            return Index(Name(token.text), index)
+        return Name(token.text)
+
+    def function(self, token: _Token) -> Value:
+        if token.text not in FUNCTIONS:
+            known = ", ".join(f"`{name}`" for name in FUNCTIONS)
+            raise ExpressionError(f"there is no function `{token.text}`", token.offset, len(token.text), f"the functions are {known}")
+        arguments = [self.conditional()]
+        while self.takes(","):
+            arguments.append(self.conditional())
+        self.needs(")")
+        _, least, most = FUNCTIONS[token.text]
+        if not least <= len(arguments) <= most:
+            count = str(least) if least == most else f"{least} to {most}"
+            raise ExpressionError(f"`{token.text}` takes {count} values, not {len(arguments)}", token.offset, len(token.text))
+        return Call(token.text, tuple(arguments))
+
+    def integer(self) -> int:
+        token = self.token
+        if not _INT.fullmatch(token.text):
+            raise ExpressionError(
+                "a number has no leading zero, and `_` only between thousands", token.offset, len(token.text), "write it in decimal"
+            )
+        self.position += 1
+        return self.within(int(token.text) if len(token.text) < 32 else LARGEST + 1, token)  # type: ignore[return-value]
+
+    def real(self) -> float:
+        token = self.token
+        self.position += 1
+        return self.within(float(token.text), token)  # type: ignore[return-value]
+
+    def within(self, value: float, token: _Token) -> float:
+        if value > LARGEST:
+            raise ExpressionError("a number is at most 2**40", token.offset, len(token.text))
+        return value

@@ -1,0 +1,157 @@
+"""Activations: the shape stays. Options and defaults are torch's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from archgen.ops.base import Claim, Int, Op, Real, Shape, Size, Word
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Activation(Op):
+    def output(self, x: Shape) -> Shape:
+        return x
+
+
+class Identity(Activation):
+    """Hands its input on: torch.nn.Identity."""
+
+    name: ClassVar[str] = "identity"
+    torch_class: ClassVar[str] = "Identity"
+
+
+class ReLU(Activation):
+    """max(0, x): torch.nn.ReLU."""
+
+    name: ClassVar[str] = "relu"
+    torch_class: ClassVar[str] = "ReLU"
+    inplace: ClassVar[bool] = True
+
+
+class ReLU6(Activation):
+    """min(max(0, x), 6): torch.nn.ReLU6."""
+
+    name: ClassVar[str] = "relu6"
+    torch_class: ClassVar[str] = "ReLU6"
+    inplace: ClassVar[bool] = True
+
+
+class SiLU(Activation):
+    """x * sigmoid(x), also called swish: torch.nn.SiLU."""
+
+    name: ClassVar[str] = "silu"
+    torch_class: ClassVar[str] = "SiLU"
+    inplace: ClassVar[bool] = True
+
+
+class Hardswish(Activation):
+    """Piecewise approximation of SiLU (Howard et al., 2019): torch.nn.Hardswish."""
+
+    name: ClassVar[str] = "hardswish"
+    torch_class: ClassVar[str] = "Hardswish"
+    inplace: ClassVar[bool] = True
+
+
+class Hardsigmoid(Activation):
+    """Piecewise linear approximation of the sigmoid: torch.nn.Hardsigmoid."""
+
+    name: ClassVar[str] = "hardsigmoid"
+    torch_class: ClassVar[str] = "Hardsigmoid"
+
+
+class Sigmoid(Activation):
+    """1 / (1 + exp(-x)): torch.nn.Sigmoid."""
+
+    name: ClassVar[str] = "sigmoid"
+    torch_class: ClassVar[str] = "Sigmoid"
+
+
+class Tanh(Activation):
+    """Hyperbolic tangent: torch.nn.Tanh."""
+
+    name: ClassVar[str] = "tanh"
+    torch_class: ClassVar[str] = "Tanh"
+
+
+class Mish(Activation):
+    """x * tanh(softplus(x)): torch.nn.Mish."""
+
+    name: ClassVar[str] = "mish"
+    torch_class: ClassVar[str] = "Mish"
+    inplace: ClassVar[bool] = True
+
+
+class GELU(Activation):
+    """x times the normal distribution function of x: torch.nn.GELU."""
+
+    name: ClassVar[str] = "gelu"
+    torch_class: ClassVar[str] = "GELU"
+    positional: ClassVar[int] = 0
+    words: ClassVar[dict[str, tuple[str, ...]]] = {"approximate": ("none", "tanh")}
+
+    approximate: Word = "none"
+
+
+class LeakyReLU(Activation):
+    """x, times a small slope below 0: torch.nn.LeakyReLU."""
+
+    name: ClassVar[str] = "leaky_relu"
+    torch_class: ClassVar[str] = "LeakyReLU"
+    inplace: ClassVar[bool] = True
+
+    negative_slope: Real = 0.01
+
+
+class ELU(Activation):
+    """x, and alpha * (exp(x) - 1) below 0: torch.nn.ELU."""
+
+    name: ClassVar[str] = "elu"
+    torch_class: ClassVar[str] = "ELU"
+    inplace: ClassVar[bool] = True
+
+    alpha: Real = 1.0
+
+
+class Softplus(Activation):
+    """log(1 + exp(beta * x)) / beta: torch.nn.Softplus."""
+
+    name: ClassVar[str] = "softplus"
+    torch_class: ClassVar[str] = "Softplus"
+
+    beta: Real = 1.0
+    threshold: Real = 20.0
+
+
+class PReLU(Activation):
+    """x, times a learnt slope below 0, one for all channels or one for each: torch.nn.PReLU."""
+
+    name: ClassVar[str] = "prelu"
+    torch_class: ClassVar[str] = "PReLU"
+
+    num_parameters: Int = 1
+    init: Real = 0.25
+
+    def claims(self, x: Shape) -> Iterable[Claim]:
+        if self.num_parameters != 1:
+            sentence = "`num_parameters` is {left}, but there are {right} channels; 1 would serve all"
+            yield Claim(self.num_parameters, "==", x.channels, sentence, "num_parameters")
+            yield Claim(x.channel_axis, "==", 0, "`prelu` takes its channels on the first axis; here they are on axis {left}")
+
+    def weights(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
+        return (("weight", (self.num_parameters,)),)
+
+
+class Softmax(Activation):
+    """exp(x) over its sum along an axis, counted with the batch: torch.nn.Softmax."""
+
+    name: ClassVar[str] = "softmax"
+    torch_class: ClassVar[str] = "Softmax"
+    positional: ClassVar[int] = 1
+
+    dim: Int
+
+    def claims(self, x: Shape) -> Iterable[Claim]:
+        yield Claim(self.dim, ">=", 1, "`dim` is {left}; axis 0 is the batch, the channels are axis 1", "dim")
+        yield Claim(len(x.sizes), ">=", self.dim, "`dim` is {right}, but the value has axes 0 to {left}", "dim")

@@ -1,0 +1,262 @@
+"""What an op is: one frozen record, from which everything else is derived.
+
+The fields of an op are the keyword names and defaults of the `torch.nn` class that it stands for. Its rules are plain arithmetic
+and never check: they run alike on numbers (the report) and on expressions (the generated code). What must hold of its input and its
+options is data beside the rules, in `claims`.
+
+Convention for cost: MACs are the multiply-accumulates of convolutions, linear layers and attention products; bias and normalisation
+are not counted. That is exactly half of what `torch.utils.flop_counter.FlopCounterMode` counts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
+
+from archgen.expressions import Expression, Index, Name, Value, evaluate, is_number
+from archgen.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MAC_CONVENTION = "MACs: multiply-accumulates of convolutions and linear layers; bias and normalisation not counted"
+
+Size: TypeAlias = Any  # an int, or an Expression; the rules do not care which
+Int: TypeAlias = Any
+PerAxis: TypeAlias = Any  # one value for every spatial axis, or a list with one for each
+Ints: TypeAlias = Any
+Real: TypeAlias = Any
+Bool: TypeAlias = Any
+Word: TypeAlias = Any
+
+
+class Shape(NamedTuple):
+    """The shape of a value without the batch: `sizes[channel_axis]` counts channels or features, the others are spatial."""
+
+    sizes: tuple[Size, ...]
+    channel_axis: int = 0
+
+    @property
+    def channels(self) -> Size:
+        return self.sizes[self.channel_axis]
+
+    @property
+    def spatial(self) -> tuple[Size, ...]:
+        return self.sizes[: self.channel_axis] + self.sizes[self.channel_axis + 1 :]
+
+    @property
+    def rank(self) -> int:
+        """The number of spatial axes."""
+        return len(self.sizes) - 1
+
+    def with_channels(self, channels: Size) -> Shape:
+        sizes, axis = self.sizes, self.channel_axis
+        return Shape((*sizes[:axis], channels, *sizes[axis + 1 :]), axis)
+
+    def with_spatial(self, spatial: Iterable[Size]) -> Shape:
+        """Replaces the spatial sizes of a shape whose channels come first."""
+        return Shape((self.sizes[0], *spatial))
+
+
+class Claim(NamedTuple):
+    """Something that must hold: `left relation right`. The sentence may name `{left}` and `{right}`; `option` is to blame."""
+
+    left: Size
+    relation: str  # ">=", "==" or "divides"
+    right: Size
+    sentence: str
+    option: str = ""
+    help: str = ""
+
+    def holds(self) -> bool:
+        """Judges a claim about numbers."""
+        if self.relation == ">=":
+            return bool(self.left >= self.right)
+        if self.relation == "==":
+            return bool(self.left == self.right)
+        return bool(self.left) and self.right % self.left == 0
+
+    def text(self) -> str:
+        return self.sentence.format(left=self.left, right=self.right)
+
+
+class Kind(NamedTuple):
+    """What an option's value may be: the test on an evaluated value, its name in a sentence, and its JSON Schema."""
+
+    article: str
+    schema: dict[str, Any]
+
+    def refuses(self, value: Value, rank: int) -> str:
+        """Returns the reason why an evaluated value is none of this kind, or ''."""
+        if isinstance(value, Expression):
+            return ""
+        return "" if _TESTS[self.article](value) else f"takes {self.article}"
+
+
+def _ints(value: Value) -> bool:
+    return type(value) is tuple and all(type(item) is int for item in value)
+
+
+_TESTS: dict[str, Any] = {
+    "an integer": lambda value: type(value) is int,
+    "an integer, or a list with one for each axis": lambda value: type(value) is int or _ints(value),
+    "a list of integers": _ints,
+    "a number": is_number,
+    "true or false": lambda value: type(value) is bool,
+    "a word": lambda value: type(value) is str,
+}
+_INTEGER = {"type": ["integer", "string"]}
+KINDS: dict[str, Kind] = {
+    "Int": Kind("an integer", _INTEGER),
+    "PerAxis": Kind(
+        "an integer, or a list with one for each axis", {"type": ["integer", "string", "array"], "items": _INTEGER}
+    ),
+    "Ints": Kind("a list of integers", {"type": ["array", "string"], "items": _INTEGER}),
+    "Real": Kind("a number", {"type": ["number", "string"]}),
+    "Bool": Kind("true or false", {"type": ["boolean", "string"]}),
+    "Word": Kind("a word", {"type": "string"}),
+}
+
+
+class Op(Record):
+    """The base of every op. A subclass says its name, its torch class and its rules; one that lacks a rule fails when it is defined."""
+
+    name: ClassVar[str] = ""  # in a spec: torch.nn.functional's, without the dimension
+    torch_class: ClassVar[str] = ""  # `{n}` stands for the number of spatial axes; "" where torch has no class
+    positional: ClassVar[int] = 1  # how many of the own fields a person writes without their keyword
+    words: ClassVar[dict[str, tuple[str, ...]]] = {}  # the values of options whose type is a word
+    infers: ClassVar[bool] = False  # takes sizes from its input, so it can't be built before that is known
+    fresh: ClassVar[bool] = False  # makes a new tensor that its own backward does not need: what follows may overwrite it
+    inplace: ClassVar[bool] = False  # the torch class takes `inplace`
+    registry: ClassVar[dict[str, type[Op]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.__init__ = Record.__init__  # type: ignore[method-assign]
+        if cls.name:
+            if cls.output is Op.output:
+                raise TypeError(f"{cls.__name__} has no shape rule")
+            Op.registry[cls.name] = cls
+
+    # -- rules
+
+    def output(self, x: Shape) -> Shape:
+        """The shape of the result."""
+        raise NotImplementedError
+
+    def claims(self, x: Shape) -> Iterable[Claim]:
+        """What must hold of the input and the options."""
+        return ()
+
+    def weights(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
+        """The parameters in the order in which torch registers them, with their shapes."""
+        return ()
+
+    def buffers(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
+        return ()
+
+    def macs(self, x: Shape, y: Shape) -> Size:
+        return 0
+
+    def inferred(self, x: Shape) -> tuple[Size, ...]:
+        """The leading constructor arguments that a spec never writes, because the input tells them."""
+        return ()
+
+    def torch_options(self, x: Shape) -> dict[str, Any]:
+        """The op's own options as torch takes them."""
+        return {name: getattr(self, name) for name in self.fields}
+
+    # -- derived
+
+    @classmethod
+    def kind(cls, option: str) -> Kind:
+        return KINDS[next(c.__annotations__[option] for c in cls.__mro__ if option in c.__dict__.get("__annotations__", {}))]
+
+    @classmethod
+    def first(cls) -> str:
+        """The option that the value beside the op's name stands for, or ''."""
+        return cls.fields[0] if cls.fields and cls.positional else ""
+
+    @classmethod
+    def torch_defaults(cls) -> dict[str, Any]:
+        """torch's defaults; they are the spec's, except where an op says so."""
+        return cls.defaults
+
+    @classmethod
+    def class_name(cls, rank: int) -> str:
+        return cls.torch_class.replace("{n}", str(rank))
+
+    def type_name(self, x: Shape) -> str:
+        """The name of the class in torch.nn, or of the one that the generated module brings."""
+        return self.class_name(x.rank) or type(self).__name__
+
+    def constructor(self, x: Shape) -> tuple[tuple[Value, ...], dict[str, Value]]:
+        """The positional and the keyword arguments that build this layer in torch, defaults left out."""
+        options = self.torch_options(x)
+        defaults = self.torch_defaults()
+        given = {name: value for name, value in options.items() if name not in defaults or not same(value, defaults[name])}
+        leading = []
+        for name in self.fields[: self.positional]:
+            if name not in given:
+                break
+            leading.append(given.pop(name))
+        return (*self.inferred(x), *leading), given
+
+    def evaluated(self, names: Any) -> Op:
+        """The same op with the names in its options replaced."""
+        return type(self)(*(evaluate(getattr(self, field), names) for field in self.fields))
+
+
+def same(left: Value, right: Value) -> bool:
+    return type(left) is type(right) and left == right
+
+
+class ManyName(Name):
+    """A name that stands for a list with a value for each spatial axis."""
+
+
+def axes(value: PerAxis, rank: int) -> tuple[Size, ...]:
+    """Spreads an option over the spatial axes."""
+    if type(value) is tuple:
+        return value
+    if isinstance(value, ManyName):
+        return tuple(Index(value, axis) for axis in range(rank))
+    return (value,) * rank
+
+
+def together(values: tuple[Size, ...]) -> PerAxis:
+    """Undoes `axes`: one value where all are the same."""
+    return values[0] if values and all(same(value, values[0]) for value in values) else values
+
+
+def product(values: Iterable[Size]) -> Size:
+    total: Size = 1
+    for value in values:
+        total = total * value
+    return total
+
+
+def list_claims(op: Op, rank: int, *options: str) -> Iterable[Claim]:
+    """An option given as a list has one item for each spatial axis."""
+    for option in options:
+        value = getattr(op, option)
+        if type(value) is tuple:
+            yield Claim(len(value), "==", rank, f"`{option}` lists {{left}} values for {{right}} spatial axes", option)
+
+
+def axis_claims(op: Op, rank: int, least: dict[str, int]) -> Iterable[Claim]:
+    """Each option's value on each axis is at least so much."""
+    for option, bound in least.items():
+        value = getattr(op, option)
+        if value is None:
+            continue
+        for item in axes(value, rank):
+            yield Claim(item, ">=", bound, f"`{option}` is {{left}}, and must be at least {{right}}", option)
+
+
+def spatial_claims(op: Op, x: Shape) -> Iterable[Claim]:
+    """The input has a channel axis first and one, two or three spatial axes."""
+    word = f"`{op.name}` takes channels and one to three spatial axes; here the value has {{left}} axes"
+    help = "it was flattened before: put the node above that" if x.rank < 1 else ""
+    yield Claim(len(x.sizes), ">=", 2, word, "", help)
+    yield Claim(4, ">=", len(x.sizes), word.replace("left", "right"))
+    yield Claim(x.channel_axis, "==", 0, f"`{op.name}` takes its channels on the first axis; here they are on axis {{left}}")

@@ -1,0 +1,198 @@
+"""Convolutions and linear layers: the ops that have MACs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from archgen.expressions import select, binary
+from archgen.ops.base import (
+    Bool,
+    Claim,
+    Int,
+    Op,
+    PerAxis,
+    Shape,
+    Size,
+    Word,
+    axes,
+    axis_claims,
+    list_claims,
+    product,
+    spatial_claims,
+    together,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def window_size(size: Size, kernel: Size, stride: Size, padding: Size, dilation: Size) -> Size:
+    """Positions of a window along an axis (torch.nn.Conv2d, "Shape")."""
+    return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+
+
+class Conv(Op):
+    """Convolution: torch.nn.Conv1d, Conv2d or Conv3d by the input's rank.
+
+    Without `padding`, an odd kernel keeps the size at stride 1, `dilation * (kernel_size - 1) // 2`, as architecture papers assume,
+    and an even kernel is not padded; torch's own default is 0.
+    """
+
+    name: ClassVar[str] = "conv"
+    torch_class: ClassVar[str] = "Conv{n}d"
+    infers: ClassVar[bool] = True
+    fresh: ClassVar[bool] = True
+    words: ClassVar[dict[str, tuple[str, ...]]] = {"padding_mode": ("zeros", "reflect", "replicate", "circular")}
+
+    out_channels: Int
+    kernel_size: PerAxis
+    stride: PerAxis = 1
+    padding: PerAxis = None
+    dilation: PerAxis = 1
+    groups: Int = 1
+    bias: Bool = True
+    padding_mode: Word = "zeros"
+
+    @classmethod
+    def torch_defaults(cls) -> dict[str, Any]:
+        return cls.defaults | {"padding": 0}
+
+    def paddings(self, rank: int) -> tuple[Size, ...]:
+        if self.padding is not None:
+            return axes(self.padding, rank)
+        pairs = zip(axes(self.kernel_size, rank), axes(self.dilation, rank))
+        return tuple(select(binary("==", k % 2, 1), d * ((k - 1) // 2), 0) for k, d in pairs)
+
+    def windows(self, rank: int) -> Iterable[tuple[Size, Size, Size, Size]]:
+        """Kernel, stride, padding and dilation along each axis."""
+        return zip(axes(self.kernel_size, rank), axes(self.stride, rank), self.paddings(rank), axes(self.dilation, rank))
+
+    def output(self, x: Shape) -> Shape:
+        spatial = (window_size(size, *window) for size, window in zip(x.sizes[1:], self.windows(x.rank)))
+        return Shape((self.out_channels, *spatial))
+
+    def claims(self, x: Shape) -> Iterable[Claim]:
+        yield from spatial_claims(self, x)
+        yield from list_claims(self, x.rank, "kernel_size", "stride", "padding", "dilation")
+        yield from axis_claims(self, x.rank, {"out_channels": 1, "kernel_size": 1, "stride": 1, "padding": 0, "dilation": 1, "groups": 1})
+        yield Claim(self.groups, "divides", x.channels, "`groups` is {left}, which does not divide the {right} input channels", "groups")
+        yield Claim(
+            self.groups, "divides", self.out_channels, "`groups` is {left}, which does not divide the {right} output channels", "groups"
+        )
+        for size, (kernel, _, padding, dilation) in zip(x.sizes[1:], self.windows(x.rank)):
+            yield Claim(
+                size + 2 * padding,
+                ">=",
+                dilation * (kernel - 1) + 1,
+                f"the kernel spans {{right}} positions, but the input has {{left}} with padding ({size} without)",
+                "kernel_size",
+            )
+            if self.padding_mode in ("reflect", "circular"):
+                least = padding + (self.padding_mode == "reflect")
+                yield Claim(size, ">=", least, f"`{self.padding_mode}` padding needs {{right}} positions, but the input has {{left}}", "padding")
+
+    def weights(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
+        weight = ("weight", (self.out_channels, x.channels // self.groups, *axes(self.kernel_size, x.rank)))
+        return (weight, ("bias", (self.out_channels,))) if self.bias else (weight,)
+
+    def macs(self, x: Shape, y: Shape) -> Size:
+        return product(y.sizes) * (x.channels // self.groups) * product(axes(self.kernel_size, x.rank))
+
+    def inferred(self, x: Shape) -> tuple[Size, ...]:
+        return (x.channels,)
+
+    def torch_options(self, x: Shape) -> dict[str, Any]:
+        return super().torch_options(x) | {"padding": self.padding if self.padding is not None else together(self.paddings(x.rank))}
+
+
+class ConvTranspose(Op):
+    """Transposed convolution: torch.nn.ConvTranspose1d, 2d or 3d. Its padding is torch's, 0."""
+
+    name: ClassVar[str] = "conv_transpose"
+    torch_class: ClassVar[str] = "ConvTranspose{n}d"
+    infers: ClassVar[bool] = True
+    fresh: ClassVar[bool] = True
+
+    out_channels: Int
+    kernel_size: PerAxis
+    stride: PerAxis = 1
+    padding: PerAxis = 0
+    output_padding: PerAxis = 0
+    groups: Int = 1
+    bias: Bool = True
+    dilation: PerAxis = 1
+
+    def output(self, x: Shape) -> Shape:
+        options = (self.kernel_size, self.stride, self.padding, self.output_padding, self.dilation)
+        spatial = (
+            (size - 1) * stride - 2 * padding + dilation * (kernel - 1) + output_padding + 1
+            for size, kernel, stride, padding, output_padding, dilation in zip(x.sizes[1:], *(axes(o, x.rank) for o in options))
+        )
+        return Shape((self.out_channels, *spatial))
+
+    def claims(self, x: Shape) -> Iterable[Claim]:
+        yield from spatial_claims(self, x)
+        yield from list_claims(self, x.rank, "kernel_size", "stride", "padding", "output_padding", "dilation")
+        least = {"out_channels": 1, "kernel_size": 1, "stride": 1, "padding": 0, "output_padding": 0, "dilation": 1, "groups": 1}
+        yield from axis_claims(self, x.rank, least)
+        yield Claim(self.groups, "divides", x.channels, "`groups` is {left}, which does not divide the {right} input channels", "groups")
+        yield Claim(
+            self.groups, "divides", self.out_channels, "`groups` is {left}, which does not divide the {right} output channels", "groups"
+        )
+        options = (self.stride, self.dilation, self.output_padding)
+        for stride, dilation, output_padding in zip(*(axes(option, x.rank) for option in options)):
+            yield Claim(
+                max(stride, dilation) - 1,
+                ">=",
+                output_padding,
+                "`output_padding` is {right}; it must be smaller than the stride or the dilation",
+                "output_padding",
+            )
+        for size in self.output(x).sizes[1:]:
+            yield Claim(size, ">=", 1, "the output would have {left} positions", "padding")
+
+    def weights(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
+        weight = ("weight", (x.channels, self.out_channels // self.groups, *axes(self.kernel_size, x.rank)))
+        return (weight, ("bias", (self.out_channels,))) if self.bias else (weight,)
+
+    def macs(self, x: Shape, y: Shape) -> Size:
+        return product(x.sizes) * (self.out_channels // self.groups) * product(axes(self.kernel_size, x.rank))
+
+    def inferred(self, x: Shape) -> tuple[Size, ...]:
+        return (x.channels,)
+
+
+class Linear(Op):
+    """Linear layer on the last axis, which must be that of the channels: torch.nn.Linear."""
+
+    name: ClassVar[str] = "linear"
+    torch_class: ClassVar[str] = "Linear"
+    infers: ClassVar[bool] = True
+    fresh: ClassVar[bool] = True
+
+    out_features: Int
+    bias: Bool = True
+
+    def output(self, x: Shape) -> Shape:
+        return x.with_channels(self.out_features)
+
+    def claims(self, x: Shape) -> Iterable[Claim]:
+        yield Claim(
+            x.channel_axis,
+            "==",
+            len(x.sizes) - 1,
+            "`linear` takes its features on the last axis; here the channels are on axis {left} of 0 to {right}",
+            "",
+            "put `flatten` before it",
+        )
+        yield Claim(self.out_features, ">=", 1, "`out_features` is {left}, and must be at least {right}", "out_features")
+
+    def weights(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
+        weight = ("weight", (self.out_features, x.channels))
+        return (weight, ("bias", (self.out_features,))) if self.bias else (weight,)
+
+    def macs(self, x: Shape, y: Shape) -> Size:
+        return product(y.sizes) * x.channels
+
+    def inferred(self, x: Shape) -> tuple[Size, ...]:
+        return (x.channels,)

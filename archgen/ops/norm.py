@@ -1,0 +1,152 @@
+"""Normalisation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from archgen.ops.base import Bool, Claim, Int, Op, Real, Shape, Size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Norm(Op):
+    """What the normalisations share: the shape stays, and a weight and a bias for each channel where `affine` is true."""
+
+    infers: ClassVar[bool] = True
+    fresh: ClassVar[bool] = True
+    positional: ClassVar[int] = 0
+
+    def output(self, x: Shape) -> Shape:
+        return x
+
+    def eps_claims(self) -> Iterable[Claim]:
+        eps: Any = getattr(self, "eps")
+        yield Claim(eps, ">=", 1e-30, "`eps` is {left}, and must be above 0", "eps")
+
+    def first_axis_claim(self, x: Shape) -> Claim:
+        return Claim(x.channel_axis, "==", 0, f"`{self.name}` takes its channels on the first axis; here they are on axis {{left}}")
+
+    def per_channel(self, x: Shape, present: Any) -> tuple[tuple[str, tuple[Size, ...]], ...]:
+        return (("weight", (x.channels,)), ("bias", (x.channels,))) if present else ()
+
+    def inferred(self, x: Shape) -> tuple[Size, ...]:
+        return (x.channels,)
+
+
+class BatchNorm(Norm):
+    """Batch normalisation: torch.nn.BatchNorm1d, 2d or 3d."""
+
+    name: ClassVar[str] = "batch_norm"
+    torch_class: ClassVar[str] = "BatchNorm{n}d"
+
+    eps: Real = 1e-5
+    momentum: Real = 0.1
+    affine: Bool = True
+    track_running_stats: Bool = True
+
+    @classmethod
+    def class_name(cls, rank: int) -> str:
+        return cls.torch_class.replace("{n}", str(max(1, rank)))  # [N, C] too is BatchNorm1d
+
+    def claims(self, x: Shape) -> Iterable[Claim]:
+        yield self.first_axis_claim(x)
+        yield from self.eps_claims()
+
+    def weights(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
+        return self.per_channel(x, self.affine)
+
+    def buffers(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
+        if not self.track_running_stats:
+            return ()
+        return (("running_mean", (x.channels,)), ("running_var", (x.channels,)), ("num_batches_tracked", ()))
+
+
+class InstanceNorm(Norm):
+    """Instance normalisation: torch.nn.InstanceNorm1d, 2d or 3d."""
+
+    name: ClassVar[str] = "instance_norm"
+    torch_class: ClassVar[str] = "InstanceNorm{n}d"
+
+    eps: Real = 1e-5
+    momentum: Real = 0.1
+    affine: Bool = False
+    track_running_stats: Bool = False
+
+    claims = BatchNorm.claims
+    weights = BatchNorm.weights
+    buffers = BatchNorm.buffers
+
+
+class GroupNorm(Norm):
+    """Group normalisation: torch.nn.GroupNorm."""
+
+    name: ClassVar[str] = "group_norm"
+    torch_class: ClassVar[str] = "GroupNorm"
+    positional: ClassVar[int] = 1
+
+    num_groups: Int
+    eps: Real = 1e-5
+    affine: Bool = True
+
+    def claims(self, x: Shape) -> Iterable[Claim]:
+        yield self.first_axis_claim(x)
+        yield Claim(self.num_groups, ">=", 1, "`num_groups` is {left}, and must be at least {right}", "num_groups")
+        yield Claim(
+            self.num_groups, "divides", x.channels, "`num_groups` is {left}, which does not divide the {right} channels", "num_groups"
+        )
+        yield from self.eps_claims()
+
+    def weights(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
+        return self.per_channel(x, self.affine)
+
+    def inferred(self, x: Shape) -> tuple[Size, ...]:
+        return ()
+
+    def constructor(self, x: Shape) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        leading, named = super().constructor(x)
+        return (*leading, x.channels), named  # torch takes the groups first
+
+
+class LayerNorm(Norm):
+    """Layer normalisation over the last axis, which must be that of the channels: torch.nn.LayerNorm."""
+
+    name: ClassVar[str] = "layer_norm"
+    torch_class: ClassVar[str] = "LayerNorm"
+
+    eps: Real = 1e-5
+    elementwise_affine: Bool = True
+    bias: Bool = True
+
+    def claims(self, x: Shape) -> Iterable[Claim]:
+        yield Claim(
+            x.channel_axis,
+            "==",
+            len(x.sizes) - 1,
+            "`layer_norm` normalises the last axis; here the channels are on axis {left} of 0 to {right}",
+            "",
+            "put a `permute` before it that moves the channels last",
+        )
+        yield from self.eps_claims()
+
+    def weights(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
+        both = self.per_channel(x, self.elementwise_affine)
+        return both if self.bias else both[:1]
+
+
+class LocalResponseNorm(Op):
+    """Normalisation over neighbouring channels, AlexNet's: torch.nn.LocalResponseNorm."""
+
+    name: ClassVar[str] = "local_response_norm"
+    torch_class: ClassVar[str] = "LocalResponseNorm"
+
+    size: Int
+    alpha: Real = 1e-4
+    beta: Real = 0.75
+    k: Real = 1.0
+
+    def output(self, x: Shape) -> Shape:
+        return x
+
+    def claims(self, x: Shape) -> Iterable[Claim]:
+        yield Claim(self.size, ">=", 1, "`size` is {left}, and must be at least {right}", "size")

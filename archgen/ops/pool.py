@@ -1,0 +1,104 @@
+"""Pooling."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from archgen.expressions import minimum, select
+from archgen.ops.base import Bool, Claim, Op, PerAxis, Shape, Size, axes, axis_claims, list_claims, spatial_claims
+from archgen.ops.conv import window_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def pooled_size(size: Size, kernel: Size, stride: Size, padding: Size, dilation: Size, ceil_mode: Any) -> Size:
+    """Positions of a pooling window. In ceil mode a last window may hang over the end, if it starts inside the input or left padding.
+
+    One floor division serves both: torch's `(out - 1) * stride >= size + padding` correction is the minimum below.
+    """
+    free = 2 * padding - dilation * (kernel - 1) - 1
+    return (size + select(ceil_mode, minimum(free + stride - 1, padding - 1), free)) // stride + 1
+
+
+class Pool(Op):
+    """What max and average pooling share; `stride` is the kernel size where none is written."""
+
+    positional: ClassVar[int] = 1
+
+    def windows(self, rank: int) -> Iterable[tuple[Size, Size, Size, Size]]:
+        """Kernel, stride, padding and dilation along each axis."""
+        option: Any = self
+        stride = option.kernel_size if option.stride is None else option.stride
+        dilation = getattr(self, "dilation", 1)
+        return zip(axes(option.kernel_size, rank), axes(stride, rank), axes(option.padding, rank), axes(dilation, rank))
+
+    def output(self, x: Shape) -> Shape:
+        ceil_mode = getattr(self, "ceil_mode")
+        return x.with_spatial(pooled_size(size, *window, ceil_mode) for size, window in zip(x.sizes[1:], self.windows(x.rank)))
+
+    def claims(self, x: Shape) -> Iterable[Claim]:
+        yield from spatial_claims(self, x)
+        options = [option for option in ("kernel_size", "stride", "padding", "dilation") if option in self.fields]
+        yield from list_claims(self, x.rank, *options)
+        yield from axis_claims(self, x.rank, {option: int(option != "padding") for option in options})
+        for kernel, _, padding, _ in self.windows(x.rank):
+            yield Claim(kernel // 2, ">=", padding, "`padding` is {right}; at most half of the kernel, {left}, is allowed", "padding")
+        for size, pooled in zip(x.sizes[1:], self.output(x).sizes[1:]):
+            yield Claim(pooled, ">=", 1, f"the window is larger than the input of {size} positions: nothing is left to pool", "kernel_size")
+
+
+class MaxPool(Pool):
+    """Maximum over a window: torch.nn.MaxPool1d, 2d or 3d."""
+
+    name: ClassVar[str] = "max_pool"
+    torch_class: ClassVar[str] = "MaxPool{n}d"
+
+    kernel_size: PerAxis
+    stride: PerAxis = None
+    padding: PerAxis = 0
+    dilation: PerAxis = 1
+    ceil_mode: Bool = False
+
+
+class AvgPool(Pool):
+    """Mean over a window: torch.nn.AvgPool1d, 2d or 3d."""
+
+    name: ClassVar[str] = "avg_pool"
+    torch_class: ClassVar[str] = "AvgPool{n}d"
+
+    kernel_size: PerAxis
+    stride: PerAxis = None
+    padding: PerAxis = 0
+    ceil_mode: Bool = False
+    count_include_pad: Bool = True
+
+
+class AdaptivePool(Op):
+    """What the adaptive poolings share: the output size is given, the windows follow."""
+
+    def output(self, x: Shape) -> Shape:
+        return x.with_spatial(axes(getattr(self, "output_size"), x.rank))
+
+    def claims(self, x: Shape) -> Iterable[Claim]:
+        yield from spatial_claims(self, x)
+        yield from list_claims(self, x.rank, "output_size")
+        yield from axis_claims(self, x.rank, {"output_size": 1})
+
+
+class AdaptiveAvgPool(AdaptivePool):
+    """Mean over windows that give the output size: torch.nn.AdaptiveAvgPool1d, 2d or 3d."""
+
+    name: ClassVar[str] = "adaptive_avg_pool"
+    torch_class: ClassVar[str] = "AdaptiveAvgPool{n}d"
+
+    output_size: PerAxis
+
+
+class AdaptiveMaxPool(AdaptivePool):
+    """Maximum over windows that give the output size: torch.nn.AdaptiveMaxPool1d, 2d or 3d."""
+
+    name: ClassVar[str] = "adaptive_max_pool"
+    torch_class: ClassVar[str] = "AdaptiveMaxPool{n}d"
+
+    output_size: PerAxis
