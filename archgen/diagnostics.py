@@ -179,7 +179,7 @@ def _help(text: str, style: Style) -> list[str]:
         return []
     label, indent = "help:", " " * 6
     first, *rest = [part for line in _message(text) for part in _wrapped(line, WIDTH - len(indent))]
-    return [f"{style(label, 'help')} {first}", *(indent + line for line in rest)]
+    return [f"{style(label, 'help')} {first}", *(indent + _no_command(line) for line in rest)]
 
 
 def _wrapped(line: str, width: int) -> list[str]:

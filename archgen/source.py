@@ -210,10 +210,10 @@ def _events(source: Source) -> Iterator[Any]:
         try:
             event = get_event()
         except yaml.MarkedYAMLError as error:
-            raise SpecError(_explained(source, error)) from None
+            raise SpecError(_explained(parser, error)) from None
         except _FAULTS_OF_PYYAML:
             raise SpecError(_unexpected(source, parser.index)) from None
-        if event is None:
+        if isinstance(event, yaml.StreamEndEvent):
             return
         yield event
     help = "say repeated layers once, as a block with `depth`"
@@ -290,7 +290,7 @@ class _Builder:
         if event.style == '"' and (unclean := _UNCLEAN.search(text)):  # by an escape; "\ud800" could not even be written
             self.problems.append(_unclean(scalar.place, unclean.group()))
         elif scalar.plain and "(" in text:
-            self._refuse_cut_expression(scalar, start.index)
+            self._refuse_cut_expression(scalar, start.index, end.index)
         return scalar
 
     def _start(self, event: Any) -> None:
@@ -366,16 +366,19 @@ class _Builder:
             self._fail(event, "a second document starts here", "give each spec a file of its own", "E-YAML-DOCUMENT")
             raise SpecError
 
-    def _refuse_cut_expression(self, scalar: Scalar, index: int) -> None:
+    def _refuse_cut_expression(self, scalar: Scalar, start: int, end: int) -> None:
         """In brackets or braces a comma ends the word before it, so `[max(8, c)]` is a list of two halves."""
-        if not (self._open and self._open[-1].start.flow_style) or scalar.text.count("(") <= scalar.text.count(")"):
+        in_brackets = self._open and self._open[-1].start.flow_style
+        halved = scalar.text.count("(") > scalar.text.count(")") and _COMMA.match(self.source.text, end)
+        if not (in_brackets and halved):
             return
-        whole = _expression(self.source.text, index)
+        whole = _expression(self.source.text, start)
         sentence = f"a comma inside brackets or braces ends the value: this is {quote(scalar.text)}"
         help = f"quote the expression, as in {quote(chr(34) + whole + chr(34))}, or name it in `let`"
         self.problems.append(Problem(scalar.place._replace(length=len(whole)), sentence, help, "E-YAML-COMMA"))
 
 
+_COMMA = re.compile(r"\s*,")
 _WORD = re.compile(r"[^\s,\[\]{}]+")
 _SHARE = "say shared options once under `defaults`, or share a whole spec with `extends`"
 _TAG = "tags (`!!int`, `!name`) are not part of a spec"
@@ -423,14 +426,15 @@ _START = "start with `name: MyNet` and `input: [3, 224, 224]`"
 class _Fault:
     """An error of PyYAML, with what its explanation asks of the text around it."""
 
-    def __init__(self, source: Source, error: yaml.MarkedYAMLError) -> None:
+    def __init__(self, parser: _Events, error: yaml.MarkedYAMLError) -> None:
         mark = error.problem_mark or error.context_mark
-        self.source = source
-        self.text = source.text
+        self.source = parser.source
+        self.text = parser.source.text
         self.message = f"{error.context}: {error.problem}"
         self.index = mark.index if mark else 0
         self.start = error.context_mark.index if error.context_mark else self.index  # of the value, quote or bracket around it
-        self.found = self.text[self.index : self.index + 1]
+        self.found = self.text[self.index : self.index + 1]  # "" at the end
+        self.around = parser.marks[-1].index if parser.marks else self.index  # the start of the list or mapping around it
 
     def problem(self, sentence: str, help: str, index: int | None = None, length: int = 1, code: str = "E-YAML") -> Problem:
         return Problem(_place(self.source, self.index if index is None else index, length), sentence, help, code)
@@ -459,9 +463,9 @@ class _Fault:
         return 0
 
 
-def _explained(source: Source, error: yaml.MarkedYAMLError) -> Problem:
+def _explained(parser: _Events, error: yaml.MarkedYAMLError) -> Problem:
     """Returns an error of PyYAML in the words of this language; one that nobody foresaw keeps its own."""
-    fault = _Fault(source, error)
+    fault = _Fault(parser, error)
     for part, explain in _EXPLANATIONS:
         if part in fault.message:
             return explain(fault)
@@ -530,16 +534,31 @@ def _after_the_end(fault: _Fault) -> Problem:
 
 def _in_brackets(fault: _Fault) -> Problem:
     """Explains what can't follow a value in a list in brackets or a mapping in braces."""
-    bracket = fault.text[fault.start]
-    closing = quote({"[": "]", "{": "}"}[bracket])
-    below = "\n" in fault.text[fault.start : fault.index] and fault.indent(fault.index) <= fault.indent(fault.start)
+    bracket = fault.text[fault.around]
+    below = "\n" in fault.text[fault.around : fault.index] and fault.indent(fault.index) <= fault.indent(fault.around)
     if fault.found in ("]", "}"):
-        return fault.problem(f"{quote(fault.found)} can't close {quote(bracket)}", f"write {closing}")
+        return fault.problem(f"{quote(fault.found)} can't close {quote(bracket)}", f"write {quote(_CLOSING[bracket])}")
     if not fault.found or below:
-        return fault.problem(f"this {quote(bracket)} is never closed", f"close it with {closing}", fault.start)
+        return _never_closed(fault)
     if fault.found in ":?[{":
         return fault.problem(f"{quote(fault.found)} ends the value before it", "put a comma between entries, or " + _QUOTE)
     return fault.problem("a comma is missing before this", "put a comma between entries, or " + _QUOTE)
+
+
+def _never_closed(fault: _Fault) -> Problem:
+    bracket = fault.text[fault.around]
+    return fault.problem(f"this {quote(bracket)} is never closed", f"close it with {quote(_CLOSING[bracket])}", fault.around)
+
+
+_CLOSING = {"[": "]", "{": "}"}
+
+
+def _no_value(fault: _Fault) -> Problem:
+    if fault.found == ":":
+        return fault.problem("a key is missing before this colon", "write `name: value`")
+    if not fault.found and fault.text[fault.around] in _CLOSING:
+        return _never_closed(fault)
+    return fault.problem("a value is missing before this", "write it, or remove a comma")
 
 
 def _in_block(fault: _Fault) -> Problem:
@@ -551,7 +570,7 @@ def _in_block(fault: _Fault) -> Problem:
     if fault.text[fault.line_start(fault.index) : fault.index].strip(" -"):
         return fault.problem("the value has ended before this", "quote the whole value, or start a new line")
     if "start>" in fault.message:
-        return fault.problem(
+        return _missing_space(fault, fault.above()) or fault.problem(
             "the indentation of this line fits nothing above it", "indent it as far as the lines it belongs with"
         )
     return fault.problem("keys and list items are mixed here", "one level holds either `name: value` lines or `- item` lines")
@@ -572,8 +591,7 @@ _EXPLANATIONS: tuple[tuple[str, Callable[[_Fault], Problem]], ...] = (  # the fi
     ("mapping keys are not", _says("a value can't start with `? `", _QUOTE)),
     ("mapping values are not", _colon),
     ("could not find expected ':'", _lonely_word),
-    ("content, but found ':'", _says("a key is missing before this colon", "write `name: value`")),
-    ("expected the node content", _says("a value is missing before this", "write it, or remove a comma")),
+    ("expected the node content", _no_value),
     ("<document start>", _after_the_end),
     ("expected ',' or", _in_brackets),
     ("expected <block end>", _in_block),

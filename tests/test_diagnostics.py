@@ -344,6 +344,10 @@ def test_caret_stands_below_its_character(text: str, data: st.DataObject) -> Non
     assert above[start:end].ljust(len(character)) == character
 
 
+def test_a_wrapped_help_starts_no_workflow_command() -> None:
+    assert render(problem("", 0, 0, help="x" * 73 + " ::error::x")).endswith("x\n      \\x3a:error::x")
+
+
 def test_a_file_name_starts_no_workflow_command() -> None:
     assert render(problem("a", 1, 1, name="::error::.yaml")).startswith(r"\x3a:error::.yaml:1:1: error")
 

@@ -1,0 +1,151 @@
+"""A spec over another: the trees are merged by meaning before anything reads them, and each value keeps its own place.
+
+Mappings merge key by key in the parent's order, new keys at the end; the rest, lists too, replaces. A node of no kind or of the same
+kind changes options, one of another kind replaces, and `{when: false}` takes a layer out. A parent lies in the folder of the spec that
+extends it, or below.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archgen import source
+from archgen.diagnostics import Problem, SpecError, quote
+from archgen.spec import is_empty, is_kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MOST_FILES = 8
+_LAYERS = ("stem", "stages", "head")
+
+
+def load(path: Path, name: str | None = None) -> source.Mapping:
+    """Returns the tree of a spec, merged over the specs that it extends. Raises SpecError."""
+    tree = source.read(path, name)
+    chain, files = [tree], [path.resolve()]
+    root = path.resolve().parent
+    while (parent := tree.get("extends")) is not None:
+        path = _parent(parent, files, root)
+        label = Path(chain[0].place.source.name).parent / path.relative_to(root)
+        tree = source.read(path, label.as_posix())
+        chain.append(tree)
+        files.append(path)
+    merged = chain.pop()
+    while chain:
+        merged = _spec(merged, chain.pop())
+    return merged
+
+
+def _parent(tree: source.Tree, files: list[Path], root: Path) -> Path:
+    def refuse(sentence: str, help: str = "") -> SpecError:
+        return SpecError(Problem(tree.place, sentence, help))
+
+    if not isinstance(tree, source.Scalar) or not tree.text:
+        raise refuse("`extends` names the file of another spec", "write `extends: resnet50.yaml`")
+    text = tree.text
+    if not text.endswith(".yaml") or "\\" in text or ":" in text or Path(text).is_absolute() or text.startswith("~") or "\0" in text:
+        raise refuse(f"`extends` can't name {quote(text)}", "name a `.yaml` file by its path from this spec, with `/`")
+    path = (files[-1].parent / text).resolve()
+    if not path.is_relative_to(root):
+        raise refuse(f"{quote(text)} lies outside the spec's own folder", "a spec extends files in its folder or below")
+    if path in files:
+        raise refuse(f"{quote(text)} extends this spec itself, directly or through others")
+    if len(files) == MOST_FILES:
+        raise refuse(f"a chain of `extends` has at most {MOST_FILES} files")
+    if not path.is_file():
+        raise refuse(f"there is no spec {quote(text)} here")
+    return path
+
+
+def _spec(parent: source.Mapping, child: source.Mapping) -> source.Mapping:
+    def section(key: str, old: source.Tree, new: source.Tree) -> source.Tree:
+        if not (isinstance(old, source.Mapping) and isinstance(new, source.Mapping)):
+            return new
+        if key in _LAYERS:
+            return _layers(old, new)
+        if key == "blocks":
+            return _merge(old, new, lambda _, a, b: _block(a, b))
+        if key in ("args", "let"):
+            return _merge(old, new, lambda _, a, b: b)
+        if key == "defaults":
+            return _merge(old, new, lambda _, a, b: _options(a, b))
+        return new
+
+    own = source.Mapping(tuple(entry for entry in child.entries if entry[0].text != "extends"), child.place)
+    base = source.Mapping(tuple(entry for entry in parent.entries if entry[0].text != "extends"), child.place)
+    return _merge(base, own, section)
+
+
+def _merge(
+    parent: source.Mapping, child: source.Mapping, combine: Callable[[str, source.Tree, source.Tree], source.Tree]
+) -> source.Mapping:
+    given = {key.text: (key, value) for key, value in child.entries}
+    entries = []
+    for key, value in parent.entries:
+        if key.text in given:
+            new_key, new_value = given.pop(key.text)
+            entries.append((new_key, combine(key.text, value, new_value)))
+        else:
+            entries.append((key, value))
+    return source.Mapping((*entries, *given.values()), child.place)
+
+
+def _options(old: source.Tree, new: source.Tree) -> source.Tree:
+    if isinstance(old, source.Mapping) and isinstance(new, source.Mapping):
+        return _merge(old, new, lambda _, a, b: b)
+    return new
+
+
+def _block(old: source.Tree, new: source.Tree) -> source.Tree:
+    def part(key: str, a: source.Tree, b: source.Tree) -> source.Tree:
+        return _layers(a, b) if key == "layers" else _options(a, b)
+
+    if isinstance(old, source.Mapping) and isinstance(new, source.Mapping):
+        return _merge(old, new, part)
+    return new
+
+
+def _layers(old: source.Tree, new: source.Tree) -> source.Tree:
+    if not (isinstance(old, source.Mapping) and isinstance(new, source.Mapping)):
+        return new
+    merged = _merge(old, new, lambda _, a, b: _node(a, b))
+    kept = tuple(entry for entry in merged.entries if not _deleted(entry[1]))
+    return source.Mapping(kept, merged.place)
+
+
+def _deleted(node: source.Tree) -> bool:
+    if not isinstance(node, source.Mapping) or len(node.entries) != 1:
+        return False
+    key, value = node.entries[0]
+    return key.text == "when" and isinstance(value, source.Scalar) and value.text == "false"
+
+
+def _node(old: source.Tree, new: source.Tree) -> source.Tree:
+    if _deleted(new) or isinstance(new, source.Sequence) or isinstance(old, source.Sequence):
+        return new
+    old_node, new_node = _as_mapping(old), _as_mapping(new)
+    if _kind(new_node) not in ("", _kind(old_node)):
+        return new
+    return _merge(old_node, new_node, _option)
+
+
+def _option(key: str, old: source.Tree, new: source.Tree) -> source.Tree:
+    if key in ("residual", "shortcut", "sequence", "add", "subtract", "multiply", "concat"):
+        return _layers(old, new)
+    if key == "first":
+        return _options(old, new)
+    return old if is_empty(new) else new
+
+
+def _as_mapping(node: source.Tree) -> source.Mapping:
+    if isinstance(node, source.Mapping):
+        return node
+    assert isinstance(node, source.Scalar)
+    return source.Mapping(((node, source.Scalar("", True, node.place)),), node.place)
+
+
+def _kind(node: source.Mapping) -> str:
+    return next((key.text for key, _ in node.entries if is_kind(key.text)), "")
+

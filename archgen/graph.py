@@ -1,0 +1,404 @@
+"""A network as steps: each block a list of them, with its calls resolved and the defaults filled in.
+
+A body is a block or the network itself. Its values are numbered: 0 is what enters, step i makes value i + 1. A step says which values
+it takes, and under which condition it is there at all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from archgen import library
+from archgen import spec as specs
+from archgen.diagnostics import Place, Problem, SpecError, quote, suggest
+from archgen.expressions import Name, Value, evaluate, names_of
+from archgen.ops import OPS, Op
+from archgen.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEPTH_NAMES = specs.DEPTH_NAMES
+
+
+class Apply(Record):
+    """An op with its options; where each option was written."""
+
+    op: Op
+    places: tuple[tuple[str, Place], ...]
+    uncompared = frozenset({"places"})
+
+
+class Hold(Record):
+    """The op that an argument of the block holds."""
+
+    parameter: str
+
+
+class Call(Record):
+    """A block with its arguments, each with its place."""
+
+    block: str
+    arguments: tuple[tuple[str, Value, Place], ...]
+
+
+class Repeat(Record):
+    """Blocks in order, as `nn.Sequential`: the first, then count - 1 others. `offset` and `total` number them among their scope's."""
+
+    count: Value
+    first: Apply | Hold | Call
+    others: Call
+    offset: tuple[Value, ...]
+    total: tuple[Value, ...]
+
+
+class Chain(Record):
+    """Nodes in order, as `nn.Sequential`. Each step takes the value before it."""
+
+    steps: tuple[Step, ...]
+
+
+class Merge(Record):
+    """Values made into one. A condition that is false leaves its branch out."""
+
+    kind: str
+    conditions: tuple[Value, ...]
+
+
+class Split(Record):
+    """Equal shares of the channels."""
+
+    parts: int
+
+
+AnyNode: TypeAlias = "Apply | Hold | Call | Repeat | Chain | Merge | Split"
+
+
+class Input(Record):
+    """A value of the body, or one part of it if it was split."""
+
+    value: int
+    part: int = -1
+
+
+class Step(Record):
+    name: str
+    node: AnyNode
+    inputs: tuple[Input, ...]
+    when: Value
+    place: Place
+
+
+class Body(Record):
+    """A block, or the network. `results` are the values that leave it, `training_results` follow while training."""
+
+    name: str
+    description: str
+    parameters: tuple[specs.Parameter, ...]
+    constants: tuple[specs.Constant, ...]
+    steps: tuple[Step, ...]
+    results: tuple[Input, ...]
+    training_results: tuple[Input, ...]
+    from_library: bool
+    place: Place
+
+
+class Graph(Record):
+    """The network, and the blocks that it uses in an order in which each comes after those it calls."""
+
+    network: Body
+    blocks: dict[str, Body]
+    uncompared = frozenset({"blocks"})
+
+
+def build(spec: specs.Spec) -> Graph:
+    """Returns the steps of a spec. Raises SpecError with every block that is missing, misused, unused or used by itself."""
+    builder = _Builder(spec)
+    network = builder.network()
+    builder.unused()
+    if builder.problems:
+        raise SpecError(*builder.problems)
+    return Graph(network, builder.bodies)
+
+
+class _Builder:
+    def __init__(self, spec: specs.Spec) -> None:
+        self.spec = spec
+        self.own = {block.name: block for block in spec.blocks}
+        self.defaults = {default.kind: default for default in spec.defaults}
+        self.constants = _fixed(spec.constants)
+        self.problems: list[Problem] = []
+        self.bodies: dict[str, Body] = {}
+        self.open: list[str] = []  # the blocks being built, to find one that uses itself
+        self.applied: set[str] = set()
+
+    def problem(self, place: Place, sentence: str, help: str = "") -> None:
+        self.problems.append(Problem(place, sentence, help))
+
+    def network(self) -> Body:
+        spec = self.spec
+        scope = _Scope(self, spec.parameters, spec.constants)
+        scope.layers(spec.layers, Input(0))
+        results = tuple(scope.named[reference.name] for reference in spec.outputs if reference.name in scope.named)
+        training = tuple(scope.named[reference.name] for reference in spec.training_outputs if reference.name in scope.named)
+        return Body(
+            spec.name, spec.description, spec.parameters, spec.constants, scope.finished(), results or (scope.last,), training,
+            False, spec.place,
+        )  # fmt: skip
+
+    def definition(self, name: str, place: Place) -> specs.Block | None:
+        if name in self.own:
+            return self.own[name]
+        if name in library.block_names():
+            return library.block(name)
+        known = [*self.own, *library.block_names()]
+        self.problem(place, f"there is no block {quote(name)}", suggest(name, known, "blocks"))
+        return None
+
+    def use_block(self, name: str, place: Place) -> specs.Block | None:
+        """Builds a block at its first use, those that it calls first."""
+        block = self.definition(name, place)
+        if block is None or name in self.bodies:
+            return block
+        if name in self.open:
+            way = " -> ".join([*self.open[self.open.index(name) :], name])
+            self.problem(place, f"the block {quote(name)} uses itself: {way}")
+            return block
+        if len(self.open) > 64:
+            self.problem(place, "blocks nest at most 64 levels")
+            return block
+        self.open.append(name)
+        scope = _Scope(self, block.parameters, block.constants)
+        scope.layers(block.layers, Input(0))
+        self.open.pop()
+        self.bodies[name] = Body(
+            name, block.description, block.parameters, block.constants, scope.finished(), (scope.last,), (), name not in self.own,
+            block.place,
+        )  # fmt: skip
+        return block
+
+    def unused(self) -> None:
+        for block in self.spec.blocks:
+            if block.name not in self.bodies:
+                self.problem(block.place, f"nobody uses the block {quote(block.name)}", "remove it")
+        for default in self.spec.defaults:
+            if default.kind not in self.applied:
+                self.problem(default.place, f"no node of kind {quote(default.kind)} takes these defaults", "remove them")
+
+
+def _fixed(constants: tuple[specs.Constant, ...]) -> dict[str, Value]:
+    """The constants of the network that no argument changes: a default inside a block may use these."""
+    known: dict[str, Value] = {}
+    for constant in constants:
+        if names_of(constant.value) <= known.keys():
+            known[constant.name] = evaluate(constant.value, known)
+    return known
+
+
+class _Scope:
+    """Builds the steps of one body."""
+
+    def __init__(
+        self, builder: _Builder, parameters: tuple[specs.Parameter, ...], constants: tuple[specs.Constant, ...]
+    ) -> None:
+        self.builder = builder
+        self.holds = {parameter.name for parameter in parameters if parameter.type == "op"}
+        self.known = {"in_channels"} | {named.name for named in (*parameters, *constants)}
+        self.steps: list[Step] = []
+        self.named: dict[str, Input] = {}
+        self.last = Input(0)
+        self.counts: list[Value] = []  # the depths of this scope's repeated blocks, in order
+
+    def finished(self) -> tuple[Step, ...]:
+        """The steps, with every repeated block told how many there are in all."""
+        total = tuple(self.counts)
+
+        def told(step: Step) -> Step:
+            return step.replace(node=step.node.replace(total=total)) if isinstance(step.node, Repeat) else step
+
+        return tuple(map(told, self.steps))
+
+    def add(self, name: str, node: AnyNode, inputs: tuple[Input, ...], when: Value | None, place: Place) -> Input:
+        self.steps.append(Step(name, node, inputs, True if when is None else when, place))
+        return Input(len(self.steps))
+
+    def layers(self, layers: specs.Layers, entering: Input) -> Input:
+        """Adds named layers in order; returns the value of the last. `input` names what enters here."""
+        outer = self.named
+        self.named = {**outer, "input": entering}
+        self.last = entering
+        for layer in layers:
+            self.last = self.named[layer.name] = self.layer(layer)
+        last, self.named = self.last, {**self.named, **({"input": outer["input"]} if "input" in outer else {})}
+        return last
+
+    def layer(self, layer: specs.Layer) -> Input:
+        node = layer.node
+        sources = tuple(self.named.get(reference.name, self.last) for reference in node.sources) or (self.last,)
+        if isinstance(node, specs.Residual):
+            return self.residual(layer, node, sources[0])
+        if isinstance(node, specs.Merge):
+            return self.merge(layer, node, sources)
+        return self.add(layer.name, self.node(node), sources[:1], node.when, layer.place)
+
+    def residual(self, layer: specs.Layer, node: specs.Residual, entering: Input) -> Input:
+        if node.when is not None:
+            self.builder.problem(layer.place, "`residual` takes no `when`", "put it in a block, and the `when` beside the block")
+
+        def way(layers: specs.Layers) -> Input:
+            outer = self.named
+            value = self.layers(layers, entering)
+            self.named = outer
+            return value
+
+        if node.shortcut_first:
+            shortcut, residual = way(node.shortcut), way(node.residual)
+        else:
+            residual, shortcut = way(node.residual), way(node.shortcut)
+        return self.add(layer.name, Merge("add", (True, True)), (residual, shortcut), None, layer.place)
+
+    def merge(self, layer: specs.Layer, node: specs.Merge, sources: tuple[Input, ...]) -> Input:
+        if not node.branches:
+            return self.add(layer.name, Merge(node.kind, (True,) * len(sources)), sources, node.when, layer.place)
+        if node.when is not None:
+            self.builder.problem(layer.place, "a merge with branches takes no `when`", "put it in a block, and the `when` beside the block")
+        entering = sources[0]
+        parts = [entering] * len(node.branches)
+        if node.split:
+            shares = self.add(layer.name + "_shares", Split(len(parts)), (entering,), None, layer.place)
+            parts = [Input(shares.value, part) for part in range(len(parts))]
+        results, conditions = [], []
+        for branch, part in zip(node.branches, parts):
+            outer = self.named, self.last
+            self.last = part
+            results.append(self.layer(branch.replace(node=branch.node.replace(when=None))))
+            conditions.append(True if branch.node.when is None else branch.node.when)
+            self.named, self.last = outer
+        return self.add(layer.name, Merge(node.kind, tuple(conditions)), tuple(results), None, layer.place)
+
+    def node(self, node: specs.AnyNode) -> AnyNode:
+        if isinstance(node, specs.Sequence):
+            return Chain(tuple(self.item(layer) for layer in node.layers))
+        assert isinstance(node, specs.Use)
+        if node.depth is not None:
+            return self.repeat(node)
+        return self.use(node, repeated=False)
+
+    def item(self, layer: specs.Layer) -> Step:
+        when = layer.node.when
+        return Step(layer.name, self.node(layer.node), (Input(0),), True if when is None else when, layer.place)
+
+    def use(self, node: specs.Use, repeated: bool) -> Apply | Hold | Call:
+        if node.kind in self.holds:
+            return Hold(node.kind)
+        if node.kind in OPS:
+            return self.apply(node, repeated)
+        return self.call(node, repeated)
+
+    def apply(self, node: specs.Use, repeated: bool) -> Apply | Hold:
+        op = OPS[node.kind]
+        given = self.with_defaults(node, {argument.name: argument for argument in node.arguments}, repeated)
+        missing = [field for field in op.fields if field not in given and field not in op.defaults]
+        if missing:
+            self.builder.problem(node.place, f"{quote(node.kind)} needs `{missing[0]}`", f"write `{missing[0]}: ...` beside it")
+            return Hold("")
+        values = {name: argument.value for name, argument in given.items() if name in op.fields}
+        return Apply(op(**values), tuple((name, argument.place) for name, argument in given.items()))
+
+    def with_defaults(
+        self, node: specs.Use, given: dict[str, specs.Argument], repeated: bool
+    ) -> dict[str, specs.Argument]:
+        default = self.builder.defaults.get(node.kind)
+        if default is None:
+            return given
+        self.builder.applied.add(node.kind)
+        known = self.known | DEPTH_NAMES if repeated else self.known
+        added = {}
+        for argument in default.arguments:
+            if argument.name in given:
+                continue
+            fixed = {name: self.builder.constants.get(name, Name(name)) for name in names_of(argument.value)}
+            value = evaluate(argument.value, fixed)
+            foreign = sorted(names_of(value) - known)
+            if foreign:
+                self.builder.problem(
+                    argument.place,
+                    f"this default names {quote(foreign[0])}, which is unknown at line {node.place.line}",
+                    "write the option at the node itself, or name a constant that no argument changes",
+                )
+            added[argument.name] = argument.replace(value=value)
+        return given | added
+
+    def call(self, node: specs.Use, repeated: bool) -> Call | Hold:
+        block = self.builder.use_block(node.kind, node.place)
+        if block is None:
+            return Hold("")
+        return Call(node.kind, self.arguments(node, block, node.arguments, repeated))
+
+    def arguments(
+        self, node: specs.Use, block: specs.Block, written: tuple[specs.Argument, ...], repeated: bool
+    ) -> tuple[tuple[str, Value, Place], ...]:
+        known = [parameter.name for parameter in block.parameters]
+        given: dict[str, specs.Argument] = {}
+        for argument in written:
+            name = argument.name or (known[0] if known else "")
+            if name not in known:
+                sentence = f"block {quote(block.name)} has no argument {quote(name)}" if name else f"{quote(block.name)} takes no value"
+                self.builder.problem(argument.place, sentence, suggest(name, known, f"arguments of `{block.name}`"))
+            elif name in given:
+                self.builder.problem(argument.place, f"the argument {quote(name)} is given twice")
+            else:
+                given[name] = argument.replace(name=name)
+        for name, argument in self.with_defaults(node, given, repeated).items():
+            if name not in known:
+                self.builder.problem(argument.place, f"block {quote(block.name)} has no argument {quote(name)}", suggest(name, known, "arguments"))
+            given.setdefault(name, argument)
+        for parameter in block.parameters:
+            if parameter.name not in given and parameter.default is None:
+                help = f"write `{parameter.name}: ...` beside it" + (f", or `{{{block.name}: ...}}`" if parameter.name == known[0] else "")
+                self.builder.problem(node.place, f"block {quote(block.name)} needs its argument {quote(parameter.name)}", help)
+        return tuple((name, given[name].value, given[name].place) for name in known if name in given)
+
+    def repeat(self, node: specs.Use) -> AnyNode:
+        if node.kind in OPS or node.kind in self.holds:
+            self.builder.problem(node.place, "only a block takes `depth`", "put the op in a block")
+            return Hold("")
+        block = self.builder.use_block(node.kind, node.place)
+        if block is None:
+            return Hold("")
+        stride = next((parameter for parameter in block.parameters if parameter.name == "stride"), None)
+        others = Call(node.kind, self.arguments(node, block, node.arguments, True))
+        first: Apply | Hold | Call = others
+        if isinstance(node.first, specs.Use):
+            first = self.use(node.first, repeated=True)
+        elif node.first is not None:
+            changed = {argument.name or block.parameters[0].name for argument in node.first}
+            kept = tuple(a for a in node.arguments if (a.name or block.parameters[0].name) not in changed)
+            first = Call(node.kind, self.arguments(node, block, kept + node.first, True))
+        if stride is not None:
+            others = others.replace(arguments=tuple(
+                (name, 1 if name == "stride" else value, place) for name, value, place in others.arguments
+            ))  # fmt: skip
+        offset = tuple(self.counts)
+        assert node.depth is not None
+        self.counts.append(node.depth)
+        return Repeat(node.depth, first, others, offset, ())
+
+
+def calls(body: Body) -> Mapping[str, set[str]]:
+    """Returns the blocks that a body calls, each with the arguments that some call gives."""
+    found: dict[str, set[str]] = {}
+
+    def visit(node: AnyNode) -> None:
+        if isinstance(node, Call):
+            found.setdefault(node.block, set()).update(name for name, _, _ in node.arguments)
+        elif isinstance(node, Repeat):
+            visit(node.first)
+            visit(node.others)
+        elif isinstance(node, Chain):
+            for step in node.steps:
+                visit(step.node)
+
+    for step in body.steps:
+        visit(step.node)
+    return found

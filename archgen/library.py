@@ -1,0 +1,20 @@
+"""The blocks that come with archgen, one YAML file each."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from archgen import resources, source, spec
+
+
+@lru_cache(maxsize=1)
+def block_names() -> tuple[str, ...]:
+    """Returns the names of the library's blocks, sorted."""
+    return tuple(sorted(path.stem for path in resources.LIBRARY.glob("*.yaml")))
+
+
+@lru_cache(maxsize=None)
+def block(name: str) -> spec.Block:
+    """Returns a block of the library."""
+    tree = source.read(resources.LIBRARY / f"{name}.yaml", f"archgen/library/{name}.yaml")
+    return spec.read_block(tree, name, block_names())

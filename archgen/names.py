@@ -1,0 +1,80 @@
+"""Which names a spec may give: they become attributes, arguments and classes of a Python module."""
+
+from __future__ import annotations
+
+import re
+
+LONGEST = 48
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*_?", re.ASCII)
+_CLASS = re.compile(r"[A-Z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*", re.ASCII)
+
+# `dir(torch.nn.Module())` of torch 2.13 without the double underscores: an attribute of that name would break the module.
+MODULE_ATTRIBUTES = frozenset(
+    """
+    T_destination _apply _backward_hooks _backward_pre_hooks _buffers _call_impl _compiled_call_impl _forward_hooks
+    _forward_hooks_always_called _forward_hooks_with_kwargs _forward_pre_hooks _forward_pre_hooks_with_kwargs
+    _get_backward_hooks _get_backward_pre_hooks _get_name _is_full_backward_hook _load_from_state_dict
+    _load_state_dict_post_hooks _load_state_dict_pre_hooks _maybe_warn_non_full_backward_hook _modules
+    _named_members _non_persistent_buffers_set _parameters _register_load_state_dict_pre_hook
+    _register_state_dict_hook _replicate_for_data_parallel _save_to_state_dict _slow_forward _state_dict_hooks
+    _state_dict_pre_hooks _version _wrapped_call_impl add_module apply bfloat16 buffers call_super_init children
+    compile cpu cuda double dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter
+    get_submodule half ipu load_state_dict modules mtia named_buffers named_children named_modules named_parameters
+    parameters register_backward_hook register_buffer register_forward_hook register_forward_pre_hook
+    register_full_backward_hook register_full_backward_pre_hook register_load_state_dict_post_hook
+    register_load_state_dict_pre_hook register_module register_parameter register_state_dict_post_hook
+    register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule share_memory state_dict to to_empty
+    train training type xpu zero_grad
+    """.split()
+)
+
+# The keywords of Python 3.10 to 3.14, soft ones included.
+KEYWORDS = frozenset(
+    """
+    False None True and as assert async await break case class continue def del elif else except finally for from
+    global if import in is lambda match nonlocal not or pass raise return try while with yield
+    """.split()
+)
+
+# What the generated module itself uses: its imports, builtins and variables.
+MODULE_NAMES = frozenset("torch nn Tensor math partial self super range len tuple int float bool list x F Callable make_divisible".split())
+
+# What an expression already means.
+LANGUAGE_NAMES = frozenset("in_channels index block_index block_count input min max round ceil floor true false".split())
+
+DEVICES = frozenset("con prn aux nul".split()) | {f"{name}{number}" for name in ("com", "lpt") for number in range(10)}
+
+
+def why_no_attribute(name: str) -> str:
+    """Returns the reason why a layer can't have this name, or ''."""
+    if name in MODULE_ATTRIBUTES:
+        return "is an attribute of every `torch.nn.Module`"
+    return _why_no_identifier(name)
+
+
+def why_no_argument(name: str) -> str:
+    """Returns the reason why an argument or a constant can't have this name, or ''."""
+    if name in LANGUAGE_NAMES:
+        return "already means something in an expression"
+    return _why_no_identifier(name)
+
+
+def why_no_class(name: str) -> str:
+    """Returns the reason why a block or a network can't have this name, or ''."""
+    if not _CLASS.fullmatch(name):
+        return "is no class name: a capital, then letters and digits"
+    return _why_no_identifier(name)
+
+
+def _why_no_identifier(name: str) -> str:
+    if len(name) > LONGEST:
+        return f"is longer than {LONGEST} characters"
+    if not _NAME.fullmatch(name):
+        return "is no name: a letter, then ASCII letters, digits and single underscores"
+    if name in KEYWORDS:
+        return "is a keyword of Python"
+    if name in MODULE_NAMES:
+        return "is taken: the generated module uses it itself"
+    if name.lower() in DEVICES:
+        return "is the name of a device on Windows"
+    return ""

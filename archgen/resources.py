@@ -1,0 +1,16 @@
+"""Where the files that come with archgen lie: beside the package in a wheel, at the top of the project in a checkout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent
+
+
+def folder(name: str) -> Path:
+    """Returns the folder of the templates or of the specs that come with archgen."""
+    packaged = _PACKAGE / name
+    return packaged if packaged.is_dir() else _PACKAGE.parent / name
+
+
+LIBRARY = _PACKAGE / "library"

@@ -1,0 +1,780 @@
+"""A spec as frozen records: what the author wrote, no more and no less.
+
+Reading refuses, by itself and with places, whatever can be seen without knowing the other blocks: the structure, the names, the
+expressions, the options of ops, and what is read by nobody. Which blocks exist and what they take is the graph's to say.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, TypeAlias
+
+from archgen import names, source
+from archgen.diagnostics import Place, Problem, SpecError, quote, suggest
+from archgen.expressions import ExpressionError, Value, names_of
+from archgen.expressions import parse as parse_expression
+from archgen.ops import OPS
+from archgen.ops.base import KINDS
+from archgen.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MERGES = ("add", "subtract", "multiply", "concat")
+COMPOSITIONS = ("sequence", "residual", *MERGES)
+TYPES = ("int", "float", "bool", "op")
+DEPTH_NAMES = frozenset({"index", "block_index", "block_count"})
+_BLOCK = re.compile(r"[A-Z]\w*", re.ASCII)
+
+SPEC_KEYS = (
+    "name", "description", "extends", "input", "args", "let", "defaults", "stem", "stages", "head", "outputs",
+    "training_outputs", "assert", "blocks",
+)  # fmt: skip
+BLOCK_KEYS = ("description", "paper", "args", "let", "layers")
+
+
+def is_kind(text: str) -> bool:
+    """Tells whether a key of a node is its kind: an op, a composition or a block. Ops are snake_case, blocks CapWords."""
+    return text in OPS or text in COMPOSITIONS or _BLOCK.fullmatch(text) is not None
+
+
+def is_empty(tree: source.Tree) -> bool:
+    """Tells whether a key has no value, as in `{batch_norm, eps: 0.001}`."""
+    return isinstance(tree, source.Scalar) and tree.text == "" and tree.plain
+
+
+class Argument(Record):
+    """An option or argument as it was written; "" is the name of the value beside the kind."""
+
+    name: str
+    value: Value
+    place: Place
+
+
+class Reference(Record):
+    """The name of a value that a node takes."""
+
+    name: str
+    place: Place
+
+
+class Node(Record):
+    """What every node may have: a condition, and the value it takes instead of the one before it."""
+
+    when: Value | None
+    sources: tuple[Reference, ...]
+    place: Place
+
+
+class Use(Node):
+    """An op, a block, or an argument that holds an op. `first` changes arguments of the first of `depth` blocks, or replaces it."""
+
+    kind: str
+    arguments: tuple[Argument, ...] = ()
+    depth: Value | None = None
+    first: tuple[Argument, ...] | Use | None = None
+
+
+class Layer(Record):
+    """A named node."""
+
+    name: str
+    node: AnyNode
+    place: Place
+
+
+Layers: TypeAlias = "tuple[Layer, ...]"
+
+
+class Sequence(Node):
+    """Modules in order; the names of a list are its indices."""
+
+    layers: Layers = ()
+
+
+class Residual(Node):
+    """The sum of two ways from one value; `shortcut_first` tells which was written first."""
+
+    residual: Layers = ()
+    shortcut: Layers = ()
+    shortcut_first: bool = False
+
+
+class Merge(Node):
+    """Branches from one value, or earlier values, made into one."""
+
+    kind: str = "add"
+    branches: Layers = ()
+    split: bool = False
+
+
+AnyNode: TypeAlias = "Use | Sequence | Residual | Merge"
+
+
+class Parameter(Record):
+    """An argument of a block or network: `type` is int, float, bool, op or list; `default` is None where one must be given."""
+
+    name: str
+    type: str
+    default: Value | None
+    place: Place
+
+
+class Constant(Record):
+    """A named expression of `let`."""
+
+    name: str
+    value: Value
+    place: Place
+
+
+class Block(Record):
+    name: str
+    description: str
+    paper: str
+    parameters: tuple[Parameter, ...]
+    constants: tuple[Constant, ...]
+    layers: Layers
+    place: Place
+
+
+class Assertion(Record):
+    text: str
+    value: Value
+    place: Place
+
+
+class Default(Record):
+    """Option defaults for every node of a kind."""
+
+    kind: str
+    arguments: tuple[Argument, ...]
+    place: Place
+
+
+class Spec(Record):
+    name: str
+    description: str
+    input: tuple[int, ...]
+    parameters: tuple[Parameter, ...]
+    constants: tuple[Constant, ...]
+    defaults: tuple[Default, ...]
+    stem: Layers
+    stages: Layers
+    head: Layers
+    outputs: tuple[Reference, ...]
+    training_outputs: tuple[Reference, ...]
+    assertions: tuple[Assertion, ...]
+    blocks: tuple[Block, ...]
+    place: Place
+
+    @property
+    def layers(self) -> Layers:
+        return self.stem + self.stages + self.head
+
+
+class _Scope:
+    """The names that the expressions and references of one block or network may use, and which of them are read."""
+
+    def __init__(self, parameters: Iterable[Parameter], constants: Iterable[Constant]) -> None:
+        self.ops = {parameter.name for parameter in parameters if parameter.type == "op"}
+        self.known = {"in_channels"} | {named.name for named in (*parameters, *constants)}
+        self.read: set[str] = set()
+
+
+class Reader:
+    """Reads one file's tree and collects every problem in it. `library` names the blocks that come with archgen."""
+
+    def __init__(self, library: Iterable[str] = ()) -> None:
+        self.problems: list[Problem] = []
+        self.library = tuple(library)
+        self.blocks: tuple[str, ...] = ()
+
+    def problem(self, place: Place, sentence: str, help: str = "") -> None:
+        self.problems.append(Problem(place, sentence, help))
+
+    # ---- spec and block
+
+    def spec(self, tree: source.Mapping) -> Spec:
+        keys = self.keys(tree, SPEC_KEYS, "keys of a spec")
+        whole = Place(tree.place.source, tree.entries[0][0].place.line if tree.entries else 1, 1)
+        for key in ("name", "input"):
+            if key not in keys:
+                help = "write `name: ResNet18`" if key == "name" else "write `input: [3, 224, 224]`: channels, then the sizes"
+                self.problem(whole, f"the spec has no `{key}`", help)
+        blocks_tree = self.mapping(keys.get("blocks"))
+        self.blocks = tuple(key.text for key, _ in blocks_tree)
+        parameters = self.parameters(keys.get("args"))
+        scope = _Scope(parameters, ())
+        constants = self.constants(keys.get("let"), scope)
+        sections = [self.layers(keys.get(section), scope, set()) for section in ("stem", "stages", "head")]
+        layers = tuple(layer for section in sections for layer in section)
+        self.unique(layers, parameters, constants)
+        if not layers:
+            self.problem(whole, "the network has no layers", "write `stem:`, `stages:` or `head:`")
+        spec = Spec(
+            name=self.class_name(keys.get("name")),
+            description=self.text(keys.get("description")),
+            input=self.input(keys.get("input")),
+            parameters=parameters,
+            constants=constants,
+            defaults=self.defaults(keys.get("defaults"), scope),
+            stem=sections[0],
+            stages=sections[1],
+            head=sections[2],
+            outputs=self.outputs(keys.get("outputs"), layers),
+            training_outputs=self.outputs(keys.get("training_outputs"), layers),
+            assertions=self.assertions(keys.get("assert")),
+            blocks=tuple(self.block(key, value) for key, value in blocks_tree),
+            place=whole,
+        )
+        self.all_read(layers, spec.outputs + spec.training_outputs)
+        self.all_used(parameters, constants, scope, "the network")
+        return spec
+
+    def block(self, key: source.Scalar, tree: source.Tree) -> Block:
+        reason = names.why_no_class(key.text)
+        if reason:
+            self.problem(key.place, f"a block can't be called {quote(key.text)}: it {reason}")
+        keys = self.keys(tree, BLOCK_KEYS, "keys of a block") if self.is_mapping(tree, "a block") else {}
+        if "layers" not in keys:
+            self.problem(key.place, f"the block {quote(key.text)} has no `layers`")
+        parameters = self.parameters(keys.get("args"))
+        scope = _Scope(parameters, ())
+        constants = self.constants(keys.get("let"), scope)
+        layers = self.layers(keys.get("layers"), scope, set())
+        self.unique(layers, parameters, constants)
+        self.all_read(layers, ())
+        self.all_used(parameters, constants, scope, f"block {quote(key.text)}")
+        description, paper = self.text(keys.get("description")), self.text(keys.get("paper"))
+        return Block(key.text, description, paper, parameters, constants, layers, key.place)
+
+    # ---- the parts of a spec
+
+    def keys(self, tree: source.Tree, known: tuple[str, ...], what: str) -> dict[str, source.Tree]:
+        found = {}
+        for key, value in self.mapping(tree):
+            if key.text in known:
+                found[key.text] = value
+            else:
+                self.problem(key.place, f"there is no key {quote(key.text)} here", suggest(key.text, known, what))
+        return found
+
+    def mapping(self, tree: source.Tree | None) -> tuple[tuple[source.Scalar, source.Tree], ...]:
+        if tree is None or not self.is_mapping(tree, "this"):
+            return ()
+        return tree.entries  # type: ignore[union-attr]
+
+    def is_mapping(self, tree: source.Tree, what: str) -> bool:
+        if isinstance(tree, source.Mapping):
+            return True
+        self.problem(tree.place, f"{what} is a mapping of names to values, not {_shape_of(tree)}", "write `name: value` lines below it")
+        return False
+
+    def text(self, tree: source.Tree | None) -> str:
+        if tree is None:
+            return ""
+        if not isinstance(tree, source.Scalar):
+            self.problem(tree.place, f"a text is expected, not {_shape_of(tree)}")
+            return ""
+        return tree.text
+
+    def class_name(self, tree: source.Tree | None) -> str:
+        text = self.text(tree)
+        reason = names.why_no_class(text)
+        if tree is not None and reason:
+            self.problem(tree.place, f"the network can't be called {quote(text)}: it {reason}", "the name becomes a class, as `ResNet18`")
+        return text
+
+    def input(self, tree: source.Tree | None) -> tuple[int, ...]:
+        if tree is None:
+            return ()
+        items = tree.items if isinstance(tree, source.Sequence) else ()
+        sizes = tuple(self.constant_int(item) for item in items)
+        if not 2 <= len(items) <= 4:
+            self.problem(tree.place, "`input` lists the channels, then one, two or three sizes", "write `input: [3, 224, 224]`")
+        return sizes
+
+    def constant_int(self, tree: source.Tree) -> int:
+        value = self.value(tree, _Scope((), ()))
+        if type(value) is not int or not 1 <= value:
+            self.problem(tree.place, "a whole number of at least 1 is expected")
+            return 1
+        return value
+
+    def parameters(self, tree: source.Tree | None) -> tuple[Parameter, ...]:
+        return tuple(self.parameter(key, value) for key, value in self.mapping(tree))
+
+    def parameter(self, key: source.Scalar, tree: source.Tree) -> Parameter:
+        self.argument_name(key, "an argument")
+        if isinstance(tree, source.Scalar):
+            if tree.text in TYPES:
+                return Parameter(key.text, tree.text, None, key.place)
+            if tree.text in OPS:
+                return Parameter(key.text, "op", self.op_value(tree, _Scope((), ())), key.place)
+        elif isinstance(tree, source.Mapping):
+            return Parameter(key.text, "op", self.op_value(tree, _Scope((), ())), key.place)
+        count = len(self.problems)
+        value = self.value(tree, _Scope((), ()))
+        if len(self.problems) > count:
+            self.problems[count] = self.problems[count].replace(
+                help=f"a required argument has a type ({', '.join(TYPES)}), an optional one a default: a number, true, false, a list or an op"
+            )
+        return Parameter(key.text, _type_of(value), value, key.place)
+
+    def constants(self, tree: source.Tree | None, scope: _Scope) -> tuple[Constant, ...]:
+        """Each constant sees those before it."""
+        constants = []
+        for key, value in self.mapping(tree):
+            self.argument_name(key, "a constant")
+            constants.append(Constant(key.text, self.value(value, scope), key.place))
+            scope.known.add(key.text)
+        return tuple(constants)
+
+    def argument_name(self, key: source.Scalar, what: str) -> None:
+        reason = names.why_no_argument(key.text)
+        if not reason and (key.text in OPS or key.text in COMPOSITIONS or _BLOCK.fullmatch(key.text)):
+            reason = "is the name of a kind of node"
+        if not reason and key.text in ("depth", "first", "when", "from", "shortcut", "split"):
+            reason = "is a word of the language"
+        if reason:
+            self.problem(key.place, f"{what} can't be called {quote(key.text)}: it {reason}")
+
+    def defaults(self, tree: source.Tree | None, scope: _Scope) -> tuple[Default, ...]:
+        found = []
+        for key, options in self.mapping(tree):
+            if key.text not in OPS and not _BLOCK.fullmatch(key.text):
+                self.problem(key.place, f"{quote(key.text)} is no op or block", self.suggest_kind(key.text))
+                continue
+            inside = _Scope((), ())
+            inside.known = scope.known | DEPTH_NAMES
+            arguments = tuple(self.option(key.text, option, value, inside) for option, value in self.mapping(options))
+            scope.read |= inside.read
+            found.append(Default(key.text, arguments, key.place))
+        return tuple(found)
+
+    def assertions(self, tree: source.Tree | None) -> tuple[Assertion, ...]:
+        if tree is None:
+            return ()
+        if not isinstance(tree, source.Sequence):
+            self.problem(tree.place, "`assert` is a list of conditions", 'write `assert: ["parameters <= 12_000_000"]`')
+            return ()
+        scope = _Scope((), ())
+        scope.known = {"parameters", "buffers", "macs"}
+        return tuple(Assertion(self.text(item), self.value(item, scope), item.place) for item in tree.items)
+
+    def outputs(self, tree: source.Tree | None, layers: Layers) -> tuple[Reference, ...]:
+        if tree is None:
+            return ()
+        found = self.references(tree)
+        known = [layer.name for layer in layers]
+        for reference in found:
+            if reference.name not in known:
+                self.problem(reference.place, f"there is no layer {quote(reference.name)}", suggest(reference.name, known, "layers"))
+        return found
+
+    # ---- nodes
+
+    def layers(self, tree: source.Tree | None, scope: _Scope, outer: set[str]) -> Layers:
+        """Reads named nodes in order; `outer` holds the values of the scopes around, which references may name too."""
+        found = []
+        earlier = set(outer)
+        for key, value in self.mapping(tree):
+            reason = names.why_no_attribute(key.text)
+            if reason:
+                self.problem(key.place, f"a layer can't be called {quote(key.text)}: it {reason}", "give it another name")
+            node = self.node(value, scope, earlier)
+            found.append(Layer(key.text, node, key.place))
+            for reference in node.sources:
+                if reference.name not in earlier and reference.name != "input":
+                    self.unknown_source(reference, earlier, key.text)
+            earlier.add(key.text)
+        return tuple(found)
+
+    def unknown_source(self, reference: Reference, earlier: set[str], layer: str) -> None:
+        known = ["input", *sorted(earlier)]
+        self.problem(
+            reference.place,
+            f"no value {quote(reference.name)} comes before {quote(layer)} in its scope",
+            suggest(reference.name, known, "values"),
+        )
+
+    def node(self, tree: source.Tree, scope: _Scope, earlier: set[str]) -> AnyNode:
+        if isinstance(tree, source.Sequence):
+            return Sequence(None, (), tree.place, self.items(tree, scope))
+        if isinstance(tree, source.Scalar):
+            self.kind_known(tree, scope)
+            return Use(None, (), tree.place, tree.text)
+        kinds = [(key, value) for key, value in tree.entries if is_kind(key.text)]
+        if not kinds:  # an argument that holds an op stands as a bare key, so that it may also be passed on under its own name
+            kinds = [(key, value) for key, value in tree.entries if key.text in scope.ops and is_empty(value)]
+        if len(kinds) != 1:
+            self.not_one_kind(tree, kinds, scope)
+            return Use(None, (), tree.place, "identity")
+        (key, value) = kinds[0]
+        options = [(name, option) for name, option in tree.entries if name is not key]
+        when, sources = self.common(options, scope)
+        rest = [(name, option) for name, option in options if name.text not in ("when", "from")]
+        if key.text not in COMPOSITIONS:
+            return self.use(key, value, rest, scope, when, sources, tree.place)
+        return self.composition(key, value, rest, scope, when, sources, tree.place, earlier)
+
+    def kind_known(self, key: source.Scalar, scope: _Scope) -> bool:
+        text = key.text
+        if text in scope.ops:
+            scope.read.add(text)
+        elif text in COMPOSITIONS:
+            self.problem(key.place, f"{quote(text)} needs what it composes", "write it as a mapping")
+        elif text not in OPS and text not in self.blocks and text not in self.library:
+            what = "is no op or block" if text else "a node is expected here"
+            self.problem(key.place, f"{quote(text)} {what}" if text else what, self.suggest_kind(text))
+            return False
+        return True
+
+    def suggest_kind(self, word: str) -> str:
+        from archgen.diagnostics import nearest
+
+        near = nearest(word, [*OPS, *self.blocks, *self.library, *COMPOSITIONS])
+        return f"the nearest is {quote(near)}" if near else "`archgen ops` lists the ops, `archgen list` the blocks"
+
+    def not_one_kind(self, tree: source.Mapping, kinds: list[tuple[source.Scalar, source.Tree]], scope: _Scope) -> None:
+        if kinds:
+            both = " and ".join(quote(key.text) for key, _ in kinds)
+            self.problem(kinds[1][0].place, f"a node has one kind, but this one has {both}")
+            return
+        for key, value in tree.entries:
+            if is_empty(value) and not key.text.isidentifier():
+                help = 'put an expression that contains a comma in quotes, or name it in `let`'
+                self.problem(key.place, f"{quote(key.text)} stands here as a key without a value", help)
+                return
+        key = tree.entries[0][0] if tree.entries else None
+        if key is None:
+            self.problem(tree.place, "a node is expected here, not an empty mapping")
+        else:
+            self.problem(key.place, f"{quote(key.text)} is no op or block", self.suggest_kind(key.text))
+
+    def common(
+        self, options: list[tuple[source.Scalar, source.Tree]], scope: _Scope
+    ) -> tuple[Value | None, tuple[Reference, ...]]:
+        given = {key.text: value for key, value in options}
+        when = self.value(given["when"], scope) if "when" in given else None
+        return when, self.references(given["from"]) if "from" in given else ()
+
+    def references(self, tree: source.Tree) -> tuple[Reference, ...]:
+        items = tree.items if isinstance(tree, source.Sequence) else (tree,)
+        found = []
+        for item in items:
+            if isinstance(item, source.Scalar):
+                found.append(Reference(item.text, item.place))
+            else:
+                self.problem(item.place, f"the name of a layer is expected, not {_shape_of(item)}")
+        return tuple(found)
+
+    def items(self, tree: source.Tree, scope: _Scope) -> Layers:
+        """The nodes of a sequence: a list, or named."""
+        if isinstance(tree, source.Sequence):
+            named = [(str(number), item, item.place) for number, item in enumerate(tree.items)]
+        else:
+            named = [(key.text, item, key.place) for key, item in self.mapping(tree)]
+            for key, _ in self.mapping(tree):
+                reason = "" if key.text.isdecimal() else names.why_no_attribute(key.text)
+                if reason:
+                    self.problem(key.place, f"a layer can't be called {quote(key.text)}: it {reason}")
+        if not named:
+            self.problem(tree.place, "a sequence needs at least one node")
+        layers = tuple(Layer(name, self.node(item, scope, set()), place) for name, item, place in named)
+        for layer in layers:
+            if layer.node.sources:
+                self.problem(layer.node.sources[0].place, "`from` can't stand inside a sequence", "give the layers names, outside a list")
+            if isinstance(layer.node, (Residual, Merge)):
+                self.problem(layer.place, "a sequence holds ops, blocks and sequences: a merge is none", "put the merge in a block")
+        return layers
+
+    def use(
+        self,
+        key: source.Scalar,
+        value: source.Tree,
+        options: list[tuple[source.Scalar, source.Tree]],
+        scope: _Scope,
+        when: Value | None,
+        sources: tuple[Reference, ...],
+        place: Place,
+    ) -> Use:
+        self.kind_known(key, scope)
+        if len(sources) > 1:
+            self.problem(sources[1].place, f"{quote(key.text)} takes one value", "only a merge takes several")
+        depth_tree = next((option for name, option in options if name.text == "depth"), None)
+        inside = scope
+        if depth_tree is not None:
+            inside = _Scope((), ())
+            inside.ops, inside.known, inside.read = scope.ops, scope.known | DEPTH_NAMES, scope.read
+        depth = None if depth_tree is None else self.value(depth_tree, scope)
+        arguments, first = [], None
+        if not is_empty(value):
+            arguments.append(self.first_argument(key, value, inside))
+        for name, option in options:
+            if name.text == "depth" and key.text not in OPS:
+                continue
+            if name.text == "first" and key.text not in OPS:
+                first = self.first(key, name, option, depth, inside)
+                continue
+            arguments.append(self.option(key.text, name, option, inside))
+        return Use(when, sources, place, key.text, tuple(arguments), depth, first)
+
+    def first(
+        self, key: source.Scalar, name: source.Scalar, tree: source.Tree, depth: Value | None, scope: _Scope
+    ) -> tuple[Argument, ...] | Use | None:
+        if depth is None:
+            self.problem(name.place, "`first` needs a `depth`: it changes the first of several blocks")
+        if isinstance(tree, source.Mapping) and not any(is_kind(option.text) for option, _ in tree.entries):
+            return tuple(self.option(key.text, option, value, scope) for option, value in tree.entries)
+        node = self.node(tree, scope, set())
+        if isinstance(node, Use) and node.depth is None and not node.sources and node.when is None:
+            return node
+        self.problem(tree.place, "`first` takes changed arguments, or one block or op")
+        return None
+
+    def first_argument(self, key: source.Scalar, value: source.Tree, scope: _Scope) -> Argument:
+        if key.text in OPS:
+            first = OPS[key.text].first()
+            if not first:
+                self.problem(value.place, f"{quote(key.text)} takes no value of its own", "name the option")
+                return Argument("", 0, value.place)
+            return Argument(first, self.op_option(key.text, first, value, scope), value.place)
+        if key.text in scope.ops:
+            self.problem(value.place, f"{quote(key.text)} holds an op with its options: it takes none here")
+        return Argument("", self.argument_value(value, scope), value.place)
+
+    def option(self, kind: str, key: source.Scalar, value: source.Tree, scope: _Scope) -> Argument:
+        if kind not in OPS:
+            return Argument(key.text, self.argument_value(value, scope), key.place)
+        known = OPS[kind].fields
+        if key.text not in known:
+            self.problem(key.place, f"{quote(kind)} has no option {quote(key.text)}", suggest(key.text, known, f"options of `{kind}`"))
+            return Argument(key.text, 0, key.place)
+        return Argument(key.text, self.op_option(kind, key.text, value, scope), value.place)
+
+    def op_option(self, kind: str, option: str, tree: source.Tree, scope: _Scope) -> Value:
+        op = OPS[kind]
+        if op.kind(option) is not KINDS["Word"]:
+            value = self.value(tree, scope)
+            reason = op.kind(option).refuses(value, 0)
+            if reason and not isinstance(value, str):
+                self.problem(tree.place, f"`{option}` of `{kind}` {reason}, not {_shown(value)}")
+            return value
+        text = self.text(tree)
+        if text not in op.words[option]:
+            self.problem(tree.place, f"`{option}` of `{kind}` is a word", suggest(text, op.words[option], "words"))
+        return text
+
+    def argument_value(self, tree: source.Tree, scope: _Scope) -> Value:
+        """The value of a block's argument: an expression, a list, or an op."""
+        if isinstance(tree, source.Mapping) or (isinstance(tree, source.Scalar) and tree.text in OPS):
+            return self.op_value(tree, scope)
+        return self.value(tree, scope)
+
+    def op_value(self, tree: source.Tree, scope: _Scope) -> Value:
+        """An op that is the value of an argument: one that infers nothing from its input."""
+        count = len(self.problems)
+        node = self.node(tree, scope, set())
+        if len(self.problems) > count:
+            return 0
+        if not isinstance(node, Use) or node.kind not in OPS or node.when is not None or node.sources:
+            self.problem(tree.place, "an argument takes a number, a list or an op")
+            return 0
+        op = OPS[node.kind]
+        if op.infers or not op.torch_class:
+            self.problem(tree.place, f"{quote(node.kind)} can't be an argument: it is made for the size of its input")
+            return 0
+        given = {argument.name: argument.value for argument in node.arguments}
+        missing = [field for field in op.fields if field not in given and field not in op.defaults]
+        if missing:
+            self.problem(tree.place, f"{quote(node.kind)} needs `{missing[0]}`")
+            return 0
+        return op(**given)
+
+    def composition(
+        self,
+        key: source.Scalar,
+        value: source.Tree,
+        options: list[tuple[source.Scalar, source.Tree]],
+        scope: _Scope,
+        when: Value | None,
+        sources: tuple[Reference, ...],
+        place: Place,
+        earlier: set[str],
+    ) -> AnyNode:
+        allowed = {"residual": ("shortcut",), "sequence": ()}.get(key.text, ("split",))
+        for name, _ in options:
+            if name.text not in allowed:
+                known = (*allowed, "when", "from")
+                self.problem(name.place, f"{quote(key.text)} has no option {quote(name.text)}", suggest(name.text, known, "options"))
+        given = {name.text: option for name, option in options}
+        if key.text == "sequence":
+            return Sequence(when, sources, place, self.items(value, scope))
+        if key.text == "residual":
+            if len(sources) > 1:
+                self.problem(sources[1].place, "`residual` takes one value")
+            residual = self.layers(value, scope, earlier)
+            self.all_read(residual, ())
+            shortcut = self.layers(given["shortcut"], scope, earlier) if "shortcut" in given else ()
+            self.all_read(shortcut, ())
+            if not residual:
+                self.problem(value.place, "`residual` needs at least one layer")
+            shortcut_first = "shortcut" in given and given["shortcut"].place < value.place
+            return Residual(when, sources, place, residual, shortcut, shortcut_first)
+        return self.merge(key, value, given, scope, when, sources, place)
+
+    def merge(
+        self,
+        key: source.Scalar,
+        value: source.Tree,
+        given: dict[str, source.Tree],
+        scope: _Scope,
+        when: Value | None,
+        sources: tuple[Reference, ...],
+        place: Place,
+    ) -> Merge:
+        branches: Layers = ()
+        if not is_empty(value):
+            branches = self.layers(value, scope, set())
+            if len(sources) > 1:
+                self.problem(sources[1].place, f"`{key.text}` has branches, so it takes one value", "name the branches' values, or write branches")
+            for branch in branches:
+                if branch.node.sources:
+                    self.problem(branch.node.sources[0].place, "a branch takes the value that enters the merge, not another")
+        count = len(branches) if branches else len(sources)
+        if count < 2 and not (count and key.text == "concat"):
+            self.problem(key.place, f"`{key.text}` needs at least two branches, or `from: [A, B]`")
+        split = self.value(given["split"], scope) if "split" in given else False
+        if type(split) is not bool or (split and not branches):
+            self.problem(given["split"].place, "`split` is true or false, and shares the channels among branches")
+        return Merge(when, sources, place, key.text, branches, split is True)
+
+    # ---- values
+
+    def value(self, tree: source.Tree, scope: _Scope) -> Value:
+        if isinstance(tree, source.Sequence):
+            return tuple(self.value(item, scope) for item in tree.items)
+        if not isinstance(tree, source.Scalar):
+            self.problem(tree.place, "a number or an expression is expected, not a mapping")
+            return 0
+        if tree.text == "":
+            self.problem(tree.place, "a value is missing here")
+            return 0
+        try:
+            value = parse_expression(tree.text)
+        except ExpressionError as error:
+            self.problem(_inside(tree, error.offset, error.length), error.sentence, error.help)
+            return 0
+        for name in sorted(names_of(value)):
+            if name in scope.known:
+                scope.read.add(name)
+            elif name in OPS:
+                self.problem(tree.place, f"{quote(name)} is an op: no number can be made of it")
+            else:
+                offset = re.search(rf"\b{name}\b", tree.text)
+                place = _inside(tree, offset.start() if offset else 0, len(name))
+                help = suggest(name, sorted(scope.known), "names")
+                if name in DEPTH_NAMES:
+                    help = f"`{name}` is known only in the arguments of a node with `depth`"
+                self.problem(place, f"there is no name {quote(name)} here", help)
+        return value
+
+    # ---- what belongs together
+
+    def unique(self, layers: Layers, parameters: tuple[Parameter, ...], constants: tuple[Constant, ...]) -> None:
+        """No two arguments and no two attributes of a class share a name, whatever the case of its letters."""
+        self.distinct((named.name, named.place) for named in (*parameters, *constants))
+        self.distinct(_attributes(layers))
+
+    def distinct(self, named: Iterable[tuple[str, Place]]) -> None:
+        seen: dict[str, tuple[str, Place]] = {}
+        for name, place in named:
+            folded = name.casefold()
+            if folded in seen:
+                first, where = seen[folded]
+                kind = "used twice" if first == name else f"too like {quote(first)}"
+                self.problem(place, f"the name {quote(name)} is {kind}; the other is at {where.line}:{where.column}", "give it another name")
+            else:
+                seen[folded] = (name, place)
+
+    def all_read(self, layers: Layers, outputs: tuple[Reference, ...]) -> None:
+        """Every value but the last is read: by the next layer, by a `from`, or as an output."""
+        read = {reference.name for reference in outputs} | {name for layer in layers for name in _sources(layer.node)}
+        for layer, following in zip(layers, layers[1:]):
+            if following.node.sources and layer.name not in read:
+                self.problem(layer.place, f"nobody reads the value of {quote(layer.name)}", "remove it, or name it in a `from`")
+
+    def all_used(
+        self, parameters: tuple[Parameter, ...], constants: tuple[Constant, ...], scope: _Scope, owner: str
+    ) -> None:
+        for what, named in (("argument", parameters), ("constant", constants)):
+            for item in named:
+                if item.name not in scope.read:  # type: ignore[attr-defined]
+                    self.problem(item.place, f"{owner} never uses its {what} {quote(item.name)}", "remove it")  # type: ignore[attr-defined]
+
+
+def _sources(node: AnyNode) -> Iterable[str]:
+    for reference in node.sources:
+        yield reference.name
+    nested: tuple[Layer, ...] = ()
+    if isinstance(node, Residual):
+        nested = node.residual + node.shortcut
+    for layer in nested:
+        yield from _sources(layer.node)
+
+
+def _attributes(layers: Layers) -> Iterable[tuple[str, Place]]:
+    """The names that become attributes of one class: residuals and branches have no module of their own."""
+    for layer in layers:
+        yield layer.name, layer.place
+        if isinstance(layer.node, Residual):
+            yield from _attributes(layer.node.residual + layer.node.shortcut)
+        elif isinstance(layer.node, Merge):
+            yield from _attributes(layer.node.branches)
+
+
+def _inside(tree: source.Scalar, offset: int, length: int) -> Place:
+    place = tree.place
+    if tree.plain and place.length >= len(tree.text):
+        return Place(place.source, place.line, place.column + offset, max(1, length))
+    return place
+
+
+def _type_of(value: Value) -> str:
+    if type(value) is bool:
+        return "bool"
+    if isinstance(value, tuple):
+        return "list"
+    return "float" if type(value) is float else "int"
+
+
+def _shown(value: Value) -> str:
+    from archgen.expressions import describe
+
+    return describe(value)
+
+
+def _shape_of(tree: source.Tree) -> str:
+    if isinstance(tree, source.Mapping):
+        return "a mapping"
+    return "a list" if isinstance(tree, source.Sequence) else quote(tree.text) if tree.text else "nothing"
+
+
+def read(tree: source.Mapping, library: Iterable[str] = ()) -> Spec:
+    """Returns the spec of a tree. Raises SpecError with every problem found."""
+    reader = Reader(library)
+    spec = reader.spec(tree)
+    if reader.problems:
+        raise SpecError(*reader.problems)
+    return spec
+
+
+def read_block(tree: source.Mapping, name: str, library: Iterable[str] = ()) -> Block:
+    """Returns a block of the library, one to a file."""
+    reader = Reader(library)
+    block = reader.block(source.Scalar(name, True, Place(tree.place.source, 1, 1)), tree)
+    if reader.problems:
+        raise SpecError(*reader.problems)
+    return block
