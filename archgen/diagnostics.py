@@ -9,11 +9,12 @@ A problem says what is wrong, where, and what helps. A phase collects all of its
     help: the nearest is `BasicBlock`
 
 A spec may come from a stranger, and what is printed lands in terminals and in the logs of CI. So everything shown is printable
-ASCII, other characters escaped as `ascii()` does it, and no line can start a GitHub workflow command (`::error::`, `##[debug]`).
+ASCII, other characters escaped as `ascii()` does it, and no line can be a GitHub workflow command (`::error::`, `##[debug]`).
 """
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from archgen.records import Record
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 WIDTH = 80  # columns of a rendered line, and the characters of a spec that a sentence quotes
 MOST_SHOWN = 20  # problems; a reader mends the first few and runs again
 MOST_NAMES = 12  # known names that a help lists
+MOST_CANDIDATES = 500  # a hostile spec may define thousands of names, and difflib takes some 30 us for each
 
 
 class Source(Record):
@@ -113,18 +115,20 @@ def quote(text: str) -> str:
 
 
 def nearest(word: str, candidates: Iterable[str]) -> str | None:
-    """Returns the candidate that the word was probably meant to be, whatever its case, or None."""
+    """Returns the candidate that the word was probably meant to be, whatever its case, or None. Looks at the first 500."""
     import difflib
 
     if len(word) > WIDTH:  # no name is so long, and difflib takes quadratic time
         return None
-    by_folded = {candidate.casefold(): candidate for candidate in reversed(list(candidates))}
+    by_folded: dict[str, str] = {}  # of equal ones the first
+    for candidate in itertools.islice(candidates, MOST_CANDIDATES):
+        by_folded.setdefault(candidate.casefold(), candidate)
     found = difflib.get_close_matches(word.casefold(), by_folded, n=1)
     return by_folded[found[0]] if found else None
 
 
 def suggest(word: str, candidates: Iterable[str], what: str) -> str:
-    """Returns a help for an unknown word: the nearest known one and the known ones; `what` calls them, as in "options of `conv`"."""
+    """Returns a help for an unknown word: the nearest known one, then all; `what` names them, as in "options of `conv`"."""
     known = list(candidates)
     if not known:
         return f"there are no {what}"

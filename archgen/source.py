@@ -1,9 +1,10 @@
 """YAML text to a plain tree that knows where each value stands.
 
-The tree is text: what a scalar means (a number, `true`, an expression, a word) is for its reader to say, so nothing is resolved
-here and `no`, `on`, `1:30` arrive as written. A spec may come from a stranger, so of YAML only the plain part is read: a mapping of
-lists, mappings and scalars with unique keys. Anchors, aliases, merge keys, tags, directives and further documents are refused, and
-so is what is too big, too deep or not clean UTF-8. The events come from PyYAML's parser in Python: libyaml crashes on deep nesting.
+The tree is text: what a scalar means (a number, `true`, an expression, a word) is for its reader to say. Nothing is resolved
+here, so `no`, `on` and `1:30` arrive as written. A spec may come from a stranger, so only the plain part of YAML is read: a
+mapping of lists, mappings and scalars with unique keys. Anchors, aliases, merge keys, tags, directives, a second document are
+refused, and so is what is too big, too deep or not clean UTF-8. The events come from PyYAML's parser in Python: libyaml crashes
+on deep nesting.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Sequence(Record):
 
 
 class Mapping(Record):
-    """Unique keys with their values, in order. In braces on one line its place is all of it; else the brace or the first key."""
+    """Unique keys with values, in order. In braces on one line its place is all of it; else it's the brace or the first key."""
 
     entries: tuple[tuple[Scalar, Tree], ...]
     place: Place
@@ -161,7 +162,7 @@ def _not_utf8(name: str, data: bytes, error: UnicodeDecodeError) -> Problem:
     return Problem(place, sentence, "save the file as UTF-8", "E-ENC")
 
 
-# What YAML or an editor may take for a line end, what nobody sees, and what can't be written: all but tabs, line feeds and text.
+# What YAML or an editor may take for a line end, what nobody sees, what can't be written: all but tabs, line feeds and text.
 _UNCLEAN = re.compile("[^\t\n -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 

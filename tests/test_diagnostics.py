@@ -287,6 +287,8 @@ def test_nearest(word: str, expected: str | None) -> None:
 def test_nearest_of_equal_candidates_is_the_first() -> None:
     assert nearest("RELU", ["relu", "Relu"]) == "relu"
     assert nearest("relu", []) is None
+    assert nearest("relu", [*map(str, range(499)), "relu_"]) == "relu_"
+    assert nearest("relu", [*map(str, range(500)), "relu_"]) is None
 
 
 def test_suggest() -> None:
@@ -354,7 +356,14 @@ def test_a_file_name_starts_no_workflow_command() -> None:
 
 # ---- it is cheap to import
 
-LOADED = "import sys; sys.path.insert(0, '.'); from archgen import diagnostics; {}; print(*sorted({{'difflib', 'textwrap', 'yaml', 'dataclasses'}} & set(sys.modules)))"
+LOADED = """
+import sys, types
+package = sys.modules["archgen"] = types.ModuleType("archgen")  # without what the package itself imports
+package.__path__ = ["archgen"]
+from archgen import diagnostics
+{}
+print(*sorted({{"difflib", "textwrap", "yaml", "dataclasses"}} & set(sys.modules)))
+"""
 
 
 def loaded_after(statement: str) -> list[str]:

@@ -1,0 +1,152 @@
+"""The static report: a row for each layer and each merge, with shapes, parameters and MACs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from archgen.ops import MAC_CONVENTION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from archgen.diagnostics import Problem
+    from archgen.ops import Op
+    from archgen.trace import Traced
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Row:
+    """A layer, a merge or a container of layers.
+
+    path: the attributes that lead to it in the generated module, as `layer1.0.conv1`; for a merge, the name in the spec.
+    depth: 1 for what stands in the network itself, 2 for what stands inside of that, and so on.
+    """
+
+    path: str
+    depth: int
+    traced: Traced
+
+    @property
+    def type(self) -> str:
+        """The class in the generated module, as `Conv2d`; for a merge its kind, as `add`."""
+        return self.traced.type
+
+    @property
+    def role(self) -> str:
+        """`op`, `merge`, `split`, `block` or `chain`."""
+        return self.traced.role
+
+    @property
+    def op(self) -> Op | None:
+        return self.traced.op
+
+    @property
+    def leaf(self) -> bool:
+        """Whether it contains no other rows."""
+        return not self.traced.children
+
+    @property
+    def line(self) -> int:
+        """The line of the spec, or of the block's own file, that wrote it."""
+        return self.traced.place.line
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Without the batch. Of a merge: of its first input."""
+        return self.traced.inputs[0].sizes
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Without the batch."""
+        return self.traced.output.sizes
+
+    @property
+    def parameters(self) -> int:
+        """The number of trained values, in a container of all within."""
+        return self.traced.parameters
+
+    @property
+    def buffers(self) -> int:
+        """The number of values that are kept, not trained (running statistics)."""
+        return self.traced.buffers
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates for one image."""
+        return self.traced.macs
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Of the whole network; macs for one image."""
+
+    parameters: int
+    buffers: int
+    macs: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is known of a network for one input size, without running it.
+
+    input_shape: channels, then sizes, without the batch. output_shapes: of each output, those of training last.
+    problem: None, or the first layer that does not fit; then the rows end before it.
+    """
+
+    name: str
+    spec: str
+    input_shape: tuple[int, ...]
+    output_shapes: tuple[tuple[int, ...], ...]
+    totals: Totals
+    rows: tuple[Row, ...]
+    problem: Problem | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as JSON values; `docs/report.schema.json` is their schema."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "name": self.name,
+            "spec": self.spec,
+            "input_shape": list(self.input_shape),
+            "output_shapes": [list(shape) for shape in self.output_shapes],
+            "mac_convention": MAC_CONVENTION,
+            "totals": {"parameters": self.totals.parameters, "buffers": self.totals.buffers, "macs": self.totals.macs},
+            "layers": [
+                {
+                    "path": row.path,
+                    "type": row.type,
+                    "line": row.line,
+                    "depth": row.depth,
+                    "leaf": row.leaf,
+                    "input_shape": list(row.input_shape),
+                    "output_shape": list(row.output_shape),
+                    "parameters": row.parameters,
+                    "macs": row.macs,
+                }
+                for row in self.rows
+            ],
+        }
+
+
+def rows(steps: tuple[Traced, ...]) -> tuple[Row, ...]:
+    """Returns the rows of a traced network: each container, then what is in it, in the order in which it runs."""
+    found: list[Row] = []
+    _collect(steps, "", 1, found.append)
+    return tuple(found)
+
+
+def _collect(steps: tuple[Traced, ...], prefix: str, depth: int, add: Callable[[Row], None]) -> None:
+    for step in steps:
+        if step.role in ("absent", "split"):
+            continue
+        path = prefix + step.name
+        add(Row(path, depth, step))
+        if step.children:
+            _collect(step.children, path + ".", depth + 1, add)
+
+
+def totals(steps: tuple[Traced, ...]) -> Totals:
+    return Totals(sum(step.parameters for step in steps), sum(step.buffers for step in steps), sum(step.macs for step in steps))

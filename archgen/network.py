@@ -1,0 +1,125 @@
+"""The public door: a spec as a network that can report on itself, write its module, and be built in torch."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archgen import extends, graph, library, spec, trace
+from archgen.analysis import report as reports
+from archgen.diagnostics import Place, Problem, Source, SpecError, quote, suggest
+from archgen.expressions import Expression, ExpressionError, Value, evaluate
+from archgen.expressions import parse as parse_expression
+
+if TYPE_CHECKING:
+    from archgen.analysis.report import Report
+
+
+def load(path: str | Path, settings: tuple[str, ...] = ()) -> Network:
+    """Reads a spec.
+
+    path: the YAML file. settings: `name=value` texts that override arguments or constants of the network.
+    Raises SpecError with every problem found; EnvironmentFault where the file can't be read for another reason.
+    """
+    path = Path(path)
+    tree = extends.load(path)
+    read = spec.read(tree, library.block_names())
+    overridden = _overridden(read, settings)
+    return Network(path, overridden, graph.build(overridden))
+
+
+def _overridden(read: spec.Spec, settings: tuple[str, ...]) -> spec.Spec:
+    for setting in settings:
+        place = Place(Source("--set", setting), 1, 1, len(setting))
+        name, equals, text = setting.partition("=")
+        known = [named.name for named in (*read.parameters, *read.constants)]
+        if not equals or name not in known:
+            raise SpecError(Problem(place, f"there is no argument or constant {quote(name)}", suggest(name, known, "names")))
+        try:
+            value = parse_expression(text)
+        except ExpressionError as error:
+            raise SpecError(Problem(place, error.sentence, error.help)) from None
+        if isinstance(value, Expression):
+            raise SpecError(Problem(place, "a setting is a number, true or false"))
+        read = read.replace(
+            parameters=tuple(p.replace(default=value) if p.name == name else p for p in read.parameters),
+            constants=tuple(c.replace(value=value) if c.name == name else c for c in read.constants),
+        )
+    return read
+
+
+class Network:
+    """A spec that was read without a problem, and what follows from it.
+
+    path: its file. spec: what the author wrote. graph: the same as steps.
+    """
+
+    def __init__(self, path: Path, read: spec.Spec, steps: graph.Graph) -> None:
+        self.path, self.spec, self.graph = path, read, steps
+
+    @property
+    def name(self) -> str:
+        """The class name of the generated module."""
+        return self.spec.name
+
+    def report(self, input_shape: tuple[int, ...] | None = None) -> Report:
+        """Returns shapes, parameters and MACs of every layer for an input of (channels, sizes...), by default the spec's.
+
+        A layer that does not fit ends the rows and becomes the report's `problem`; nothing is raised.
+        """
+        shape = tuple(input_shape or self.spec.input)
+        problem, outputs = None, ()
+        try:
+            traced = self.trace(shape)
+            steps, outputs = traced.steps, tuple(output.sizes for output in traced.outputs)
+        except trace.Stopped as stopped:
+            steps, problem = stopped.finished, stopped.problem
+        totals = reports.totals(steps)
+        if problem is None:
+            problem = self.broken_assertion(totals)
+        name = self.path.as_posix()
+        return reports.Report(self.name, name, shape, outputs, totals, reports.rows(steps), problem)
+
+    def trace(self, input_shape: tuple[int, ...]) -> trace.TracedBody:
+        """Traces the network on numbers; raises trace.Stopped."""
+        if len(input_shape) != len(self.spec.input):
+            sentence = f"an input of {len(input_shape) - 1} sizes does not fit this network: it takes {len(self.spec.input) - 1}"
+            raise trace.Stopped(Problem(self.spec.place, sentence))
+        return trace.numbers(self.graph, input_shape, {})
+
+    def broken_assertion(self, totals: reports.Totals) -> Problem | None:
+        """Returns the first claim of `assert` that the totals break."""
+        known: dict[str, Value] = {"parameters": totals.parameters, "buffers": totals.buffers, "macs": totals.macs}
+        for assertion in self.spec.assertions:
+            try:
+                holds = evaluate(assertion.value, known)
+            except ExpressionError as error:
+                return Problem(assertion.place, error.sentence)
+            if holds is not True:
+                have = ", ".join(f"`{name}` is {value:,}" for name, value in known.items() if name in assertion.text)
+                return Problem(assertion.place, f"this claim is broken: {have}")
+        return None
+
+    def checked(self) -> Network:
+        """Returns the network itself if it fits its own input; raises SpecError if not."""
+        problem = self.report().problem
+        if problem is not None:
+            raise SpecError(problem)
+        return self
+
+    @cached_property
+    def _source(self) -> str:
+        from archgen.emit import module
+
+        return module.source(self)
+
+    def source(self) -> str:
+        """Returns the text of the generated module. Raises SpecError where a layer does not fit."""
+        return self._source
+
+    def module(self, **arguments: Any) -> Any:
+        """Builds the generated module in torch, with its constructor's arguments. Raises EnvironmentFault without torch."""
+        from archgen.verify import modules
+
+        return modules.build(self.source(), self.name, arguments)

@@ -1,0 +1,467 @@
+"""The shape rules run over the graph, on numbers and on names.
+
+On numbers, every claim is judged, and each distinct pair of block, arguments and input shape is traced once, however often it is
+repeated. On names, a block is traced once for all its calls: its sizes become expressions of its arguments, which is what the
+generated code says.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from archgen.diagnostics import Place, Problem, SpecError
+from archgen.expressions import Environment, Expression, ExpressionError, Name, Value, describe, evaluate, is_number, render, truth
+from archgen.graph import Apply, Body, Call, Chain, Graph, Hold, Input, Merge, Repeat, Split, Step, calls
+from archgen.ops.base import Claim, ManyName, Op, Shape, product
+from archgen.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MOST_LAYERS = 10_000
+AXIS_NAMES = {0: (), 1: ("in_length",), 2: ("in_height", "in_width"), 3: ("in_depth", "in_height", "in_width")}
+
+
+class Traced(Record):
+    """One step with what the trace knows of it. Repeats of a block share their children."""
+
+    name: str
+    type: str  # the class in the generated module; for a merge, its kind
+    role: str  # "op", "held", "merge", "split", "block", "chain" or "absent"
+    inputs: tuple[Shape, ...]
+    output: Shape
+    place: Place
+    op: Op | None = None
+    arguments: tuple[tuple[str, Value], ...] = ()
+    children: tuple[Traced, ...] = ()
+    condition: Value = True
+    conditions: tuple[Value, ...] = ()  # of a merge's inputs
+    values: tuple[Input, ...] = ()
+    parameters: int = 0
+    buffers: int = 0
+    macs: int = 0
+    layers: int = 1
+
+
+class TracedBody(Record):
+    """A body's steps, its values' shapes, and the names that its constants stand for."""
+
+    steps: tuple[Traced, ...]
+    outputs: tuple[Shape, ...]
+    names: dict[str, Value]
+
+
+class Stopped(Exception):
+    """A step does not fit. `finished` are the steps before it, those of the open blocks among them."""
+
+    def __init__(self, problem: Problem, finished: tuple[Traced, ...] = ()) -> None:
+        super().__init__(problem.sentence)
+        self.problem, self.finished = problem, finished
+
+
+class _Tracer:
+    """What both carriers share: the walk over the steps."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+
+    # -- what a carrier decides
+
+    def judge(self, claim: Claim, place: Place) -> None:
+        raise NotImplementedError
+
+    def call(self, name: str, node: Call, arguments: dict[str, Value], x: Shape, place: Place) -> Traced:
+        raise NotImplementedError
+
+    def leaf(self, name: str, op: Op, x: Shape, y: Shape, place: Place) -> Traced:
+        raise NotImplementedError
+
+    def held(self, name: str, parameter: str, x: Shape, place: Place, names: Environment) -> Traced:
+        raise NotImplementedError
+
+    def container(self, name: str, x: Shape, children: tuple[Traced, ...], place: Place) -> Traced:
+        raise NotImplementedError
+
+    def absent(self, step: Step, x: Shape, names: Environment) -> Traced:
+        raise NotImplementedError
+
+    # -- the walk
+
+    def steps(self, body: Body, entering: Shape, names: Environment) -> tuple[tuple[Traced, ...], list[Any]]:
+        values: list[Any] = [entering]
+        done: list[Traced] = []
+        for step in body.steps:
+            try:
+                traced = self.step(step, tuple(_value(values, source) for source in step.inputs), names)
+            except Stopped as stopped:
+                raise Stopped(stopped.problem, (*done, *stopped.finished)) from None
+            done.append(traced)
+            values.append(traced.output if traced.role != "split" else (traced.output,) * len(traced.conditions))
+        return tuple(done), values
+
+    def step(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
+        condition = self.value(step.when, names, step.place)
+        if not isinstance(condition, Expression) and not self.condition(condition, step.place):
+            traced = self.absent(step, inputs[0], names)
+        else:
+            traced = self.node(step, inputs, names)
+        if condition is not True or step.inputs:
+            traced = traced.replace(condition=condition, values=step.inputs)
+        return traced
+
+    def condition(self, value: Value, place: Place) -> bool:
+        try:
+            return truth(value)
+        except ExpressionError as error:
+            raise Stopped(Problem(place, error.sentence)) from None
+
+    def value(self, value: Value, names: Environment, place: Place) -> Any:
+        if not isinstance(value, (Expression, tuple, Op)):
+            return value
+        try:
+            return value.evaluated(names) if isinstance(value, Op) else evaluate(value, names)
+        except ExpressionError as error:
+            raise Stopped(Problem(place, error.sentence, error.help)) from None
+
+    def node(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
+        node, name, place = step.node, step.name, step.place
+        if isinstance(node, Apply):
+            return self.apply(name, node, inputs[0], names, place)
+        if isinstance(node, Call):
+            return self.call(name, node, self.arguments(node, names), inputs[0], place)
+        if isinstance(node, Repeat):
+            return self.repeat(name, node, inputs[0], names, place)
+        if isinstance(node, Chain):
+            return self.chain(name, node, inputs[0], names, place)
+        if isinstance(node, Merge):
+            return self.merge(name, node, inputs, names, place)
+        if isinstance(node, Split):
+            return self.split(name, node, inputs[0], place)
+        return self.held(name, node.parameter, inputs[0], place, names)
+
+    def apply(self, name: str, node: Apply, x: Shape, names: Environment, place: Place) -> Traced:
+        places = dict(node.places)
+        values = []
+        for field in node.op.fields:
+            value = self.value(getattr(node.op, field), names, places.get(field, place))
+            if value is not None:
+                reason = node.op.kind(field).refuses(value, x.rank)
+                if reason:
+                    raise Stopped(Problem(places.get(field, place), f"`{field}` of `{node.op.name}` {reason}, not {describe(value)}"))
+            values.append(value)
+        return self.op(name, type(node.op)(*values), x, place, places)
+
+    def op(self, name: str, op: Op, x: Shape, place: Place, places: dict[str, Place]) -> Traced:
+        for claim in op.claims(x):
+            self.judge(claim, places.get(claim.option, place))
+        return self.leaf(name, op, x, op.output(x), place)
+
+    def arguments(self, node: Call, names: Environment) -> dict[str, Value]:
+        body = self.graph.blocks[node.block]
+        types = {parameter.name: parameter.type for parameter in body.parameters}
+        given: dict[str, Value] = {}
+        for name, value, place in node.arguments:
+            given[name] = self.value(value, names, place)
+            article, test = _ARGUMENT_TYPES[types[name]]
+            if not isinstance(given[name], Expression) and not test(given[name]):
+                sentence = f"argument `{name}` of block `{node.block}` takes {article}, not {describe(given[name])}"
+                raise Stopped(Problem(place, sentence))
+        return given
+
+    def repeat(self, name: str, node: Repeat, x: Shape, names: Environment, place: Place) -> Traced:
+        count = self.value(node.count, names, place)
+        if isinstance(count, Expression):
+            raise Stopped(Problem(place, "`depth` depends on an argument: it must be a number", "name it in `let` of the network"))
+        if type(count) is not int or count < 1:
+            raise Stopped(Problem(place, f"`depth` is {describe(count)}, and must be a whole number of at least 1"))
+        if count > MOST_LAYERS:
+            raise Stopped(Problem(place, f"`depth` is {count}, and at most {MOST_LAYERS:,} layers are allowed"))
+        offset = sum(self.value(depth, names, place) for depth in node.offset)
+        total = sum(self.value(depth, names, place) for depth in node.total)
+        children: list[Traced] = []
+        for index in range(count):
+            inside = {**names, "index": index, "block_index": offset + index, "block_count": total}
+            block = node.others if index else node.first
+            try:
+                child = self.node(Step(str(index), block, (), True, place), (x,), inside)
+            except Stopped as stopped:
+                raise Stopped(stopped.problem, (self.container(name, x, (*children, *stopped.finished), place),)) from None
+            children.append(child)
+            x = child.output
+        return self.container(name, children[0].inputs[0], tuple(children), place)
+
+    def chain(self, name: str, node: Chain, x: Shape, names: Environment, place: Place) -> Traced:
+        children: list[Traced] = []
+        first = x
+        number = 0
+        for step in node.steps:
+            named = step.replace(name=str(number)) if step.name.isdecimal() else step
+            try:
+                child = self.step(named, (x,), names)
+            except Stopped as stopped:
+                raise Stopped(stopped.problem, (self.container(name, first, (*children, *stopped.finished), place),)) from None
+            number += child.role != "absent"
+            children.append(child)
+            x = child.output
+        return self.container(name, first, tuple(children), place)
+
+    def merge(self, name: str, node: Merge, inputs: tuple[Shape, ...], names: Environment, place: Place) -> Traced:
+        conditions = tuple(self.value(condition, names, place) for condition in node.conditions)
+        present = [shape for shape, condition in zip(inputs, conditions) if condition is not False]
+        if not present:
+            raise Stopped(Problem(place, f"every branch of this `{node.kind}` is left out"))
+        output = present[0]
+        for other in present[1:]:
+            for claim in _merge_claims(node.kind, output, other):
+                self.judge(claim, place)
+            output = _merged(node.kind, output, other)
+        return Traced(name, node.kind, "merge", inputs, output, place, conditions=conditions)
+
+    def split(self, name: str, node: Split, x: Shape, place: Place) -> Traced:
+        self.judge(Claim(node.parts, "divides", x.channels, "{right} channels can't be shared among {left} branches"), place)
+        share = x.with_channels(x.channels // node.parts)
+        return Traced(name, "split", "split", (x,), share, place, conditions=(True,) * node.parts)
+
+
+# What an argument of each type takes. An int may be given a list where it feeds options that have a value for each axis.
+_ARGUMENT_TYPES: dict[str, tuple[str, Callable[[Value], bool]]] = {
+    "int": ("an integer", lambda value: type(value) is int or (isinstance(value, tuple) and all(type(item) is int for item in value))),
+    "float": ("a number", is_number),
+    "bool": ("true or false", lambda value: type(value) is bool),
+    "op": ("an op", lambda value: isinstance(value, Op)),
+    "list": ("a list", lambda value: isinstance(value, tuple)),
+}
+
+
+def _value(values: list[Any], source: Input) -> Shape:
+    value = values[source.value]
+    return value if source.part < 0 else value[source.part]  # type: ignore[no-any-return]
+
+
+def _merge_claims(kind: str, left: Shape, right: Shape) -> list[Claim]:
+    sizes = f"{shape_text(left)} and {shape_text(right)}"
+    claims = [Claim(len(left.sizes), "==", len(right.sizes), f"`{kind}` can't merge {sizes}: they differ in their number of axes")]
+    for axis, (a, b) in enumerate(zip(left.sizes, right.sizes)):
+        if kind == "concat" and axis == left.channel_axis:
+            continue
+        if kind == "multiply" and axis != left.channel_axis and 1 in (a, b):
+            continue
+        what = "channels" if axis == left.channel_axis else "sizes"
+        claims.append(Claim(a, "==", b, f"`{kind}` can't merge {sizes}: their {what} {{left}} and {{right}} differ"))
+    return claims
+
+
+def _merged(kind: str, left: Shape, right: Shape) -> Shape:
+    if kind == "concat":
+        return left.with_channels(left.channels + right.channels)
+    if kind == "multiply":
+        pairs = zip(left.sizes, right.sizes)
+        return Shape(tuple(b if type(a) is int and a == 1 else a for a, b in pairs), left.channel_axis)
+    return left
+
+
+def shape_text(shape: Shape) -> str:
+    return "x".join(render(size) for size in shape.sizes)
+
+
+# ---- on numbers
+
+
+class _Numbers(_Tracer):
+    def __init__(self, graph: Graph) -> None:
+        super().__init__(graph)
+        self.bodies: dict[Any, TracedBody] = {}
+
+    def judge(self, claim: Claim, place: Place) -> None:
+        if not claim.holds():
+            raise Stopped(Problem(place, claim.text(), claim.help))
+
+    def body(self, body: Body, given: dict[str, Value], x: Shape) -> TracedBody:
+        key = (body.name, tuple(given.items()), x)
+        found = self.bodies.get(key)
+        if found is None:
+            names: dict[str, Value] = {"in_channels": x.channels}
+            for parameter in body.parameters:
+                names[parameter.name] = given.get(parameter.name, parameter.default)  # type: ignore[arg-type]
+            for constant in body.constants:
+                names[constant.name] = self.value(constant.value, names, constant.place)
+            steps, values = self.steps(body, x, names)
+            outputs = tuple(_value(values, result) for result in (*body.results, *body.training_results))
+            found = self.bodies[key] = TracedBody(steps, outputs, names)
+        return found
+
+    def call(self, name: str, node: Call, arguments: dict[str, Value], x: Shape, place: Place) -> Traced:
+        body = self.graph.blocks[node.block]
+        try:
+            traced = self.body(body, arguments, x)
+        except Stopped as stopped:
+            open_block = _total(Traced(name, body.name, "block", (x,), x, place, children=stopped.finished))
+            raise Stopped(stopped.problem, (open_block,)) from None
+        given = tuple(arguments.items())
+        return _total(Traced(name, body.name, "block", (x,), traced.outputs[0], place, arguments=given, children=traced.steps))
+
+    def leaf(self, name: str, op: Op, x: Shape, y: Shape, place: Place) -> Traced:
+        parameters = sum(product(shape) for _, shape in op.weights(x))
+        buffers = sum(product(shape) for _, shape in op.buffers(x))
+        return Traced(name, op.type_name(x), "op", (x,), y, place, op, (), (), True, (), (), parameters, buffers, op.macs(x, y))
+
+    def held(self, name: str, parameter: str, x: Shape, place: Place, names: Environment) -> Traced:
+        op = names[parameter]
+        assert isinstance(op, Op)
+        return self.op(name, op, x, place, {})
+
+    def container(self, name: str, x: Shape, children: tuple[Traced, ...], place: Place) -> Traced:
+        output = children[-1].output if children else x
+        return _total(Traced(name, "Sequential", "chain", (x,), output, place, children=children))
+
+    def absent(self, step: Step, x: Shape, names: Environment) -> Traced:
+        """A node with `when` keeps the number of channels, there or not."""
+        try:
+            y = self.node(step, (x,) * max(1, len(step.inputs)), names).output
+        except Stopped:
+            y = x  # it would not fit here, and it is not here
+        if y.channels != x.channels:
+            sentence = f"left out, {step.name!r} hands on {x.channels} channels instead of {y.channels}: a node with `when` keeps their number"
+            raise Stopped(Problem(step.place, sentence.replace("'", "`")))
+        return Traced(step.name, "Identity", "absent", (x,), x, step.place, layers=0)
+
+
+def _total(container: Traced) -> Traced:
+    children = container.children
+    layers = 1 + sum(child.layers for child in children)
+    if layers > MOST_LAYERS:
+        raise Stopped(Problem(container.place, f"the network has more than {MOST_LAYERS:,} layers"))
+    state = container.__dict__
+    state["parameters"] = sum(child.parameters for child in children)
+    state["buffers"] = sum(child.buffers for child in children)
+    state["macs"] = sum(child.macs for child in children)
+    state["layers"] = layers
+    return container
+
+
+def numbers(graph: Graph, input_shape: tuple[int, ...], overrides: dict[str, Value]) -> TracedBody:
+    """Traces the network on an input of (channels, sizes...). Raises Stopped at the first step that does not fit."""
+    return _Numbers(graph).body(graph.network, overrides, Shape(input_shape))
+
+
+# ---- on names
+
+
+class _Names(_Tracer):
+    def __init__(self, graph: Graph, listed: set[tuple[str, str]]) -> None:
+        super().__init__(graph)
+        self.listed = listed  # (block, argument) pairs that some call gives a list
+        self.bodies: dict[Any, TracedBody] = {}
+        self.given: dict[str, set[str]] = {}
+        for body in (graph.network, *graph.blocks.values()):
+            for block, names in calls(body).items():
+                self.given.setdefault(block, set()).update(names)
+
+    def judge(self, claim: Claim, place: Place) -> None:
+        """Numbers have judged every call; on names a claim is kept by nobody."""
+
+    def block(self, body: Body, x: Shape) -> TracedBody:
+        """Traces a block for every input of this rank: its sizes are named."""
+        key = (body.name, x.rank, x.channel_axis)
+        found = self.bodies.get(key)
+        if found is None:
+            entering = list(map(Name, AXIS_NAMES[x.rank]))
+            entering.insert(x.channel_axis, Name("in_channels"))
+            names: dict[str, Value] = {"in_channels": Name("in_channels")}
+            for parameter in body.parameters:
+                names[parameter.name] = self.parameter(body, parameter.name, parameter.default)
+            found = self.bodies[key] = self.traced(body, Shape(tuple(entering), x.channel_axis), names)
+        return found
+
+    def parameter(self, body: Body, name: str, default: Value | None) -> Value:
+        """An argument is its name; one of a library block that no call gives is its default, and the class does without it."""
+        if body.from_library and default is not None and name not in self.given.get(body.name, ()):
+            return default
+        return ManyName(name) if (body.name, name) in self.listed else Name(name)
+
+    def network(self, input_shape: tuple[int, ...]) -> TracedBody:
+        body = self.graph.network
+        names: dict[str, Value] = {"in_channels": Name("in_channels")}
+        names |= {parameter.name: Name(parameter.name) for parameter in body.parameters}
+        return self.traced(body, Shape((Name("in_channels"), *input_shape[1:])), names)
+
+    def traced(self, body: Body, entering: Shape, names: dict[str, Value]) -> TracedBody:
+        for constant in body.constants:
+            value = self.value(constant.value, names, constant.place)
+            names[constant.name] = Name(constant.name) if isinstance(value, Expression) else value
+        steps, values = self.steps(body, entering, names)
+        return TracedBody(steps, tuple(_value(values, result) for result in (*body.results, *body.training_results)), names)
+
+    def call(self, name: str, node: Call, arguments: dict[str, Value], x: Shape, place: Place) -> Traced:
+        body = self.graph.blocks[node.block]
+        traced = self.block(body, x)
+        sizes = dict(zip(AXIS_NAMES[x.rank], x.spatial))
+        names: dict[str, Value] = {"in_channels": x.channels, **sizes}
+        for parameter in body.parameters:
+            names[parameter.name] = arguments.get(parameter.name, parameter.default)  # type: ignore[arg-type]
+        for constant in body.constants:
+            names[constant.name] = self.value(constant.value, names, place)
+        out = traced.outputs[0]
+        output = Shape(tuple(self.value(size, names, place) for size in out.sizes), out.channel_axis)
+        return Traced(name, body.name, "block", (x,), output, place, arguments=tuple(arguments.items()))
+
+    def leaf(self, name: str, op: Op, x: Shape, y: Shape, place: Place) -> Traced:
+        return Traced(name, op.type_name(x), "op", (x,), y, place, op)
+
+    def held(self, name: str, parameter: str, x: Shape, place: Place, names: Environment) -> Traced:
+        held = names[parameter]
+        if isinstance(held, Op):
+            return self.op(name, held, x, place, {})
+        return Traced(name, parameter, "held", (x,), x, place)
+
+    def container(self, name: str, x: Shape, children: tuple[Traced, ...], place: Place) -> Traced:
+        return Traced(name, "Sequential", "chain", (x,), children[-1].output if children else x, place, children=children)
+
+    def absent(self, step: Step, x: Shape, names: Environment) -> Traced:
+        return Traced(step.name, "Identity", "absent", (x,), x, step.place)
+
+
+def names(graph: Graph, input_shape: tuple[int, ...], traced: TracedBody) -> dict[str, TracedBody]:
+    """Traces the network, under its name "", and each block that it calls on names; `traced` is the same network on numbers.
+
+    Raises SpecError where one block would need two classes, or where a size can't be said in Python.
+    """
+    tracer = _Names(graph, set(_listed(traced.steps)))
+    try:
+        found = {"": tracer.network(input_shape)}
+    except Stopped as stopped:
+        raise SpecError(stopped.problem) from None
+    for name, rank, axis in tracer.bodies:
+        body = tracer.bodies[name, rank, axis]
+        if name in found and _class_of(found[name]) != _class_of(body):
+            place = graph.blocks[name].place
+            sentence = f"block `{name}` is called on values with different numbers of axes, which would make two classes"
+            raise SpecError(Problem(place, sentence, "write a second block"))
+        found.setdefault(name, body)
+    return {name: found[name] for name in ("", *graph.blocks) if name in found}
+
+
+def _class_of(body: TracedBody) -> list[Any]:
+    """What a body's class would contain: the types and options of its steps."""
+    return [_signature(step) for step in body.steps]
+
+
+def _signature(step: Traced) -> tuple[Any, ...]:
+    built = step.op.constructor(step.inputs[0]) if step.op else ()
+    return step.name, step.type, repr(built), step.arguments, tuple(map(_signature, step.children))
+
+
+def _listed(steps: tuple[Traced, ...]) -> Any:
+    """The arguments of blocks that some call gives a list."""
+    seen = set()
+    pending = list(steps)
+    while pending:
+        step = pending.pop()
+        if id(step.children) in seen:
+            continue
+        if step.children:
+            seen.add(id(step.children))
+        for name, value in step.arguments:
+            if isinstance(value, tuple):
+                yield step.type, name
+        pending.extend(step.children)
