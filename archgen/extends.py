@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from archgen import source
 from archgen.diagnostics import Problem, SpecError, quote
+from archgen.records import Record
 from archgen.spec import is_empty, is_kind
 
 if TYPE_CHECKING:
@@ -21,9 +22,16 @@ MOST_FILES = 8
 _LAYERS = ("stem", "stages", "head")
 
 
-def load(path: Path, name: str | None = None) -> source.Mapping:
-    """Returns the tree of a spec, merged over the specs that it extends. Raises SpecError."""
-    tree = source.read(path, name)
+class Loaded(Record):
+    """A spec's tree, merged over the specs that it extends, and all their texts, its own first."""
+
+    tree: source.Mapping
+    texts: tuple[str, ...]
+
+
+def load(path: Path) -> Loaded:
+    """Reads a spec and those that it extends. Raises SpecError."""
+    tree = source.read(path)
     chain, files = [tree], [path.resolve()]
     root = path.resolve().parent
     while (parent := tree.get("extends")) is not None:
@@ -32,10 +40,11 @@ def load(path: Path, name: str | None = None) -> source.Mapping:
         tree = source.read(path, label.as_posix())
         chain.append(tree)
         files.append(path)
+    texts = tuple(tree.place.source.text for tree in chain)
     merged = chain.pop()
     while chain:
         merged = _spec(merged, chain.pop())
-    return merged
+    return Loaded(merged, texts)
 
 
 def _parent(tree: source.Tree, files: list[Path], root: Path) -> Path:

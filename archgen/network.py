@@ -23,10 +23,9 @@ def load(path: str | Path, settings: tuple[str, ...] = ()) -> Network:
     Raises SpecError with every problem found; EnvironmentFault where the file can't be read for another reason.
     """
     path = Path(path)
-    tree = extends.load(path)
-    read = spec.read(tree, library.block_names())
-    overridden = _overridden(read, settings)
-    return Network(path, overridden, graph.build(overridden))
+    loaded = extends.load(path)
+    read = _overridden(spec.read(loaded.tree, library.block_names()), settings)
+    return Network(path, read, graph.build(read), loaded.texts)
 
 
 def _overridden(read: spec.Spec, settings: tuple[str, ...]) -> spec.Spec:
@@ -53,10 +52,11 @@ class Network:
     """A spec that was read without a problem, and what follows from it.
 
     path: its file. spec: what the author wrote. graph: the same as steps.
+    texts: of the file and of those that it extends.
     """
 
-    def __init__(self, path: Path, read: spec.Spec, steps: graph.Graph) -> None:
-        self.path, self.spec, self.graph = path, read, steps
+    def __init__(self, path: Path, read: spec.Spec, steps: graph.Graph, texts: tuple[str, ...]) -> None:
+        self.path, self.spec, self.graph, self.texts = path, read, steps, texts
 
     @property
     def name(self) -> str:

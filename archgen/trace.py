@@ -44,11 +44,12 @@ class Traced(Record):
 
 
 class TracedBody(Record):
-    """A body's steps, its values' shapes, and the names that its constants stand for."""
+    """A body's steps, the shapes that leave it, what its names stand for, and on numbers the same of every block called."""
 
     steps: tuple[Traced, ...]
     outputs: tuple[Shape, ...]
     names: dict[str, Value]
+    calls: tuple[tuple[str, dict[str, Value]], ...] = ()
 
 
 class Stopped(Exception):
@@ -341,7 +342,9 @@ def _total(container: Traced) -> Traced:
 
 def numbers(graph: Graph, input_shape: tuple[int, ...], overrides: dict[str, Value]) -> TracedBody:
     """Traces the network on an input of (channels, sizes...). Raises Stopped at the first step that does not fit."""
-    return _Numbers(graph).body(graph.network, overrides, Shape(input_shape))
+    tracer = _Numbers(graph)
+    network = tracer.body(graph.network, overrides, Shape(input_shape))
+    return network.replace(calls=tuple((key[0], body.names) for key, body in tracer.bodies.items()))
 
 
 # ---- on names
@@ -388,7 +391,8 @@ class _Names(_Tracer):
     def traced(self, body: Body, entering: Shape, names: dict[str, Value]) -> TracedBody:
         for constant in body.constants:
             value = self.value(constant.value, names, constant.place)
-            names[constant.name] = Name(constant.name) if isinstance(value, Expression) else value
+            named = isinstance(value, Expression) and not isinstance(value, Name)
+            names[constant.name] = Name(constant.name) if named else value
         steps, values = self.steps(body, entering, names)
         return TracedBody(steps, tuple(_value(values, result) for result in (*body.results, *body.training_results)), names)
 

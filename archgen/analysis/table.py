@@ -1,0 +1,89 @@
+"""The report as text: a table for people, and JSON with a line for each layer."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+from archgen.diagnostics import printable
+from archgen.ops import MAC_CONVENTION
+
+if TYPE_CHECKING:
+    from archgen.analysis.report import Report, Row
+
+WIDTH = 80
+GAP = "  "
+TITLES = ("layer", "type", "output", "parameters", "MACs")
+NUMBERS = 2  # the columns from the third on are set to the right
+NONE = "-"  # a layer without weights or MACs: a column of zeros would hide the numbers
+
+
+def table(report: Report, depth: int | None = None, batch: int = 1) -> str:
+    """Returns the rows down to a depth, and below them the totals, the input and what a MAC is; no line break at the end.
+
+    Shapes and MACs are those of the whole batch. Where a layer did not fit, the totals are left out: they would be of a part.
+    """
+    shown = [_cells(row, batch) for row in report.rows if depth is None or row.depth <= depth]
+    lines = [*_aligned([TITLES, *shown]), "", *_below(report, batch)]
+    return "\n".join(lines)
+
+
+def shape_text(shape: tuple[int, ...], batch: int = 1) -> str:
+    """Returns a shape as `64x112x112`, with the batch in front if it is more than one image."""
+    return "x".join(map(str, shape if batch == 1 else (batch, *shape)))
+
+
+def _cells(row: Row, batch: int) -> tuple[str, ...]:
+    name = GAP * (row.depth - 1) + row.path.rpartition(".")[2]
+    return name, row.type, shape_text(row.output_shape, batch), _number(row.parameters), _number(row.macs * batch)
+
+
+def _number(value: int) -> str:
+    return f"{value:,}" if value else NONE
+
+
+def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [GAP.join(_padded(row, widths)).rstrip() for row in rows]
+    rule = "-" * (sum(widths) + len(GAP) * (len(widths) - 1))
+    return [lines[0], rule, *lines[1:], rule]
+
+
+def _padded(row: tuple[str, ...], widths: list[int]) -> list[str]:
+    cells = zip(row, widths, strict=True)
+    return [cell.rjust(width) if i >= NUMBERS else cell.ljust(width) for i, (cell, width) in enumerate(cells)]
+
+
+def _below(report: Report, batch: int) -> list[str]:
+    facts = []
+    if report.output_shapes:
+        facts = [
+            ("parameters", f"{report.totals.parameters:,}"),
+            ("buffers", f"{report.totals.buffers:,}"),
+            ("MACs", f"{report.totals.macs * batch:,}" + (f" for a batch of {batch}" if batch > 1 else "")),
+        ]
+    facts.append(("input", shape_text(report.input_shape, batch)))
+    facts.append(("spec", f"{report.name}, {printable(report.spec)}"))
+    left = max(len(name) for name, _ in facts) + len(GAP)
+    lines = [name.ljust(left) + value for name, value in facts]
+    return [*lines, "", *textwrap.wrap(MAC_CONVENTION[:1].upper() + MAC_CONVENTION[1:], WIDTH)]
+
+
+def json_text(report: Report, depth: int | None = None, batch: int = 1) -> str:
+    """Returns the report as JSON text, rows down to a depth. Shapes are without the batch.
+
+    For a batch of several images, MACs are those of all of them, and a key `batch` says so.
+    """
+    values = report.as_json()
+    layers = [layer for layer in values.pop("layers") if depth is None or layer["depth"] <= depth]
+    if batch > 1:
+        values = {**values, "batch": batch, "totals": _batched(values["totals"], batch)}
+        layers = [_batched(layer, batch) for layer in layers]
+    head = [f"  {json.dumps(key)}: {json.dumps(value)},\n" for key, value in values.items()]
+    body = ",\n".join("    " + json.dumps(layer) for layer in layers)
+    return "{\n" + "".join(head) + '  "layers": [\n' + body + ("\n" if body else "") + "  ]\n}"
+
+
+def _batched(counts: dict[str, Any], batch: int) -> dict[str, Any]:
+    return {**counts, "macs": counts["macs"] * batch}

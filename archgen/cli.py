@@ -1,0 +1,293 @@
+"""The command line: arguments in, one call of the library, a report out, the exit code.
+
+0: all is well. 1: a generated file or a module differs from its spec. 2: the spec, or the command line, is refused. 3: the machine
+is to blame (no torch, no permission, a full disk). 70: a bug of archgen.
+
+Each command imports what it needs when it runs: `shapes` is to answer before a reader has looked up.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from archgen import __version__
+from archgen.diagnostics import EnvironmentFault, SpecError, plain, printable, quote, render_all
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from archgen.build import Output
+    from archgen.network import Network
+
+OK, DIFFERENT, REFUSED, ENVIRONMENT, BUG = 0, 1, 2, 3, 70
+INTERRUPTED, BROKEN_PIPE = 130, 141  # as a shell reports them
+LONGEST = 1_000_000  # images in a batch
+COLOURS = {"place": "cyan", "error": "red", "line": "blue", "caret": "red", "help": "green"}
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns its exit code."""
+    try:
+        code = _run(list(sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # `archgen shapes x.yaml | head`: whoever reads has enough
+        _silence()
+        return BROKEN_PIPE
+    except OSError as error:
+        click.echo(f"error: {printable(str(error))}", err=True)
+        return ENVIRONMENT
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        result = cli.main(arguments, prog_name="archgen", standalone_mode=False)
+        return result if isinstance(result, int) else OK
+    except click.ClickException as error:
+        error.show()
+        return REFUSED
+    except SpecError as error:
+        _print_problems(error)
+        return REFUSED
+    except EnvironmentFault as fault:
+        click.echo(f"{_style()('error:', 'error')} {fault}", err=True)
+        return ENVIRONMENT
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except OSError:
+        raise
+    except Exception as error:
+        _print_bug(error, "--debug" in arguments)
+        return BUG
+
+
+def _silence() -> None:
+    """Lets the interpreter's last flush go nowhere: it would complain of the pipe again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _print_bug(error: Exception, debug: bool) -> None:
+    import traceback
+
+    if debug:
+        click.echo("".join(traceback.format_exception(error)), err=True)
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
+    advice = "" if debug else " (--debug shows the trace)"
+    what = f"{type(error).__name__} at {where}: {quote(str(error))}"
+    click.echo(f"internal error: {what}; please report it{advice}", err=True)
+
+
+def _print_problems(error: SpecError) -> None:
+    click.echo(render_all(error.problems, _style()), err=True)
+
+
+def _style() -> _Style:
+    """Colours on a terminal alone, and not where the user asks for none."""
+    return _coloured if sys.stderr.isatty() and "NO_COLOR" not in os.environ else plain
+
+
+def _coloured(text: str, role: str) -> str:
+    return click.style(text, fg=COLOURS[role], bold=role in ("error", "caret"))
+
+
+if TYPE_CHECKING:
+    from archgen.diagnostics import Style as _Style
+
+
+# ---- arguments
+
+
+def _input_shape(context: click.Context, option: click.Parameter, text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    if not re.fullmatch(r"[1-9][0-9]{0,8}(x[1-9][0-9]{0,8}){0,7}", text):
+        raise click.BadParameter(f"{quote(text)} is no shape; write channels, height and width as 3x320x320")
+    return tuple(map(int, text.split("x")))
+
+
+SPECS = click.argument("specs", nargs=-1, required=True, metavar="SPEC...", type=click.Path(path_type=Path))
+DEBUG = click.option("--debug", is_flag=True, expose_value=False, help="Show the trace of an internal error.")
+SET = click.option("settings", "--set", multiple=True, metavar="NAME=VALUE", help="Another value of an argument of the network.")
+FOLDER = click.option("folder", "-o", metavar="DIR", type=click.Path(path_type=Path), help="The folder of the generated files.")
+DEVICE = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where the module runs.")
+
+
+@click.group(context_settings=SETTINGS)
+@click.version_option(__version__, prog_name="archgen")
+@DEBUG
+def cli() -> None:
+    """One YAML spec of a convolutional network: its static report, its PyTorch
+    module, and the proof that the two agree.
+
+    \b
+    Example:
+      archgen shapes specs/resnet18.yaml
+      archgen build --verify specs/resnet18.yaml
+
+    Exit codes: 0 all is well, 1 something differs from its spec, 2 the spec is
+    refused, 3 the machine is to blame, 70 a bug of archgen.
+    """
+
+
+# ---- commands
+
+
+@cli.command()
+@SPECS
+@DEBUG
+def validate(specs: tuple[Path, ...]) -> int:
+    """Say everything that is wrong with specs.
+
+    \b
+    Example:
+      archgen validate specs/*.yaml
+    """
+    from archgen.network import load
+
+    refused = []
+    for path in specs:
+        try:
+            load(path).checked()
+        except SpecError as error:
+            refused.extend(error.problems)
+        else:
+            click.echo(f"{printable(path.as_posix())}: ok")
+    if refused:
+        raise SpecError(*refused)
+    return OK
+
+
+@cli.command()
+@click.argument("spec", metavar="SPEC", type=click.Path(path_type=Path))
+@click.option("--depth", type=click.IntRange(min=1), metavar="N", help="Show no rows below this depth.")
+@click.option("shape", "--input", metavar="SHAPE", callback=_input_shape, help="Another input, as 3x320x320.")
+@click.option("--batch", type=click.IntRange(1, LONGEST), metavar="N", default=1, help="Count shapes and MACs for N images.")
+@SET
+@click.option("form", "--format", type=click.Choice(["table", "json"]), default="table", help="For people or for programs.")
+@DEBUG
+def shapes(spec: Path, depth: int | None, shape: tuple[int, ...] | None, batch: int, settings: tuple[str, ...], form: str) -> int:
+    """Show each layer's shape, parameters and MACs, without torch.
+
+    \b
+    Example:
+      archgen shapes specs/resnet18.yaml --depth 1 --input 3x320x320
+      archgen shapes specs/resnet18.yaml --set num_classes=10 --format json
+    """
+    from archgen.analysis import table
+    from archgen.network import load
+
+    report = load(spec, settings).report(shape)
+    text = table.json_text(report, depth, batch) if form == "json" else table.table(report, depth, batch)
+    click.echo(text)
+    if report.problem is not None:
+        raise SpecError(report.problem)
+    return OK
+
+
+@cli.command()
+@click.argument("specs", nargs=-1, metavar="[SPEC...]", type=click.Path(path_type=Path))
+@FOLDER
+@click.option("--check", is_flag=True, help="Write nothing; show what is stale, missing or left over.")
+@click.option("--verify", "verified", is_flag=True, help="Verify what was built (needs torch).")
+@click.option("--force", is_flag=True, help="Replace files that archgen did not write.")
+@DEBUG
+def build(specs: tuple[Path, ...], folder: Path | None, check: bool, verified: bool, force: bool) -> int:
+    """Write the PyTorch modules of specs, without torch.
+
+    Without SPEC: of all specs of the project. Its folders, `specs` and
+    `generated`, can be named in [tool.archgen] of its pyproject.toml.
+
+    \b
+    Example:
+      archgen build specs/resnet18.yaml -o models
+      archgen build --check
+    """
+    from archgen import build as builder
+
+    project = builder.project(Path.cwd())
+    folder = folder or project.generated
+    chosen = specs or tuple(Path(os.path.relpath(path)) for path in project.all_specs())
+    if not chosen:
+        raise click.UsageError(f"there are no specs in {quote(os.path.relpath(project.specs))}; name one")
+    outputs = builder.plan(chosen, folder)
+    extra = () if specs else builder.left_over(folder, outputs)
+    code = _check((*outputs, *extra)) if check else _write(outputs, extra, folder, force)
+    if code == OK and verified:
+        networks = [(output.network, output.path) for output in outputs if output.network is not None]
+        return max([_verify(network, path, "auto", 2) for network, path in networks])
+    return code
+
+
+def _check(outputs: Sequence[Output]) -> int:
+    from archgen import build as builder
+
+    differences = [text for text in map(builder.difference, outputs) if text]
+    for text in differences:
+        click.echo(text)
+    if differences:
+        click.echo(f"{len(differences)} of {len(outputs)} files differ; `archgen build` writes them anew", err=True)
+        return DIFFERENT
+    click.echo(f"{len(outputs)} files are up to date")
+    return OK
+
+
+def _write(outputs: Sequence[Output], extra: Sequence[Output], folder: Path, force: bool) -> int:
+    from archgen.emit import write
+
+    written = write.write({output.path: output.text for output in outputs}, folder, force)
+    for path, changed in written.items():
+        click.echo(f"{'wrote' if changed else 'unchanged'} {printable(write.shown(path))}")
+    for output in extra:
+        click.echo(f"left over {printable(write.shown(output.path))}: its spec is gone, remove it", err=True)
+    return OK
+
+
+@cli.command()
+@SPECS
+@FOLDER
+@DEVICE
+@click.option("--batch", type=click.IntRange(1, LONGEST), metavar="N", default=2, show_default=True, help="Images in a run.")
+@SET
+@DEBUG
+def verify(specs: tuple[Path, ...], folder: Path | None, device: str, batch: int, settings: tuple[str, ...]) -> int:
+    """Prove that generated modules are what their reports say (needs torch).
+
+    \b
+    Example:
+      archgen verify specs/resnet18.yaml --device cuda --batch 8
+    """
+    from archgen import build as builder
+    from archgen.network import load
+
+    folder = folder or builder.project(Path.cwd()).generated
+    networks = [load(path, settings).checked() for path in specs]
+    codes = []
+    for network in networks:
+        # the file on the disk is that of the spec without settings
+        on_disk = None if settings else folder / f"{network.path.stem}.py"
+        codes.append(_verify(network, on_disk, device, batch, settings))
+    return max(codes)
+
+
+def _verify(network: Network, path: Path | None, device: str, batch: int, settings: tuple[str, ...] = ()) -> int:
+    from archgen.verify import parent
+
+    verification = parent.verify(network, path, device, batch, settings)
+    checks = verification.checks
+    different = [check for check in checks if check.difference]
+    click.echo(f"{printable(network.path.as_posix())}: {'DIFFERENT' if different else 'verified'}")
+    width = max((len(check.name) for check in checks), default=0)
+    for check in checks:
+        click.echo(f"  {check.name.ljust(width)}  {check.count:>7,}  {'DIFFERENT' if check.difference else 'equal'}")
+    for check in different:
+        click.echo(f"{check.name}: {check.difference}", err=True)
+    return DIFFERENT if different else OK

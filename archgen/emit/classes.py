@@ -1,0 +1,359 @@
+"""A body as a class: its docstring, signature, `__init__` and `forward`, all text made from the trace on names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from archgen.diagnostics import Problem, SpecError
+from archgen.emit.forward import Forward
+from archgen.emit.layout import Group, Text, docstring, flat, lines, statement
+from archgen.expressions import Expression, ExpressionError, Name, Select, Value, evaluate, names_of, render
+from archgen.ops.base import ManyName, Op, Shape, same
+from archgen.records import Record
+from archgen.trace import AXIS_NAMES
+
+if TYPE_CHECKING:
+    from archgen.graph import Body
+    from archgen.trace import Traced, TracedBody
+
+_TYPES = {"int": "int", "float": "float", "bool": "bool", "op": "Callable[[], nn.Module]", "list": "tuple[int, ...]"}
+_INFERRED = ("in_channels", "in_length", "in_depth", "in_height", "in_width")
+_AXES = {"in_length": "L", "in_depth": "D", "in_height": "H", "in_width": "W"}
+
+
+class ClassText(Record):
+    """The lines of a class, and what callers must know of its constructor."""
+
+    name: str
+    docstring: tuple[str, ...]
+    init: tuple[str, ...]
+    forward: tuple[str, ...]
+    returns: str
+    inferred: tuple[str, ...]  # the sizes of the input that the constructor takes first
+    rank: int
+    tuples: frozenset[str]  # arguments that are always passed as a tuple
+
+
+class ClassBuilder:
+    """Builds the class of one body. `callees` are the classes of the blocks that it calls."""
+
+    def __init__(
+        self,
+        body: Body,
+        traced: TracedBody,
+        callees: dict[str, tuple[Body, ClassText]],
+        samples: list[dict[str, Value]],
+        width: int,
+        on_numbers: TracedBody | None = None,
+    ) -> None:
+        self.body, self.traced, self.callees, self.samples, self.width = body, traced, callees, samples, width
+        self.on_numbers = on_numbers  # of the network: its shapes become comments
+        self.lines: list[str] = []
+        self.used: set[str] = set()
+        self.lists = 0
+
+    def build(self) -> ClassText:
+        steps = self.traced.steps
+        forward = Forward(steps, self.body.results, self.width, self.shape_comment)
+        forward_lines = forward.build()
+        for number, step in enumerate(steps):
+            self.attribute(number, step, forward)
+        constants = self.constants()
+        inferred = tuple(name for name in _INFERRED if name in self.used)
+        if self.on_numbers is not None:
+            inferred = ("in_channels",)
+        entering = self.entering()
+        return ClassText(
+            name=self.body.name,
+            docstring=tuple(docstring(self.documentation(), 4, self.width)),
+            init=tuple(self.signature(inferred) + ["        super().__init__()", *constants, *self.lines]),
+            forward=tuple(forward_lines),
+            returns="Tensor" if len(self.body.results) == 1 else f"tuple[{', '.join(['Tensor'] * len(self.body.results))}]",
+            inferred=inferred,
+            rank=entering.rank,
+            tuples=frozenset(p.name for p in self.body.parameters if isinstance(self.traced.names[p.name], ManyName)),
+        )
+
+    def entering(self) -> Shape:
+        return self.traced.steps[0].inputs[0] if self.traced.steps else self.traced.outputs[0]
+
+    # ---- values
+
+    def say(self, value: Value) -> str:
+        """Returns the Python text of a value and notes which names it uses."""
+        value = self.specialised(value)
+        if isinstance(value, Op):
+            positional, named = value.constructor(Shape((1,)))
+            options = [*map(self.say, positional), *(f"{name}={self.say(option)}" for name, option in named.items())]
+            layer = f"nn.{value.class_name(self.entering().rank)}"
+            return f"partial({', '.join([layer, *options])})" if options else layer
+        if isinstance(value, tuple):
+            return "(" + ", ".join(map(self.say, value)) + (",)" if len(value) == 1 else ")")
+        self.used |= names_of(value)
+        return render(value)
+
+    def specialised(self, value: Any) -> Any:
+        """Drops a shape rule's own conditionals where every call of this block decides them alike."""
+        if isinstance(value, Select):
+            decided = {self.decided(value.test, sample) for sample in self.samples}
+            if decided == {True}:
+                return self.specialised(value.then)
+            if decided == {False}:
+                return self.specialised(value.otherwise)
+        if isinstance(value, Expression):
+            return type(value)(*(self.specialised(getattr(value, field)) for field in value.fields))
+        if type(value) is tuple:
+            return tuple(map(self.specialised, value))
+        return value
+
+    def decided(self, test: Value, sample: dict[str, Value]) -> Any:
+        try:
+            return evaluate(test, sample)
+        except (KeyError, ExpressionError):
+            return None
+
+    # ---- __init__
+
+    def signature(self, inferred: tuple[str, ...]) -> list[str]:
+        default = f" = {self.body_input()[0]}" if self.on_numbers is not None else ""
+        first = [f"{name}: int{default}" for name in inferred]
+        required, optional = [], []
+        for parameter in self.body.parameters:
+            if not self.is_kept(parameter.name):
+                continue
+            many = isinstance(self.traced.names[parameter.name], ManyName)
+            rank = self.entering().rank
+            type_text = f"tuple[{', '.join(['int'] * rank)}]" if many else _TYPES[parameter.type]
+            text = f"{parameter.name}: {type_text}"
+            if parameter.default is None:
+                required.append(text)
+            else:
+                value = (parameter.default,) * rank if many and type(parameter.default) is int else parameter.default
+                optional.append(f"{text} = {self.say(value)}")
+        items = ["self", *first, *required, *optional] if not default else ["self", *required, *first, *optional]
+        return lines(Group("def __init__(", tuple(items), ") -> None:"), 4, self.width)
+
+    def body_input(self) -> tuple[int, ...]:
+        assert self.on_numbers is not None
+        channels = self.on_numbers.names["in_channels"]
+        assert isinstance(channels, int)
+        return (channels, *self.entering().sizes[1:])
+
+    def is_kept(self, parameter: str) -> bool:
+        """Whether the class takes an argument: one of a library block that no call gives became its default."""
+        return isinstance(self.traced.names[parameter], Name)
+
+    def constants(self) -> list[str]:
+        """The constants that something reads, each before its readers."""
+        kept: list[list[str]] = []
+        for constant in reversed(self.body.constants):
+            if constant.name not in self.used or not isinstance(self.traced.names[constant.name], Name):
+                continue
+            value = evaluate(constant.value, self.traced.names)
+            kept.insert(0, statement(constant.name, self.say(value), 8, self.width))
+        return [line for part in kept for line in part]
+
+    def attribute(self, number: int, step: Traced, forward: Forward) -> None:
+        if step.role in ("absent", "split"):
+            return
+        if step.role == "merge":
+            if step.name in forward.conditions:
+                self.lines += statement(forward.conditions[step.name], self.say(step.condition), 8, self.width)
+            if any(isinstance(condition, Expression) for condition in step.conditions):
+                raise SpecError(Problem(step.place, "a branch whose `when` depends on an argument can't be written yet"))
+            return
+        target = f"self.{step.name}"
+        inplace = self.may_overwrite(number, forward)
+        if step.condition is True:
+            self.lines += statement(target, self.module(step, inplace), 8, self.width)
+            return
+        self.lines.append(f"        if {self.say(step.condition)}:")
+        before, self.lines = self.lines, []
+        text = self.module(step, inplace)
+        inner = ["    " + line for line in self.lines]
+        self.lines = before + inner + statement(f"{target}: nn.Module", text, 12, self.width)
+        self.lines += ["        else:", f"            {target} = nn.Identity()"]
+
+    def may_overwrite(self, number: int, forward: Forward) -> bool:
+        """Whether a step is the only reader of a new tensor that its maker's backward does not need."""
+        source = forward.source(self.traced.steps[number].values[0])
+        if source.value == 0 or source.part >= 0 or len(forward.readers[source]) != 1:
+            return False
+        return _is_fresh(self.traced.steps[source.value - 1])
+
+    def module(self, step: Traced, inplace: bool = False) -> Text:
+        """Returns the text that builds a step's module."""
+        if step.role == "op":
+            assert step.op is not None
+            positional, named = step.op.constructor(step.inputs[0])
+            if step.op.inplace and inplace:
+                named = {**named, "inplace": True}
+            items = [*map(self.say, positional), *(f"{name}={self.say(value)}" for name, value in named.items())]
+            return Group(f"nn.{step.type}(", tuple(items), ")")
+        if step.role == "held":
+            self.used.add(step.type)
+            return f"{step.type}()"
+        if step.role == "block":
+            return self.call(step)
+        if step.children and step.children[0].role == "block" and all(child.condition is True for child in step.children):
+            return Group("nn.Sequential(", tuple(self.run(step.children)), ")", exploded=True)
+        return self.chain(step)
+
+    def chain(self, step: Traced) -> Text:
+        """A sequence; children that may be left out are appended under an `if`, names of the author's are added by name."""
+        children = [child for child in step.children if child.role != "absent"]
+        modules = [(child, self.module(child, self.follows_fresh(children, number))) for number, child in enumerate(children)]
+        named = any(not child.name.isdecimal() for child in children)
+        if not named and all(child.condition is True for child in children):
+            return Group("nn.Sequential(", tuple(text for _, text in modules), ")", exploded=True)
+        self.lists += 1
+        variable = "layers" if self.lists == 1 else f"layers_{self.lists}"
+        self.lines.append(f"        {variable}" + (" = nn.Sequential()" if named else ": list[nn.Module] = []"))
+        for child, text in modules:
+            items: tuple[Text, ...] = (f'"{child.name}"', text) if named else (text,)
+            group = Group(f"{variable}.{'add_module' if named else 'append'}(", items, ")")
+            if child.condition is True:
+                self.lines += lines(group, 8, self.width)
+            else:
+                self.lines += [f"        if {self.say(child.condition)}:", *lines(group, 12, self.width)]
+        return variable if named else f"nn.Sequential(*{variable})"
+
+    def follows_fresh(self, children: list[Traced], number: int) -> bool:
+        return number > 0 and _is_fresh(children[number - 1])
+
+    # ---- calls of blocks
+
+    def arguments(self, step: Traced) -> tuple[list[Value], dict[str, Value]]:
+        """The positional and keyword arguments of a call, as values."""
+        body, written = self.callees[step.type]
+        x = step.inputs[0]
+        sizes = {"in_channels": x.channels, **dict(zip(AXIS_NAMES[x.rank], x.spatial))}
+        given = dict(step.arguments)
+        positional: list[Value] = [sizes[name] for name in written.inferred]
+        named: dict[str, Value] = {}
+        for parameter in body.parameters:
+            if parameter.name not in given:
+                continue
+            value = given[parameter.name]
+            if parameter.name in written.tuples and type(value) is int:
+                value = (value,) * written.rank
+            if parameter.default is None:
+                positional.append(value)
+            elif not same(value, parameter.default):
+                named[parameter.name] = value
+        return positional, named
+
+    def call(self, step: Traced) -> Text:
+        positional, named = self.arguments(step)
+        return self.call_text(step.type, positional, named)
+
+    def call_text(self, name: str, positional: list[Value], named: dict[str, Value]) -> Text:
+        return Group(f"{name}(", (*map(self.say, positional), *(f"{key}={self.say(value)}" for key, value in named.items())), ")")
+
+    def run(self, children: tuple[Traced, ...]) -> list[Text]:
+        """The items of a stage: three or more equal calls, or calls whose numbers grow steadily, become a comprehension."""
+        items: list[Text] = []
+        start = 0
+        while start < len(children):
+            first = children[start]
+            if first.role != "block":
+                items.append(self.module(first))
+                start += 1
+                continue
+            end = self.run_end(children, start)
+            if end - start < 3:
+                items.append(self.call(first))
+                start += 1
+            else:
+                items.append(self.comprehension(children[start:end]))
+                start = end
+        return items
+
+    def run_end(self, children: tuple[Traced, ...], start: int) -> int:
+        """The end of the longest run from here whose arguments are equal or grow by the same steps."""
+        end = start + 1
+        steps: list[Any] | None = None
+        while end < len(children) and children[end].type == children[start].type:
+            found = _growth(self.arguments(children[end - 1]), self.arguments(children[end]))
+            if found is None or (steps is not None and found != steps):
+                break
+            steps = found
+            end += 1
+        return end
+
+    def comprehension(self, children: tuple[Traced, ...]) -> Text:
+        positional, named = self.arguments(children[0])
+        growth = _growth(self.arguments(children[0]), self.arguments(children[1]))
+        assert growth is not None
+        count = len(children)
+        if not any(growth):
+            text = flat(self.call_text(children[0].type, positional, named))
+            return Group("*[", (f"{text} for _ in range({count})",), "]")
+        values: list[Value] = [_grown(value, step) for value, step in zip([*positional, *named.values()], growth)]
+        options = dict(zip(named, values[len(positional) :]))
+        text = flat(self.call_text(children[0].type, values[: len(positional)], options))
+        self.used.discard("i")
+        return Group("*[", (f"{text} for i in range({count})",), "]")
+
+    # ---- words
+
+    def documentation(self) -> list[str]:
+        description = self.body.description.strip() or f"{self.body.name}."
+        if self.on_numbers is not None:
+            entering, leaving = Shape(self.body_input()), self.on_numbers.outputs
+            shapes = " and ".join(self.shape_words(shape) for shape in leaving)
+            return [description, f"{self.shape_words(entering)} to {shapes}; other sizes of input work where the layers allow."]
+        shapes = f"{self.shape_words(self.entering())} to {self.shape_words(self.traced.outputs[0])}."
+        return [description, shapes]
+
+    def shape_words(self, shape: Shape) -> str:
+        words = [render(self.in_words(size)) for size in shape.sizes]
+        words = [word if len(word) <= 30 else "..." for word in words]
+        return f"[{', '.join(['N', *words])}]"
+
+    def in_words(self, size: Value) -> Value:
+        names: dict[str, Value] = {name: Name(_AXES.get(name, name)) for name in names_of(size)}
+        for constant in reversed(self.body.constants):
+            if constant.name in names_of(size):
+                known = {name: Name(name) for name in names_of(size) | names_of(constant.value)} | {constant.name: constant.value}
+                size = evaluate(size, {**known, **{n: v for n, v in self.traced.names.items() if n not in names_of(size)}})
+                names = {name: Name(_AXES.get(name, name)) for name in names_of(size)}
+        value: Value = evaluate(self.specialised(size), names)
+        return value
+
+    def shape_comment(self, number: int) -> str:
+        """The shape after a line of the network's `forward`, where it changes."""
+        if self.on_numbers is None:
+            return ""
+        step = self.on_numbers.steps[number]
+        return self.shape_words(step.output) if step.role == "merge" or step.output != step.inputs[0] else ""
+
+
+def _is_fresh(step: Traced) -> bool:
+    if step.condition is not True:
+        return False
+    if step.role == "merge":
+        return step.type != "multiply" and len(step.inputs) > 1
+    return step.op is not None and step.op.fresh
+
+
+def _growth(left: tuple[list[Value], dict[str, Value]], right: tuple[list[Value], dict[str, Value]]) -> list[int] | None:
+    """By how much each argument grows from one call to the next; None where they differ otherwise."""
+    if len(left[0]) != len(right[0]) or list(left[1]) != list(right[1]):
+        return None
+    growth = []
+    for a, b in zip([*left[0], *left[1].values()], [*right[0], *right[1].values()]):
+        if same(a, b):
+            growth.append(0)
+        elif type(a) is int and type(b) is int:
+            growth.append(b - a)
+        else:
+            return None
+    return growth
+
+
+def _grown(value: Value, step: int) -> Value:
+    if not step:
+        return value
+    grown: Value = value + Name("i") * step if step == 1 else value + step * Name("i")  # type: ignore[operator]
+    return grown

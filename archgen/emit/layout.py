@@ -1,0 +1,81 @@
+"""Python text laid out as `ruff format` does it: on one line if it fits, else its arguments on one, else one a line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from archgen.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+INDENT = 4
+
+
+class Group(Record):
+    """A bracketed list, as `nn.Sequential(` ... `)`. `exploded` puts one item on a line even where all would fit."""
+
+    open: str
+    items: tuple[Text, ...]
+    close: str
+    exploded: bool = False
+
+
+Text: TypeAlias = "str | Group"
+
+
+def flat(text: Text) -> str:
+    """Returns the text on one line."""
+    if isinstance(text, str):
+        return text
+    return text.open + ", ".join(map(flat, text.items)) + text.close
+
+
+def _is_exploded(text: Text) -> bool:
+    return isinstance(text, Group) and (text.exploded or any(map(_is_exploded, text.items)))
+
+
+def lines(text: Text, indent: int, width: int, prefix: str = "", suffix: str = "") -> list[str]:
+    """Returns the lines of a statement at an indentation; prefix and suffix (`self.conv1 = `, a comma) belong to it."""
+    margin = " " * indent
+    whole = margin + prefix + flat(text) + suffix
+    if isinstance(text, str) or not text.items or (len(whole) <= width and not _is_exploded(text)):
+        return [whole]
+    first, last = margin + prefix + text.open, margin + text.close + suffix
+    inner = " " * (indent + INDENT) + ", ".join(map(flat, text.items))
+    if len(inner) <= width and not _is_exploded(text):
+        return [first, inner, last]
+    body = [line for item in text.items for line in lines(item, indent + INDENT, width, suffix=",")]
+    return [first, *body, last]
+
+
+def statement(target: str, text: Text, indent: int, width: int, comment: str = "") -> list[str]:
+    """Returns `target = text  # comment`; a text without brackets that is too long goes into parentheses."""
+    prefix = f"{target} = " if target else ""
+    found = lines(text, indent, width, prefix)
+    if isinstance(text, str) and len(found[0]) > width:
+        found = [" " * indent + prefix + "(", " " * (indent + INDENT) + text, " " * indent + ")"]
+    if comment and len(found[-1]) + len(comment) + 4 <= width:
+        found[-1] += f"  # {comment}"
+    return found
+
+
+def docstring(paragraphs: Sequence[str], indent: int, width: int) -> list[str]:
+    """Returns the lines of a docstring; what is not plain ASCII, a quote or a backslash is escaped."""
+    import textwrap
+
+    margin = " " * indent
+    wrapped = [textwrap.wrap(_escaped(text), width - indent - 6, break_long_words=False, break_on_hyphens=False) for text in paragraphs]
+    found = [line for number, part in enumerate(wrapped) for line in ([""] if number else []) + part]
+    if len(found) == 1:
+        return [f'{margin}"""{found[0]}"""']
+    return [f'{margin}"""{found[0]}', *(margin + line if line else "" for line in found[1:]), f'{margin}"""']
+
+
+def _escaped(text: str) -> str:
+    plain = " ".join(text.split())
+    return "".join(c if " " <= c <= "~" and c not in '"\\' else "\\\\" if c == "\\" else _code(ord(c)) for c in plain)
+
+
+def _code(number: int) -> str:
+    return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}" if number < 65536 else f"\\U{number:08x}"

@@ -1,0 +1,137 @@
+"""The proof that a build holds its own output to: its syntax is what templates may produce, and its arguments are the trace's.
+
+The text is parsed from its bytes. Every node, import and call must be on the list below; nothing else can come from a spec, whatever
+its texts say. Then the constructors run with a recorder in place of `torch.nn`, without torch, and every layer that they build must
+have the arguments that the trace on numbers predicts.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import functools
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from archgen.network import Network
+    from archgen.trace import Traced, TracedBody
+
+_NODES = tuple(
+    getattr(ast, name)
+    for name in (
+        "Module ClassDef FunctionDef arguments arg Expr Constant Assign AnnAssign If IfExp Return Import ImportFrom alias Name Attribute "
+        "Load Store Call keyword List Tuple ListComp comprehension Starred BinOp UnaryOp BoolOp Compare Subscript Add Sub Mult Div FloorDiv "
+        "Mod USub Not And Or Eq NotEq Lt LtE Gt GtE"
+    ).split()
+)
+_IMPORTS = {"math", "torch", "collections.abc", "functools"}
+_BUILTINS = ("super", "range", "max", "min", "int", "round", "float", "bool", "list", "tuple", "__build_class__")
+
+
+class ProofError(Exception):
+    """The generated text is not what it must be: a fault of archgen, never of a spec."""
+
+
+def check(text: str, network: Network, numbers: TracedBody) -> None:
+    """Raises ProofError unless the text has the allowed shape and builds exactly the layers of the trace."""
+    tree = ast.parse(text.encode())
+    _check_shape(tree)
+    built = dict(_leaves(_construct(tree, network.name)))
+    expected = dict(_expected(numbers.steps, ""))
+    if list(built) != list(expected):
+        odd = sorted(set(built) ^ set(expected))
+        raise ProofError(f"the module builds other layers than the trace has: {odd[:3] or 'another order'}")
+    for path, layer in expected.items():
+        if built[path] != layer:
+            raise ProofError(f"{path} is built as {built[path]}, and the trace has {layer}")
+
+
+def _check_shape(tree: ast.Module) -> None:
+    for node in ast.walk(tree):
+        if not isinstance(node, _NODES):
+            raise ProofError(f"line {getattr(node, 'lineno', 0)}: {type(node).__name__} can't come from a template")
+        modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom):
+            modules = [node.module or ""]
+        if not set(modules) <= _IMPORTS:
+            raise ProofError(f"line {node.lineno}: an import of {modules}")  # type: ignore[attr-defined]
+        if isinstance(node, (ast.Name, ast.Attribute)):
+            name = node.id if isinstance(node, ast.Name) else node.attr
+            if name.startswith("_") and name not in ("_", "__init__"):
+                raise ProofError(f"line {node.lineno}: the name {name}")
+
+
+class _Module:
+    """Stands in for torch.nn.Module while the constructors run: it keeps its children in order."""
+
+    def __init__(self) -> None:
+        self.__dict__["children"] = {}
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if isinstance(value, (_Module, _Layer)):
+            self.children[name] = value
+        self.__dict__[name] = value
+
+    def add_module(self, name: str, value: object) -> None:
+        setattr(self, name, value)
+
+
+class _Sequential(_Module):
+    def __init__(self, *children: object) -> None:
+        super().__init__()
+        for number, child in enumerate(children):
+            setattr(self, str(number), child)
+
+
+class _Layer:
+    """A layer of torch.nn that was built: its class and arguments, less `inplace`, which is the emitter's own."""
+
+    def __init__(self, name: str, *arguments: Any, **named: Any) -> None:
+        named.pop("inplace", None)
+        self.built = (name, arguments, named)
+
+
+class _Layers:
+    """Stands in for torch.nn."""
+
+    Module = _Module
+    Sequential = _Sequential
+
+    def __getattr__(self, name: str) -> Any:
+        return functools.partial(_Layer, name)
+
+
+def _construct(tree: ast.Module, name: str) -> _Module:
+    """Runs the classes of an already checked tree, without its imports and annotations, and builds the network."""
+    body = [node for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            node.returns = None
+            for argument in node.args.args:
+                argument.annotation = None
+    allowed = {builtin: getattr(builtins, builtin) for builtin in _BUILTINS}
+    scope: dict[str, Any] = {"nn": _Layers(), "math": math, "partial": functools.partial, "__builtins__": allowed, "__name__": "generated"}
+    exec(compile(ast.Module(body, []), "<generated>", "exec"), scope)
+    built = scope[name]()
+    assert isinstance(built, _Module)
+    return built
+
+
+def _leaves(module: _Module, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, child in module.children.items():
+        if isinstance(child, _Module):
+            yield from _leaves(child, f"{prefix}{name}.")
+        elif child.built != ("Identity", (), {}):
+            yield prefix + name, child.built
+
+
+def _expected(steps: tuple[Traced, ...], prefix: str) -> Iterator[tuple[str, Any]]:
+    for step in steps:
+        if step.op is not None and step.type != "Identity":
+            positional, named = step.op.constructor(step.inputs[0])
+            yield prefix + step.name, (step.type, positional, named)
+        yield from _expected(step.children, f"{prefix}{step.name}.")
+
