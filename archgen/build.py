@@ -70,7 +70,8 @@ def _settings(path: Path) -> dict[str, object] | None:
 def _folder(root: Path, settings: dict[str, object], name: str) -> Path:
     value = settings.get(name, name)
     if not isinstance(value, str) or not value:
-        raise EnvironmentFault(f"`{name}` of [tool.archgen] in {quote(write.shown(root / 'pyproject.toml'))} is no folder's name")
+        file = quote(write.shown(root / "pyproject.toml"))
+        raise EnvironmentFault(f"`{name}` of [tool.archgen] in {file} is no folder's name")
     return root / value
 
 

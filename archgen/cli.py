@@ -1,7 +1,7 @@
 """The command line: arguments in, one call of the library, a report out, the exit code.
 
-0: all is well. 1: a generated file or a module differs from its spec. 2: the spec, or the command line, is refused. 3: the machine
-is to blame (no torch, no permission, a full disk). 70: a bug of archgen.
+0: all is well. 1: a generated file or a module differs from its spec. 2: the spec, or the command line, is refused.
+3: the machine is to blame (no torch, no permission, a full disk). 70: a bug of archgen.
 
 Each command imports what it needs when it runs: `shapes` is to answer before a reader has looked up.
 """
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from archgen.build import Output
+    from archgen.diagnostics import Problem
+    from archgen.diagnostics import Style as _Style
     from archgen.network import Network
 
 OK, DIFFERENT, REFUSED, ENVIRONMENT, BUG = 0, 1, 2, 3, 70
@@ -99,10 +101,6 @@ def _coloured(text: str, role: str) -> str:
     return click.style(text, fg=COLOURS[role], bold=role in ("error", "caret"))
 
 
-if TYPE_CHECKING:
-    from archgen.diagnostics import Style as _Style
-
-
 # ---- arguments
 
 
@@ -116,7 +114,7 @@ def _input_shape(context: click.Context, option: click.Parameter, text: str | No
 
 SPECS = click.argument("specs", nargs=-1, required=True, metavar="SPEC...", type=click.Path(path_type=Path))
 DEBUG = click.option("--debug", is_flag=True, expose_value=False, help="Show the trace of an internal error.")
-SET = click.option("settings", "--set", multiple=True, metavar="NAME=VALUE", help="Another value of an argument of the network.")
+SET = click.option("settings", "--set", multiple=True, metavar="NAME=VALUE", help="Another value of a network's argument.")
 FOLDER = click.option("folder", "-o", metavar="DIR", type=click.Path(path_type=Path), help="The folder of the generated files.")
 DEVICE = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where the module runs.")
 
@@ -153,7 +151,7 @@ def validate(specs: tuple[Path, ...]) -> int:
     """
     from archgen.network import load
 
-    refused = []
+    refused: list[Problem] = []
     for path in specs:
         try:
             load(path).checked()
@@ -174,7 +172,9 @@ def validate(specs: tuple[Path, ...]) -> int:
 @SET
 @click.option("form", "--format", type=click.Choice(["table", "json"]), default="table", help="For people or for programs.")
 @DEBUG
-def shapes(spec: Path, depth: int | None, shape: tuple[int, ...] | None, batch: int, settings: tuple[str, ...], form: str) -> int:
+def shapes(
+    spec: Path, depth: int | None, shape: tuple[int, ...] | None, batch: int, settings: tuple[str, ...], form: str
+) -> int:
     """Show each layer's shape, parameters and MACs, without torch.
 
     \b

@@ -271,7 +271,7 @@ def evaluate(value: Value, names: Environment) -> Any:
         if type(value) is tuple:
             return tuple(evaluate(item, names) for item in value)
         return value
-    if type(value) is Name:
+    if isinstance(value, Name):
         return names[value.name]
     if type(value) is Binary:
         if value.operator in ("and", "or"):
@@ -375,7 +375,7 @@ def names_of(value: Any) -> set[str]:
 def render(value: Any, outer: int = _CONDITIONAL) -> str:
     """Returns the Python text of a value: what the author would write, with no parentheses that Python does not need."""
     if isinstance(value, Expression):
-        text, inner = _RENDERERS[type(value)](value)
+        text, inner = (value.name, _ATOM) if isinstance(value, Name) else _RENDERERS[type(value)](value)
         return f"({text})" if inner < outer else text
     if isinstance(value, tuple):
         return "(" + ", ".join(map(render, value)) + (",)" if len(value) == 1 else ")")
@@ -396,7 +396,6 @@ def _render_conditional(value: Conditional) -> tuple[str, int]:
 
 
 _RENDERERS: dict[type[Expression], Callable[[Any], tuple[str, int]]] = {
-    Name: lambda value: (value.name, _ATOM),
     Unary: lambda value: (
         (f"not {render(value.operand, 3)}", 3) if value.operator == "not" else (f"-{render(value.operand, _NEGATED)}", _NEGATED)
     ),

@@ -6,7 +6,7 @@ it takes, and under which condition it is there at all.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from archgen import library
 from archgen import spec as specs
@@ -22,11 +22,13 @@ DEPTH_NAMES = specs.DEPTH_NAMES
 
 
 class Apply(Record):
-    """An op with its options; where each option was written."""
+    """An op with its options; which of them wait for names, and where each was written."""
+
+    uncompared: ClassVar[frozenset[str]] = frozenset({"places"})
 
     op: Op
+    dynamic: tuple[str, ...]
     places: tuple[tuple[str, Place], ...]
-    uncompared = frozenset({"places"})
 
 
 class Hold(Record):
@@ -108,7 +110,6 @@ class Graph(Record):
 
     network: Body
     blocks: dict[str, Body]
-    uncompared = frozenset({"blocks"})
 
 
 def build(spec: specs.Spec) -> Graph:
@@ -303,7 +304,8 @@ class _Scope:
             self.builder.problem(node.place, f"{quote(node.kind)} needs `{missing[0]}`", f"write `{missing[0]}: ...` beside it")
             return Hold("")
         values = {name: argument.value for name, argument in given.items() if name in op.fields}
-        return Apply(op(**values), tuple((name, argument.place) for name, argument in given.items()))
+        dynamic = tuple(name for name, value in values.items() if names_of(value))
+        return Apply(op(**values), dynamic, tuple((name, argument.place) for name, argument in given.items()))
 
     def with_defaults(
         self, node: specs.Use, given: dict[str, specs.Argument], repeated: bool

@@ -59,4 +59,9 @@ class Record:
 
     def replace(self, **changed: Any) -> Self:
         """Returns the same record with some fields changed."""
-        return type(self)(**{**self.__dict__, **changed})
+        if not changed.keys() <= self.__dict__.keys():
+            raise TypeError(f"{type(self).__name__} takes {', '.join(self.fields)}; got {', '.join(changed)}")
+        new = object.__new__(type(self))
+        new.__dict__.update(self.__dict__)
+        new.__dict__.update(changed)
+        return new

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from archgen.diagnostics import Place, Problem, SpecError
-from archgen.expressions import Environment, Expression, ExpressionError, Name, Value, describe, evaluate, is_number, render, truth
-from archgen.graph import Apply, Body, Call, Chain, Graph, Hold, Input, Merge, Repeat, Split, Step, calls
+from archgen.expressions import Environment, Expression, ExpressionError, Name, Value, describe, evaluate, is_number, names_of, render, truth
+from archgen.graph import DEPTH_NAMES, Apply, Body, Call, Chain, Graph, Hold, Input, Merge, Repeat, Split, Step, calls
 from archgen.ops.base import Claim, ManyName, Op, Shape, product
 from archgen.records import Record
 
@@ -49,6 +49,7 @@ class TracedBody(Record):
     steps: tuple[Traced, ...]
     outputs: tuple[Shape, ...]
     names: dict[str, Value]
+    totals: tuple[int, int, int, int] = (0, 0, 0, 0)  # parameters, buffers, MACs and layers
     calls: tuple[tuple[str, dict[str, Value]], ...] = ()
 
 
@@ -68,7 +69,8 @@ class _Tracer:
 
     # -- what a carrier decides
 
-    def judge(self, claim: Claim, place: Place) -> None:
+    def judge(self, claim: Claim, place: Place, places: tuple[tuple[str, Place], ...] = ()) -> None:
+        """Judges a claim; `places` tells where the option to blame was written, else the step is."""
         raise NotImplementedError
 
     def call(self, name: str, node: Call, arguments: dict[str, Value], x: Shape, place: Place) -> Traced:
@@ -101,13 +103,13 @@ class _Tracer:
         return tuple(done), values
 
     def step(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
-        condition = self.value(step.when, names, step.place)
-        if not isinstance(condition, Expression) and not self.condition(condition, step.place):
+        condition = True if step.when is True else self.value(step.when, names, step.place)
+        if condition is not True and not isinstance(condition, Expression) and not self.condition(condition, step.place):
             traced = self.absent(step, inputs[0], names)
         else:
             traced = self.node(step, inputs, names)
         if condition is not True or step.inputs:
-            traced = traced.replace(condition=condition, values=step.inputs)
+            traced.__dict__.update(condition=condition, values=step.inputs)  # made just now, so nobody has seen it yet
         return traced
 
     def condition(self, value: Value, place: Place) -> bool:
@@ -141,20 +143,23 @@ class _Tracer:
         return self.held(name, node.parameter, inputs[0], place, names)
 
     def apply(self, name: str, node: Apply, x: Shape, names: Environment, place: Place) -> Traced:
-        places = dict(node.places)
-        values = []
-        for field in node.op.fields:
-            value = self.value(getattr(node.op, field), names, places.get(field, place))
-            if value is not None:
-                reason = node.op.kind(field).refuses(value, x.rank)
-                if reason:
-                    raise Stopped(Problem(places.get(field, place), f"`{field}` of `{node.op.name}` {reason}, not {describe(value)}"))
-            values.append(value)
-        return self.op(name, type(node.op)(*values), x, place, places)
+        op = node.op
+        if node.dynamic:
+            changed = {field: self.option(node, field, names, x, place) for field in node.dynamic}
+            op = op.replace(**changed)
+        return self.op(name, op, x, place, node.places)
 
-    def op(self, name: str, op: Op, x: Shape, place: Place, places: dict[str, Place]) -> Traced:
+    def option(self, node: Apply, field: str, names: Environment, x: Shape, place: Place) -> Any:
+        where = dict(node.places).get(field, place)
+        value = self.value(getattr(node.op, field), names, where)
+        reason = node.op.kind(field).refuses(value, x.rank)
+        if reason:
+            raise Stopped(Problem(where, f"`{field}` of `{node.op.name}` {reason}, not {describe(value)}"))
+        return value
+
+    def op(self, name: str, op: Op, x: Shape, place: Place, places: tuple[tuple[str, Place], ...]) -> Traced:
         for claim in op.claims(x):
-            self.judge(claim, places.get(claim.option, place))
+            self.judge(claim, place, places)
         return self.leaf(name, op, x, op.output(x), place)
 
     def arguments(self, node: Call, names: Environment) -> dict[str, Value]:
@@ -180,7 +185,11 @@ class _Tracer:
         offset = sum(self.value(depth, names, place) for depth in node.offset)
         total = sum(self.value(depth, names, place) for depth in node.total)
         children: list[Traced] = []
+        steady = not any(names_of(value) & DEPTH_NAMES for _, value, _ in node.others.arguments)
         for index in range(count):
+            if steady and index > 1 and x == children[-1].inputs[0]:
+                children.append(children[-1].replace(name=str(index)))
+                continue
             inside = {**names, "index": index, "block_index": offset + index, "block_count": total}
             block = node.others if index else node.first
             try:
@@ -273,9 +282,9 @@ class _Numbers(_Tracer):
         super().__init__(graph)
         self.bodies: dict[Any, TracedBody] = {}
 
-    def judge(self, claim: Claim, place: Place) -> None:
+    def judge(self, claim: Claim, place: Place, places: tuple[tuple[str, Place], ...] = ()) -> None:
         if not claim.holds():
-            raise Stopped(Problem(place, claim.text(), claim.help))
+            raise Stopped(Problem(dict(places).get(claim.option, place), claim.text(), claim.help))
 
     def body(self, body: Body, given: dict[str, Value], x: Shape) -> TracedBody:
         key = (body.name, tuple(given.items()), x)
@@ -288,7 +297,7 @@ class _Numbers(_Tracer):
                 names[constant.name] = self.value(constant.value, names, constant.place)
             steps, values = self.steps(body, x, names)
             outputs = tuple(_value(values, result) for result in (*body.results, *body.training_results))
-            found = self.bodies[key] = TracedBody(steps, outputs, names)
+            found = self.bodies[key] = TracedBody(steps, outputs, names, _totals(steps, body.place))
         return found
 
     def call(self, name: str, node: Call, arguments: dict[str, Value], x: Shape, place: Place) -> Traced:
@@ -296,24 +305,37 @@ class _Numbers(_Tracer):
         try:
             traced = self.body(body, arguments, x)
         except Stopped as stopped:
-            open_block = _total(Traced(name, body.name, "block", (x,), x, place, children=stopped.finished))
+            open_block = self.block(name, body.name, x, x, (), stopped.finished, place, _totals(stopped.finished, place))
             raise Stopped(stopped.problem, (open_block,)) from None
         given = tuple(arguments.items())
-        return _total(Traced(name, body.name, "block", (x,), traced.outputs[0], place, arguments=given, children=traced.steps))
+        return self.block(name, body.name, x, traced.outputs[0], given, traced.steps, place, traced.totals)
+
+    def block(
+        self,
+        name: str,
+        type_name: str,
+        x: Shape,
+        y: Shape,
+        arguments: tuple[tuple[str, Value], ...],
+        children: tuple[Traced, ...],
+        place: Place,
+        totals: tuple[int, int, int, int],
+    ) -> Traced:
+        return Traced(name, type_name, "block", (x,), y, place, None, arguments, children, True, (), (), *totals)
 
     def leaf(self, name: str, op: Op, x: Shape, y: Shape, place: Place) -> Traced:
-        parameters = sum(product(shape) for _, shape in op.weights(x))
-        buffers = sum(product(shape) for _, shape in op.buffers(x))
+        parameters, buffers = _count(op.weights(x)), _count(op.buffers(x))
         return Traced(name, op.type_name(x), "op", (x,), y, place, op, (), (), True, (), (), parameters, buffers, op.macs(x, y))
 
     def held(self, name: str, parameter: str, x: Shape, place: Place, names: Environment) -> Traced:
         op = names[parameter]
         assert isinstance(op, Op)
-        return self.op(name, op, x, place, {})
+        return self.op(name, op, x, place, ())
 
     def container(self, name: str, x: Shape, children: tuple[Traced, ...], place: Place) -> Traced:
         output = children[-1].output if children else x
-        return _total(Traced(name, "Sequential", "chain", (x,), output, place, children=children))
+        totals = _totals(children, place)
+        return Traced(name, "Sequential", "chain", (x,), output, place, None, (), children, True, (), (), *totals)
 
     def absent(self, step: Step, x: Shape, names: Environment) -> Traced:
         """A node with `when` keeps the number of channels, there or not."""
@@ -327,17 +349,25 @@ class _Numbers(_Tracer):
         return Traced(step.name, "Identity", "absent", (x,), x, step.place, layers=0)
 
 
-def _total(container: Traced) -> Traced:
-    children = container.children
-    layers = 1 + sum(child.layers for child in children)
+def _count(tensors: tuple[tuple[str, tuple[int, ...]], ...]) -> int:
+    total = 0
+    for _, shape in tensors:
+        total += product(shape)
+    return total
+
+
+def _totals(steps: tuple[Traced, ...], place: Place) -> tuple[int, int, int, int]:
+    """Returns the parameters, buffers, MACs and layers of a container; refuses one that has too many layers."""
+    parameters = buffers = macs = 0
+    layers = 1
+    for step in steps:
+        parameters += step.parameters
+        buffers += step.buffers
+        macs += step.macs
+        layers += step.layers
     if layers > MOST_LAYERS:
-        raise Stopped(Problem(container.place, f"the network has more than {MOST_LAYERS:,} layers"))
-    state = container.__dict__
-    state["parameters"] = sum(child.parameters for child in children)
-    state["buffers"] = sum(child.buffers for child in children)
-    state["macs"] = sum(child.macs for child in children)
-    state["layers"] = layers
-    return container
+        raise Stopped(Problem(place, f"the network has more than {MOST_LAYERS:,} layers"))
+    return parameters, buffers, macs, layers
 
 
 def numbers(graph: Graph, input_shape: tuple[int, ...], overrides: dict[str, Value]) -> TracedBody:
@@ -360,7 +390,7 @@ class _Names(_Tracer):
             for block, names in calls(body).items():
                 self.given.setdefault(block, set()).update(names)
 
-    def judge(self, claim: Claim, place: Place) -> None:
+    def judge(self, claim: Claim, place: Place, places: tuple[tuple[str, Place], ...] = ()) -> None:
         """Numbers have judged every call; on names a claim is kept by nobody."""
 
     def block(self, body: Body, x: Shape) -> TracedBody:
@@ -415,7 +445,7 @@ class _Names(_Tracer):
     def held(self, name: str, parameter: str, x: Shape, place: Place, names: Environment) -> Traced:
         held = names[parameter]
         if isinstance(held, Op):
-            return self.op(name, held, x, place, {})
+            return self.op(name, held, x, place, ())
         return Traced(name, parameter, "held", (x,), x, place)
 
     def container(self, name: str, x: Shape, children: tuple[Traced, ...], place: Place) -> Traced:

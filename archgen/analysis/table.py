@@ -25,8 +25,8 @@ def table(report: Report, depth: int | None = None, batch: int = 1) -> str:
     Shapes and MACs are those of the whole batch. Where a layer did not fit, the totals are left out: they would be of a part.
     """
     shown = [_cells(row, batch) for row in report.rows if depth is None or row.depth <= depth]
-    lines = [*_aligned([TITLES, *shown]), "", *_below(report, batch)]
-    return "\n".join(lines)
+    lines = [*_aligned([TITLES, *shown]), ""] if shown else []
+    return "\n".join([*lines, *_below(report, batch)])
 
 
 def shape_text(shape: tuple[int, ...], batch: int = 1) -> str:

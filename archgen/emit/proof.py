@@ -13,6 +13,8 @@ import functools
 import math
 from typing import TYPE_CHECKING, Any
 
+from archgen.ops.base import same
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -44,8 +46,11 @@ def check(text: str, network: Network, numbers: TracedBody) -> None:
     if list(built) != list(expected):
         odd = sorted(set(built) ^ set(expected))
         raise ProofError(f"the module builds other layers than the trace has: {odd[:3] or 'another order'}")
-    for path, layer in expected.items():
-        if built[path] != layer:
+    for path, (op, layer) in expected.items():
+        name, positional, named = built[path]
+        defaults = op.torch_defaults()
+        given = {key: value for key, value in named.items() if key not in defaults or not same(value, defaults[key])}
+        if repr((name, positional, given)) != repr(layer):  # repr tells True from 1, and 1.0 from 1
             raise ProofError(f"{path} is built as {built[path]}, and the trace has {layer}")
 
 
@@ -132,6 +137,6 @@ def _expected(steps: tuple[Traced, ...], prefix: str) -> Iterator[tuple[str, Any
     for step in steps:
         if step.op is not None and step.type != "Identity":
             positional, named = step.op.constructor(step.inputs[0])
-            yield prefix + step.name, (step.type, positional, named)
+            yield prefix + step.name, (step.op, (step.type, positional, named))
         yield from _expected(step.children, f"{prefix}{step.name}.")
 

@@ -34,7 +34,8 @@ def read(path: Path) -> bytes | None:
     try:
         mode = os.lstat(path).st_mode
         if not stat.S_ISREG(mode):
-            raise EnvironmentFault(f"{_shown(path)} is {_kind(mode)}, not a file", "remove it, or choose another folder with -o")
+            help = "remove it, or choose another folder with -o"
+            raise EnvironmentFault(f"{_shown(path)} is {_kind(mode)}, not a file", help)
         return path.read_bytes()
     except FileNotFoundError:
         return None

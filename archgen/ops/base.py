@@ -239,7 +239,7 @@ def list_claims(op: Op, rank: int, *options: str) -> Iterable[Claim]:
     """An option given as a list has one item for each spatial axis."""
     for option in options:
         value = getattr(op, option)
-        if type(value) is tuple:
+        if type(value) is tuple and len(value) != rank:
             yield Claim(len(value), "==", rank, f"`{option}` lists {{left}} values for {{right}} spatial axes", option)
 
 
@@ -247,16 +247,18 @@ def axis_claims(op: Op, rank: int, least: dict[str, int]) -> Iterable[Claim]:
     """Each option's value on each axis is at least so much."""
     for option, bound in least.items():
         value = getattr(op, option)
-        if value is None:
-            continue
+        if value is None or (type(value) is int and value >= bound):
+            continue  # nothing to claim: most options are plain numbers, and every layer passes here
         for item in axes(value, rank):
             yield Claim(item, ">=", bound, f"`{option}` is {{left}}, and must be at least {{right}}", option)
 
 
 def spatial_claims(op: Op, x: Shape) -> Iterable[Claim]:
     """The input has a channel axis first and one, two or three spatial axes."""
-    word = f"`{op.name}` takes channels and one to three spatial axes; here the value has {{left}} axes"
-    help = "it was flattened before: put the node above that" if x.rank < 1 else ""
-    yield Claim(len(x.sizes), ">=", 2, word, "", help)
-    yield Claim(4, ">=", len(x.sizes), word.replace("left", "right"))
+    count = len(x.sizes)
+    if 2 <= count <= 4 and x.channel_axis == 0:
+        return
+    word = f"`{op.name}` takes channels and one to three spatial axes; here the value has {count} axes"
+    yield Claim(count, ">=", 2, word, "", "it was flattened before: put the node above that")
+    yield Claim(4, ">=", count, word)
     yield Claim(x.channel_axis, "==", 0, f"`{op.name}` takes its channels on the first axis; here they are on axis {{left}}")

@@ -1,0 +1,71 @@
+"""What several test files use."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from archgen import cli
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).parents[1]
+
+SMALL = """\
+name: Small
+input: [3, 32, 32]
+args: {num_classes: 10}
+stem:
+  conv1: {conv: 16, kernel_size: 3}
+  relu: relu
+head:
+  avgpool: {adaptive_avg_pool: 1}
+  flatten: flatten
+  fc: {linear: num_classes}
+"""
+
+
+@dataclass(frozen=True)
+class Result:
+    """Of a command: its exit code and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def archgen(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
+    """Runs the command line in this process."""
+
+    def run(*arguments: str | Path) -> Result:
+        code = cli.main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return Result(code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project, and the current folder: specs/small.yaml and a pyproject.toml."""
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs" / "small.yaml").write_text(SMALL)
+    (tmp_path / "pyproject.toml").write_text("[tool.archgen]\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def python(code: str, *arguments: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Runs Python code in a process of its own, at the top of the project; `path` is searched first for modules."""
+    folders = [str(ROOT)] if path is None else [str(path), str(ROOT)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=120, check=False)

@@ -1,0 +1,240 @@
+"""The command line: what each command prints, and its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import jsonschema
+import pytest
+from conftest import ROOT, SMALL, Result
+
+import archgen as package
+from archgen.network import Network
+from archgen.ops import MAC_CONVENTION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+COMMANDS = ["validate", "shapes", "build", "verify"]
+RESNET = ROOT / "specs/resnet18.yaml"
+SCHEMA = json.loads((ROOT / "docs/report.schema.json").read_text())
+BROKEN = SMALL.replace("kernel_size: 3", "kernel_size: 99, padding: 0")
+
+
+def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Runs the command in a process of its own."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "archgen", *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False, timeout=60, **options
+    )
+
+
+# ---- what is common to all commands
+
+
+def test_version(archgen: Callable[..., Result]) -> None:
+    assert archgen("--version") == Result(0, f"archgen, version {package.__version__}\n", "")
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
+def test_help_has_an_example_and_fits(command: list[str], archgen: Callable[..., Result]) -> None:
+    result = archgen(*command, "--help")
+    assert result.code == 0
+    assert re.search(r"Example:\n +archgen ", result.out)
+    assert max(map(len, result.out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    "arguments", [["shapes"], ["shape", "x"], ["shapes", "x", "--dpth", "1"], ["shapes", "x", "--depth", "0"]]
+)
+def test_usage_errors(arguments: list[str], archgen: Callable[..., Result]) -> None:
+    result = archgen(*arguments)
+    assert (result.code, result.out) == (2, "")
+    assert "Error: " in result.err
+
+
+@pytest.mark.parametrize("command", ["validate", "shapes", "build", "verify"])
+def test_a_missing_spec(command: str, archgen: Callable[..., Result], project: Path) -> None:
+    result = archgen(command, "missing.yaml")
+    assert (result.code, result.out) == (2, "")
+    assert "missing.yaml" in result.err
+    assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize("command", ["validate", "shapes", "build"])
+def test_an_internal_error(
+    command: str, archgen: Callable[..., Result], project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise KeyError("oh\nno")
+
+    monkeypatch.setattr(Network, "report", fail)
+    result = archgen(command, "specs/small.yaml")
+    assert (result.code, result.out) == (70, "")
+    assert re.fullmatch(
+        r"internal error: KeyError at test_cli.py:\d+: `.*`; please report it \(--debug shows .*\)\n", result.err
+    )
+    assert not (project / "generated").exists()
+    assert "Traceback" in archgen(command, "specs/small.yaml", "--debug").err
+
+
+def test_a_reader_that_has_enough() -> None:
+    code = f"{sys.executable} -m archgen shapes specs/resnet152.yaml | head -n 1; echo ${{PIPESTATUS[0]}}"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, cwd=ROOT, env=environment, check=True)
+    assert done.stderr == ""
+    assert done.stdout.startswith("layer")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux")
+def test_a_full_disk() -> None:
+    code = f"{sys.executable} -m archgen shapes specs/resnet18.yaml > /dev/full"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
+    assert done.returncode == 3
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_no_colours_without_a_terminal(archgen: Callable[..., Result], project: Path) -> None:
+    (project / "bad.yaml").write_text(BROKEN)
+    assert "\x1b" not in archgen("validate", "bad.yaml").err
+
+
+# ---- validate
+
+
+def test_validate(archgen: Callable[..., Result], project: Path) -> None:
+    (project / "bad.yaml").write_text(SMALL.replace("relu: relu", "relu: rleu"))
+    (project / "worse.yaml").write_text(SMALL.replace("adaptive_avg_pool", "adaptiv_avg_pool"))
+    assert archgen("validate", "specs/small.yaml") == Result(0, "specs/small.yaml: ok\n", "")
+    result = archgen("validate", "bad.yaml", "specs/small.yaml", "worse.yaml")
+    assert (result.code, result.out) == (2, "specs/small.yaml: ok\n")
+    assert "bad.yaml:6:" in result.err
+    assert "worse.yaml:8:" in result.err
+
+
+# ---- shapes
+
+
+def test_shapes_small(archgen: Callable[..., Result], project: Path) -> None:
+    result = archgen("shapes", "specs/small.yaml")
+    assert (result.code, result.err) == (0, "")
+    table, below = result.out.split("\n\n", 1)
+    assert table == (
+        "layer    type                 output  parameters     MACs\n"
+        "---------------------------------------------------------\n"
+        "conv1    Conv2d             16x32x32         448  442,368\n"
+        "relu     ReLU               16x32x32           -        -\n"
+        "avgpool  AdaptiveAvgPool2d    16x1x1           -        -\n"
+        "flatten  Flatten                  16           -        -\n"
+        "fc       Linear                   10         170      160\n"
+        "---------------------------------------------------------"
+    )
+    assert below.startswith(
+        "parameters  618\nbuffers     0\nMACs        442,528\ninput       3x32x32\nspec        Small, specs/small.yaml\n"
+    )
+    assert below.split("\n\n")[1].split() == (MAC_CONVENTION[:1].upper() + MAC_CONVENTION[1:]).split()
+
+
+def test_shapes_of_other_sizes(archgen: Callable[..., Result], project: Path) -> None:
+    out = archgen("shapes", "specs/small.yaml", "--input", "3x64x48", "--batch", "8", "--set", "num_classes=5").out
+    assert re.search(r"^conv1 +Conv2d +8x16x64x48 +448 +10,616,832$", out, re.M)
+    assert re.search(r"^fc +Linear +8x5 +85 +640$", out, re.M)
+    assert re.search(r"^MACs +10,617,472 for a batch of 8\ninput +8x3x64x48$", out, re.M)
+
+
+@pytest.mark.parametrize("text", ["3x", "x3", "3X32X32", "0x3x3", "3,32,32", "-3x3x3", "3x٣x3", "9" * 10, "3x32x32\n"])
+def test_a_bad_input_shape(text: str, archgen: Callable[..., Result], project: Path) -> None:
+    assert archgen("shapes", "specs/small.yaml", "--input", text).code == 2
+
+
+@pytest.mark.parametrize("setting", ["num_classes", "num_clases=3", "num_classes=", "num_classes=x", "=3"])
+def test_a_bad_setting(setting: str, archgen: Callable[..., Result], project: Path) -> None:
+    result = archgen("shapes", "specs/small.yaml", "--set", setting)
+    assert (result.code, result.out) == (2, "")
+
+
+def test_rows_up_to_the_layer_that_does_not_fit(archgen: Callable[..., Result], project: Path) -> None:
+    (project / "bad.yaml").write_text(
+        SMALL.replace("  relu: relu", "  pool: {max_pool: 2}\n  conv2: {conv: 8, kernel_size: 99, padding: 0}")
+    )
+    result = archgen("shapes", "bad.yaml")
+    assert result.code == 2
+    assert re.search(r"^pool +MaxPool2d +16x16x16", result.out, re.M)
+    assert "conv2" not in result.out
+    assert "\nMACs  " not in result.out
+    assert "bad.yaml:7:" in result.err
+    values = json.loads(archgen("shapes", "bad.yaml", "--format", "json").out)
+    assert [layer["path"] for layer in values["layers"]] == ["conv1", "pool"]
+    jsonschema.validate(values, SCHEMA)
+
+
+@pytest.mark.parametrize("spec", sorted((ROOT / "specs").glob("*.yaml")), ids=lambda path: path.stem)
+def test_tables_fit_a_terminal(spec: Path, archgen: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    out = archgen("shapes", spec.relative_to(ROOT), "--batch", "8").out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_depth_folds(archgen: Callable[..., Result]) -> None:
+    for depth in (1, 2, 3):
+        rows = json.loads(archgen("shapes", RESNET, "--depth", str(depth), "--format", "json").out)["layers"]
+        assert max(row["depth"] for row in rows) == depth
+    table = archgen("shapes", RESNET, "--depth", "1").out
+    assert re.search(r"^layer1 +Sequential +64x56x56 +147,968 +462,422,016$", table, re.M)
+    assert "BasicBlock" not in table
+
+
+def test_json(archgen: Callable[..., Result]) -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    values = json.loads(archgen("shapes", RESNET, "--format", "json").out)
+    jsonschema.validate(values, SCHEMA)
+    assert values == package.load(RESNET).report().as_json()
+    assert (values["schema_version"], values["name"], values["input_shape"]) == (1, "ResNet18", [3, 224, 224])
+    assert values["totals"] == {"parameters": 11_689_512, "buffers": 9_620, "macs": 1_814_073_344}
+    leaves = [row for row in values["layers"] if row["leaf"]]
+    assert sum(row["parameters"] for row in leaves) == 11_689_512
+    assert sum(row["macs"] for row in leaves) == 1_814_073_344
+
+
+def test_json_of_a_batch(archgen: Callable[..., Result]) -> None:
+    one, eight = (json.loads(archgen("shapes", RESNET, "--batch", n, "--format", "json").out) for n in ("1", "8"))
+    jsonschema.validate(eight, SCHEMA)
+    assert eight["batch"] == 8
+    assert eight["totals"]["macs"] == 8 * one["totals"]["macs"]
+    assert eight["layers"][0]["macs"] == 8 * one["layers"][0]["macs"]
+    assert eight["layers"][0]["output_shape"] == one["layers"][0]["output_shape"]
+
+
+def test_the_schema_refuses_what_it_does_not_know() -> None:
+    values = package.load(RESNET).report().as_json()
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**values, "more": 1}, SCHEMA)
+
+
+# ---- the project
+
+
+def test_ci_runs_the_command_of_the_readme() -> None:
+    commands = [line for line in (ROOT / ".ci/run").read_text().splitlines() if "pytest" in line]
+    assert len(commands) == 1
+    assert commands[0] in (ROOT / "README.md").read_text().splitlines()
+    assert os.access(ROOT / ".ci/run", os.X_OK)
+
+
+def test_the_report_in_the_readme_is_real(archgen: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    readme = (ROOT / "README.md").read_text()
+    assert archgen("shapes", "specs/resnet18.yaml", "--depth", "1").out in readme
+
+
+def test_as_a_module() -> None:
+    assert run("--version").stdout == f"archgen, version {package.__version__}\n"
