@@ -34,6 +34,9 @@ class Record:
 
     def __init__(self, *values: Any, **named: Any) -> None:
         state = self.__dict__
+        if not named and len(values) == len(self.fields):
+            state.update(zip(self.fields, values))
+            return
         state.update(self.defaults)
         state.update(zip(self.fields, values))
         state.update(named)

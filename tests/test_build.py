@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
-from conftest import ROOT, SMALL, Result
 
 from archgen import EnvironmentFault
 from archgen.emit import write
+from tests.conftest import ROOT, SMALL, Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable

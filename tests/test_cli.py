@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import jsonschema
 import pytest
-from conftest import ROOT, SMALL, Result
 
 import archgen as package
 from archgen.network import Network
 from archgen.ops import MAC_CONVENTION
+from tests.conftest import ROOT, SMALL, Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import python
+
+from tests.conftest import python
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archgen.ops import MAC_CONVENTION
 
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A layer, a merge or a container of layers.
 
     path: the attributes that lead to it in the generated module, as `layer1.0.conv1`; for a merge, the name in the spec.
@@ -140,7 +139,7 @@ def rows(steps: tuple[Traced, ...]) -> tuple[Row, ...]:
 
 def _collect(steps: tuple[Traced, ...], prefix: str, depth: int, add: Callable[[Row], None]) -> None:
     for step in steps:
-        if step.role in ("absent", "split"):
+        if step.role == "absent" or step.role == "split":
             continue
         path = prefix + step.name
         add(Row(path, depth, step))

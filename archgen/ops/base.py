@@ -216,6 +216,8 @@ class ManyName(Name):
 
 def axes(value: PerAxis, rank: int) -> tuple[Size, ...]:
     """Spreads an option over the spatial axes."""
+    if type(value) is int:
+        return (value,) * rank
     if type(value) is tuple:
         return value
     if isinstance(value, ManyName):
@@ -235,6 +237,11 @@ def product(values: Iterable[Size]) -> Size:
     return total
 
 
+def known_at_least(left: Size, right: Size) -> bool:
+    """Whether two numbers satisfy a bound. A claim that holds of plain numbers is not worth making: every layer passes here."""
+    return type(left) is int and type(right) is int and left >= right
+
+
 def list_claims(op: Op, rank: int, *options: str) -> Iterable[Claim]:
     """An option given as a list has one item for each spatial axis."""
     for option in options:
@@ -247,8 +254,8 @@ def axis_claims(op: Op, rank: int, least: dict[str, int]) -> Iterable[Claim]:
     """Each option's value on each axis is at least so much."""
     for option, bound in least.items():
         value = getattr(op, option)
-        if value is None or (type(value) is int and value >= bound):
-            continue  # nothing to claim: most options are plain numbers, and every layer passes here
+        if value is None or known_at_least(value, bound):
+            continue
         for item in axes(value, rank):
             yield Claim(item, ">=", bound, f"`{option}` is {{left}}, and must be at least {{right}}", option)
 

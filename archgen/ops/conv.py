@@ -16,6 +16,7 @@ from archgen.ops.base import (
     Word,
     axes,
     axis_claims,
+    known_at_least,
     list_claims,
     product,
     spatial_claims,
@@ -29,6 +30,16 @@ if TYPE_CHECKING:
 def window_size(size: Size, kernel: Size, stride: Size, padding: Size, dilation: Size) -> Size:
     """Positions of a window along an axis (torch.nn.Conv2d, "Shape")."""
     return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+
+
+def group_claims(groups: Size, channels: Size, out_channels: Size) -> Iterable[Claim]:
+    """The groups share both the input's and the output's channels."""
+    sentence = "`groups` is {left}, which does not divide the {right} "
+    yield Claim(groups, "divides", channels, sentence + "input channels", "groups")
+    yield Claim(groups, "divides", out_channels, sentence + "output channels", "groups")
+
+
+_LEAST = {"out_channels": 1, "kernel_size": 1, "stride": 1, "padding": 0, "dilation": 1, "groups": 1}
 
 
 class Conv(Op):
@@ -74,19 +85,14 @@ class Conv(Op):
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from spatial_claims(self, x)
         yield from list_claims(self, x.rank, "kernel_size", "stride", "padding", "dilation")
-        yield from axis_claims(self, x.rank, {"out_channels": 1, "kernel_size": 1, "stride": 1, "padding": 0, "dilation": 1, "groups": 1})
-        yield Claim(self.groups, "divides", x.channels, "`groups` is {left}, which does not divide the {right} input channels", "groups")
-        yield Claim(
-            self.groups, "divides", self.out_channels, "`groups` is {left}, which does not divide the {right} output channels", "groups"
-        )
+        yield from axis_claims(self, x.rank, _LEAST)
+        if self.groups != 1:
+            yield from group_claims(self.groups, x.channels, self.out_channels)
         for size, (kernel, _, padding, dilation) in zip(x.sizes[1:], self.windows(x.rank)):
-            yield Claim(
-                size + 2 * padding,
-                ">=",
-                dilation * (kernel - 1) + 1,
-                f"the kernel spans {{right}} positions, but the input has {{left}} with padding ({size} without)",
-                "kernel_size",
-            )
+            padded, span = size + 2 * padding, dilation * (kernel - 1) + 1
+            if not known_at_least(padded, span):
+                sentence = f"the kernel spans {{right}} positions, but the input has {{left}} with padding ({size} without)"
+                yield Claim(padded, ">=", span, sentence, "kernel_size")
             if self.padding_mode in ("reflect", "circular"):
                 least = padding + (self.padding_mode == "reflect")
                 yield Claim(size, ">=", least, f"`{self.padding_mode}` padding needs {{right}} positions, but the input has {{left}}", "padding")
@@ -135,10 +141,7 @@ class ConvTranspose(Op):
         yield from list_claims(self, x.rank, "kernel_size", "stride", "padding", "output_padding", "dilation")
         least = {"out_channels": 1, "kernel_size": 1, "stride": 1, "padding": 0, "output_padding": 0, "dilation": 1, "groups": 1}
         yield from axis_claims(self, x.rank, least)
-        yield Claim(self.groups, "divides", x.channels, "`groups` is {left}, which does not divide the {right} input channels", "groups")
-        yield Claim(
-            self.groups, "divides", self.out_channels, "`groups` is {left}, which does not divide the {right} output channels", "groups"
-        )
+        yield from group_claims(self.groups, x.channels, self.out_channels)
         options = (self.stride, self.dilation, self.output_padding)
         for stride, dilation, output_padding in zip(*(axes(option, x.rank) for option in options)):
             yield Claim(

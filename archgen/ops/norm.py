@@ -22,6 +22,8 @@ class Norm(Op):
 
     def eps_claims(self) -> Iterable[Claim]:
         eps: Any = getattr(self, "eps")
+        if type(eps) is float and eps >= 1e-30:
+            return
         yield Claim(eps, ">=", 1e-30, "`eps` is {left}, and must be above 0", "eps")
 
     def first_axis_claim(self, x: Shape) -> Claim:
@@ -50,7 +52,8 @@ class BatchNorm(Norm):
         return cls.torch_class.replace("{n}", str(max(1, rank)))  # [N, C] too is BatchNorm1d
 
     def claims(self, x: Shape) -> Iterable[Claim]:
-        yield self.first_axis_claim(x)
+        if x.channel_axis:
+            yield self.first_axis_claim(x)
         yield from self.eps_claims()
 
     def weights(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
