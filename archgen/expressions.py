@@ -318,7 +318,8 @@ def _conditional(value: Conditional, names: Environment) -> Value:
 
 def _call(value: Call, names: Environment) -> Value:
     arguments = [evaluate(argument, names) for argument in value.arguments]
-    return call(value.function, *arguments)
+    result: Value = call(value.function, *arguments)
+    return result
 
 
 def call(name: str, *arguments: Value) -> Any:
@@ -395,6 +396,7 @@ def _render_conditional(value: Conditional) -> tuple[str, int]:
     return f"{render(value.then, 1)} if {render(value.test, 1)} else {render(value.otherwise)}", _CONDITIONAL
 
 
+PYTHON_NAMES = {"ceil": "math.ceil", "floor": "math.floor"}  # the rest have the same name in the generated module
 _RENDERERS: dict[type[Expression], Callable[[Any], tuple[str, int]]] = {
     Unary: lambda value: (
         (f"not {render(value.operand, 3)}", 3) if value.operator == "not" else (f"-{render(value.operand, _NEGATED)}", _NEGATED)
@@ -405,7 +407,6 @@ _RENDERERS: dict[type[Expression], Callable[[Any], tuple[str, int]]] = {
     Call: lambda value: (f"{PYTHON_NAMES.get(value.function, value.function)}({', '.join(map(render, value.arguments))})", _ATOM),
     Index: lambda value: (f"{render(value.of, _ATOM)}[{render(value.index)}]", _ATOM),
 }
-PYTHON_NAMES = {"ceil": "math.ceil", "floor": "math.floor"}  # the rest have the same name in the generated module
 
 
 # ---- parsing
@@ -578,7 +579,7 @@ class _Parser:
     def real(self) -> float:
         token = self.token
         self.position += 1
-        return self.within(float(token.text), token)  # type: ignore[return-value]
+        return self.within(float(token.text), token)
 
     def within(self, value: float, token: _Token) -> float:
         if value > LARGEST:

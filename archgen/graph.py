@@ -126,7 +126,7 @@ class _Builder:
     def __init__(self, spec: specs.Spec) -> None:
         self.spec = spec
         self.own = {block.name: block for block in spec.blocks}
-        self.defaults = {default.kind: default for default in spec.defaults}
+        self.defaults = {default.kind: default for default in spec.option_defaults}
         self.constants = _fixed(spec.constants)
         self.problems: list[Problem] = []
         self.bodies: dict[str, Body] = {}
@@ -182,7 +182,7 @@ class _Builder:
         for block in self.spec.blocks:
             if block.name not in self.bodies:
                 self.problem(block.place, f"nobody uses the block {quote(block.name)}", "remove it")
-        for default in self.spec.defaults:
+        for default in self.spec.option_defaults:
             if default.kind not in self.applied:
                 self.problem(default.place, f"no node of kind {quote(default.kind)} takes these defaults", "remove them")
 
@@ -204,7 +204,8 @@ class _Scope:
     ) -> None:
         self.builder = builder
         self.holds = {parameter.name for parameter in parameters if parameter.type == "op"}
-        self.known = {"in_channels"} | {named.name for named in (*parameters, *constants)}
+        named: tuple[specs.Parameter | specs.Constant, ...] = (*parameters, *constants)
+        self.known = {"in_channels"} | {item.name for item in named}
         self.steps: list[Step] = []
         self.named: dict[str, Input] = {}
         self.last = Input(0)

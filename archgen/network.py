@@ -32,7 +32,8 @@ def _overridden(read: spec.Spec, settings: tuple[str, ...]) -> spec.Spec:
     for setting in settings:
         place = Place(Source("--set", setting), 1, 1, len(setting))
         name, equals, text = setting.partition("=")
-        known = [named.name for named in (*read.parameters, *read.constants)]
+        settable: tuple[spec.Parameter | spec.Constant, ...] = (*read.parameters, *read.constants)
+        known = [named.name for named in settable]
         if not equals or name not in known:
             raise SpecError(Problem(place, f"there is no argument or constant {quote(name)}", suggest(name, known, "names")))
         try:
@@ -69,7 +70,8 @@ class Network:
         A layer that does not fit ends the rows and becomes the report's `problem`; nothing is raised.
         """
         shape = tuple(input_shape or self.spec.input)
-        problem, outputs = None, ()
+        problem: Problem | None = None
+        outputs: tuple[tuple[int, ...], ...] = ()
         try:
             traced = self.trace(shape)
             steps, outputs = traced.steps, tuple(output.sizes for output in traced.outputs)
@@ -84,7 +86,9 @@ class Network:
     def trace(self, input_shape: tuple[int, ...]) -> trace.TracedBody:
         """Traces the network on numbers; raises trace.Stopped."""
         if len(input_shape) != len(self.spec.input):
-            sentence = f"an input of {len(input_shape) - 1} sizes does not fit this network: it takes {len(self.spec.input) - 1}"
+            sentence = (
+                f"an input of {len(input_shape) - 1} sizes does not fit this network: it takes {len(self.spec.input) - 1}"
+            )
             raise trace.Stopped(Problem(self.spec.place, sentence))
         return trace.numbers(self.graph, input_shape, {})
 

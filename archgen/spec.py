@@ -158,7 +158,7 @@ class Spec(Record):
     input: tuple[int, ...]
     parameters: tuple[Parameter, ...]
     constants: tuple[Constant, ...]
-    defaults: tuple[Default, ...]
+    option_defaults: tuple[Default, ...]
     stem: Layers
     stages: Layers
     head: Layers
@@ -178,7 +178,8 @@ class _Scope:
 
     def __init__(self, parameters: Iterable[Parameter], constants: Iterable[Constant]) -> None:
         self.ops = {parameter.name for parameter in parameters if parameter.type == "op"}
-        self.known = {"in_channels"} | {named.name for named in (*parameters, *constants)}
+        named: tuple[Parameter | Constant, ...] = (*parameters, *constants)
+        self.known = {"in_channels"} | {item.name for item in named}
         self.read: set[str] = set()
 
 
@@ -218,7 +219,7 @@ class Reader:
             input=self.input(keys.get("input")),
             parameters=parameters,
             constants=constants,
-            defaults=self.defaults(keys.get("defaults"), scope),
+            option_defaults=self.defaults(keys.get("defaults"), scope),
             stem=sections[0],
             stages=sections[1],
             head=sections[2],
@@ -447,10 +448,10 @@ class Reader:
                 help = 'put an expression that contains a comma in quotes, or name it in `let`'
                 self.problem(key.place, f"{quote(key.text)} stands here as a key without a value", help)
                 return
-        key = tree.entries[0][0] if tree.entries else None
-        if key is None:
+        if not tree.entries:
             self.problem(tree.place, "a node is expected here, not an empty mapping")
         else:
+            key = tree.entries[0][0]
             self.problem(key.place, f"{quote(key.text)} is no op or block", self.suggest_kind(key.text))
 
     def common(
@@ -685,7 +686,8 @@ class Reader:
 
     def unique(self, layers: Layers, parameters: tuple[Parameter, ...], constants: tuple[Constant, ...]) -> None:
         """No two arguments and no two attributes of a class share a name, whatever the case of its letters."""
-        self.distinct((named.name, named.place) for named in (*parameters, *constants))
+        named: tuple[Parameter | Constant, ...] = (*parameters, *constants)
+        self.distinct((item.name, item.place) for item in named)
         self.distinct(_attributes(layers))
 
     def distinct(self, named: Iterable[tuple[str, Place]]) -> None:
@@ -709,10 +711,11 @@ class Reader:
     def all_used(
         self, parameters: tuple[Parameter, ...], constants: tuple[Constant, ...], scope: _Scope, owner: str
     ) -> None:
-        for what, named in (("argument", parameters), ("constant", constants)):
-            for item in named:
-                if item.name not in scope.read:  # type: ignore[attr-defined]
-                    self.problem(item.place, f"{owner} never uses its {what} {quote(item.name)}", "remove it")  # type: ignore[attr-defined]
+        named: tuple[Parameter | Constant, ...] = (*parameters, *constants)
+        for item in named:
+            if item.name not in scope.read:
+                what = "argument" if isinstance(item, Parameter) else "constant"
+                self.problem(item.place, f"{owner} never uses its {what} {quote(item.name)}", "remove it")
 
 
 def _sources(node: AnyNode) -> Iterable[str]:

@@ -10,13 +10,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from archgen.diagnostics import Place, Problem, SpecError
-from archgen.expressions import Environment, Expression, ExpressionError, Name, Value, describe, evaluate, is_number, names_of, render, truth
+from archgen.expressions import (
+    Environment,
+    Expression,
+    ExpressionError,
+    Name,
+    Value,
+    describe,
+    evaluate,
+    is_number,
+    names_of,
+    render,
+    truth,
+)
 from archgen.graph import DEPTH_NAMES, Apply, Body, Call, Chain, Graph, Hold, Input, Merge, Repeat, Split, Step, calls
 from archgen.ops.base import Claim, ManyName, Op, Shape, product
 from archgen.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from archgen.spec import Parameter
 
 MOST_LAYERS = 10_000
 AXIS_NAMES = {0: (), 1: ("in_length",), 2: ("in_height", "in_width"), 3: ("in_depth", "in_height", "in_width")}
@@ -177,7 +191,9 @@ class _Tracer:
     def repeat(self, name: str, node: Repeat, x: Shape, names: Environment, place: Place) -> Traced:
         count = self.value(node.count, names, place)
         if isinstance(count, Expression):
-            raise Stopped(Problem(place, "`depth` depends on an argument: it must be a number", "name it in `let` of the network"))
+            raise Stopped(
+                Problem(place, "`depth` depends on an argument: it must be a number", "name it in `let` of the network")
+            )
         if type(count) is not int or count < 1:
             raise Stopped(Problem(place, f"`depth` is {describe(count)}, and must be a whole number of at least 1"))
         if count > MOST_LAYERS:
@@ -235,12 +251,22 @@ class _Tracer:
 
 # What an argument of each type takes. An int may be given a list where it feeds options that have a value for each axis.
 _ARGUMENT_TYPES: dict[str, tuple[str, Callable[[Value], bool]]] = {
-    "int": ("an integer", lambda value: type(value) is int or (isinstance(value, tuple) and all(type(item) is int for item in value))),
+    "int": (
+        "an integer",
+        lambda value: type(value) is int or (isinstance(value, tuple) and all(type(item) is int for item in value)),
+    ),
     "float": ("a number", is_number),
     "bool": ("true or false", lambda value: type(value) is bool),
     "op": ("an op", lambda value: isinstance(value, Op)),
     "list": ("a list", lambda value: isinstance(value, tuple)),
 }
+
+
+def _given(parameter: Parameter, given: dict[str, Value]) -> Value:
+    """An argument's value in a call; the graph has seen that every required one is there."""
+    value = given.get(parameter.name, parameter.default)
+    assert value is not None
+    return value
 
 
 def _value(values: list[Any], source: Input) -> Shape:
@@ -250,7 +276,9 @@ def _value(values: list[Any], source: Input) -> Shape:
 
 def _merge_claims(kind: str, left: Shape, right: Shape) -> list[Claim]:
     sizes = f"{shape_text(left)} and {shape_text(right)}"
-    claims = [Claim(len(left.sizes), "==", len(right.sizes), f"`{kind}` can't merge {sizes}: they differ in their number of axes")]
+    claims = [
+        Claim(len(left.sizes), "==", len(right.sizes), f"`{kind}` can't merge {sizes}: they differ in their number of axes")
+    ]
     for axis, (a, b) in enumerate(zip(left.sizes, right.sizes)):
         if kind == "concat" and axis == left.channel_axis:
             continue
@@ -292,7 +320,7 @@ class _Numbers(_Tracer):
         if found is None:
             names: dict[str, Value] = {"in_channels": x.channels}
             for parameter in body.parameters:
-                names[parameter.name] = given.get(parameter.name, parameter.default)  # type: ignore[arg-type]
+                names[parameter.name] = _given(parameter, given)
             for constant in body.constants:
                 names[constant.name] = self.value(constant.value, names, constant.place)
             steps, values = self.steps(body, x, names)
@@ -432,7 +460,7 @@ class _Names(_Tracer):
         sizes = dict(zip(AXIS_NAMES[x.rank], x.spatial))
         names: dict[str, Value] = {"in_channels": x.channels, **sizes}
         for parameter in body.parameters:
-            names[parameter.name] = arguments.get(parameter.name, parameter.default)  # type: ignore[arg-type]
+            names[parameter.name] = _given(parameter, arguments)
         for constant in body.constants:
             names[constant.name] = self.value(constant.value, names, place)
         out = traced.outputs[0]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from archgen.diagnostics import Problem, SpecError
 from archgen.emit.forward import Forward
 from archgen.emit.layout import Group, Text, docstring, flat, lines, statement
-from archgen.expressions import Expression, ExpressionError, Name, Select, Value, evaluate, names_of, render
+from archgen.expressions import Expression, ExpressionError, Name, Select, Value, binary, evaluate, names_of, render
 from archgen.ops.base import ManyName, Op, Shape, same
 from archgen.records import Record
 from archgen.trace import AXIS_NAMES
@@ -248,7 +248,9 @@ class ClassBuilder:
         return self.call_text(step.type, positional, named)
 
     def call_text(self, name: str, positional: list[Value], named: dict[str, Value]) -> Text:
-        return Group(f"{name}(", (*map(self.say, positional), *(f"{key}={self.say(value)}" for key, value in named.items())), ")")
+        return Group(
+            f"{name}(", (*map(self.say, positional), *(f"{key}={self.say(value)}" for key, value in named.items())), ")"
+        )
 
     def run(self, children: tuple[Traced, ...]) -> list[Text]:
         """The items of a stage: three or more equal calls, or calls whose numbers grow steadily, become a comprehension."""
@@ -315,7 +317,9 @@ class ClassBuilder:
         names: dict[str, Value] = {name: Name(_AXES.get(name, name)) for name in names_of(size)}
         for constant in reversed(self.body.constants):
             if constant.name in names_of(size):
-                known = {name: Name(name) for name in names_of(size) | names_of(constant.value)} | {constant.name: constant.value}
+                known = {name: Name(name) for name in names_of(size) | names_of(constant.value)} | {
+                    constant.name: constant.value
+                }
                 size = evaluate(size, {**known, **{n: v for n, v in self.traced.names.items() if n not in names_of(size)}})
                 names = {name: Name(_AXES.get(name, name)) for name in names_of(size)}
         value: Value = evaluate(self.specialised(size), names)
@@ -355,5 +359,5 @@ def _growth(left: tuple[list[Value], dict[str, Value]], right: tuple[list[Value]
 def _grown(value: Value, step: int) -> Value:
     if not step:
         return value
-    grown: Value = value + Name("i") * step if step == 1 else value + step * Name("i")  # type: ignore[operator]
+    grown: Value = binary("+", value, binary("*", step, Name("i")))
     return grown

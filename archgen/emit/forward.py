@@ -144,11 +144,15 @@ class Forward:
     def live(self, number: int) -> list[str]:
         """The variables whose values are still read after a step."""
         pending = {name for text in self.inlined.values() for name in _names(flat(text))}
-        held = [name for value, name in self.variables.items() if any(reader > number for reader in self.readers.get(value, []))]
+        held = [
+            name for value, name in self.variables.items() if any(reader > number for reader in self.readers.get(value, []))
+        ]
         return [*held, *pending]
 
     def target(self, number: int, inputs: tuple[Input, ...]) -> str:
-        if all(reader <= number or reader == len(self.steps) for reader in self.readers.get(Input(number + 1), [])) and self.is_last(number):
+        if all(
+            reader <= number or reader == len(self.steps) for reader in self.readers.get(Input(number + 1), [])
+        ) and self.is_last(number):
             return "x"
         live = self.live(number)
         for value in inputs:

@@ -65,7 +65,9 @@ def docstring(paragraphs: Sequence[str], indent: int, width: int) -> list[str]:
     import textwrap
 
     margin = " " * indent
-    wrapped = [textwrap.wrap(_escaped(text), width - indent - 6, break_long_words=False, break_on_hyphens=False) for text in paragraphs]
+    wrapped = [
+        textwrap.wrap(_escaped(text), width - indent - 6, break_long_words=False, break_on_hyphens=False) for text in paragraphs
+    ]
     found = [line for number, part in enumerate(wrapped) for line in ([""] if number else []) + part]
     if len(found) == 1:
         return [f'{margin}"""{found[0]}"""']
