@@ -89,7 +89,7 @@ class Network:
             sentence = (
                 f"an input of {len(input_shape) - 1} sizes does not fit this network: it takes {len(self.spec.input) - 1}"
             )
-            raise trace.Stopped(Problem(self.spec.place, sentence))
+            raise trace.Stopped(Problem(Place(Source("--input", "x".join(map(str, input_shape))), 0, 0), sentence))
         return trace.numbers(self.graph, input_shape, {})
 
     def broken_assertion(self, totals: reports.Totals) -> Problem | None:

@@ -29,6 +29,8 @@ _NODES = tuple(
         "Mod USub Not And Or Eq NotEq Lt LtE Gt GtE"
     ).split()
 )
+_FUNCTIONS = {("torch", "cat"), ("math", "ceil"), ("math", "floor")}
+_METHODS = {"append", "add_module", "chunk", "__init__"}
 _IMPORTS = {"math", "torch", "collections.abc", "functools"}
 _BUILTINS = ("super", "range", "max", "min", "int", "round", "float", "bool", "list", "tuple", "__build_class__")
 
@@ -55,18 +57,49 @@ def check(text: str, network: Network, numbers: TracedBody) -> None:
 
 
 def _check_shape(tree: ast.Module) -> None:
+    _check_top(tree)
+    called = {*_BUILTINS, "make_divisible", "partial"}
+    called |= {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
     for node in ast.walk(tree):
         if not isinstance(node, _NODES):
             raise ProofError(f"line {getattr(node, 'lineno', 0)}: {type(node).__name__} can't come from a template")
-        modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        if isinstance(node, ast.ImportFrom):
-            modules = [node.module or ""]
-        if not set(modules) <= _IMPORTS:
-            raise ProofError(f"an import of {modules}")
         if isinstance(node, (ast.Name, ast.Attribute)):
             name = node.id if isinstance(node, ast.Name) else node.attr
             if name.startswith("_") and name not in ("_", "__init__"):
                 raise ProofError(f"line {node.lineno}: the name {name}")
+        if isinstance(node, ast.FunctionDef):
+            for call in ast.walk(node):
+                if isinstance(call, ast.Call):
+                    _check_call(call, called | {argument.arg for argument in node.args.args})
+
+
+def _check_top(tree: ast.Module) -> None:
+    """A module is a docstring, imports, at most one helper, and classes, whose bodies are a docstring and two methods."""
+    first, *rest = tree.body
+    if not (isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)):
+        raise ProofError("the module does not begin with its docstring")
+    for node in rest:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+            if not set(modules) <= _IMPORTS:
+                raise ProofError(f"line {node.lineno}: an import of {modules}")
+        elif isinstance(node, ast.ClassDef):
+            if [type(member) for member in node.body] != [ast.Expr, ast.FunctionDef, ast.FunctionDef]:
+                raise ProofError(f"the class {node.name} has other parts than a docstring, `__init__` and `forward`")
+        elif not (isinstance(node, ast.FunctionDef) and node.name == "make_divisible"):
+            raise ProofError(f"line {node.lineno}: {type(node).__name__} can't stand at the top of a module")
+
+
+def _check_call(call: ast.Call, called: set[str]) -> None:
+    """Only layers, the module's own classes, what it imports, and the few methods that a template writes are called."""
+    target = call.func
+    if isinstance(target, ast.Name) and target.id in called:
+        return
+    if isinstance(target, ast.Attribute):
+        owner = target.value.id if isinstance(target.value, ast.Name) else ""
+        if owner in ("nn", "self") or (owner, target.attr) in _FUNCTIONS or target.attr in _METHODS:
+            return
+    raise ProofError(f"line {call.lineno}: a call of {ast.unparse(target)}")
 
 
 class _Module:
