@@ -87,6 +87,8 @@ class ClassBuilder:
             options = [*map(self.say, positional), *(f"{name}={self.say(option)}" for name, option in named.items())]
             layer = f"nn.{value.class_name(self.entering().rank)}"
             return f"partial({', '.join([layer, *options])})" if options else layer
+        if isinstance(value, str):
+            return f'"{value}"'
         if isinstance(value, tuple):
             return "(" + ", ".join(map(self.say, value)) + (",)" if len(value) == 1 else ")")
         self.used |= names_of(value)
@@ -189,7 +191,8 @@ class ClassBuilder:
             if step.op.inplace and inplace:
                 named = {**named, "inplace": True}
             items = [*map(self.say, positional), *(f"{name}={self.say(value)}" for name, value in named.items())]
-            return Group(f"nn.{step.type}(", tuple(items), ")")
+            owner = "nn." if step.op.torch_class else ""
+            return Group(f"{owner}{step.type}(", tuple(items), ")")
         if step.role == "held":
             self.used.add(step.type)
             return f"{step.type}()"

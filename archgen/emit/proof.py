@@ -13,6 +13,7 @@ import functools
 import math
 from typing import TYPE_CHECKING, Any
 
+from archgen.ops import OPS
 from archgen.ops.base import same
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class ProofError(Exception):
 
 def check(text: str, network: Network, numbers: TracedBody) -> None:
     """Raises ProofError unless the text has the allowed shape and builds exactly the layers of the trace."""
-    tree = ast.parse(text.encode())
+    tree = _without_own_classes(ast.parse(text.encode()))
     _check_shape(tree)
     built = dict(_leaves(_construct(tree, network.name)))
     expected = dict(_expected(numbers.steps, ""))
@@ -56,9 +57,21 @@ def check(text: str, network: Network, numbers: TracedBody) -> None:
             raise ProofError(f"{path} is built as {built[path]}, and the trace has {layer}")
 
 
+def _without_own_classes(tree: ast.Module) -> ast.Module:
+    """Takes out the classes that ops bring, after a look that they are the ops' text to the letter."""
+    known = {op.__name__: ast.dump(ast.parse(op.module_source).body[0]) for op in OPS.values() if op.module_source}
+    body = []
+    for node in tree.body:
+        if not (isinstance(node, ast.ClassDef) and node.name in known):
+            body.append(node)
+        elif ast.dump(node) != known[node.name]:
+            raise ProofError(f"the class {node.name} is not the text that its op brings")
+    return ast.Module(body, [])
+
+
 def _check_shape(tree: ast.Module) -> None:
     _check_top(tree)
-    called = {*_BUILTINS, "make_divisible", "partial"}
+    called = {*_BUILTINS, "make_divisible", "partial", *_OWN_CLASSES}
     called |= {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
     for node in ast.walk(tree):
         if not isinstance(node, _NODES):
@@ -100,6 +113,9 @@ def _check_call(call: ast.Call, called: set[str]) -> None:
         if owner in ("nn", "self") or (owner, target.attr) in _FUNCTIONS or target.attr in _METHODS:
             return
     raise ProofError(f"line {call.lineno}: a call of {ast.unparse(target)}")
+
+
+_OWN_CLASSES = [op.__name__ for op in OPS.values() if op.module_source]
 
 
 class _Module:
@@ -160,6 +176,7 @@ def _construct(tree: ast.Module, name: str) -> _Module:
         "__builtins__": allowed,
         "__name__": "generated",
     }
+    scope |= {own: functools.partial(_Layer, own) for own in _OWN_CLASSES}
     exec(compile(ast.Module(body, []), "<generated>", "exec"), scope)
     built = scope[name]()
     assert isinstance(built, _Module)

@@ -1,8 +1,8 @@
 """The vocabulary: a file per family, each op one record."""
 
-from archgen.ops import activation, conv, norm, pool, shape
+from archgen.ops import activation, conv, norm, pool, rearrange, regularise, shape
 from archgen.ops.base import MAC_CONVENTION, Claim, Op, Shape
 
 OPS = Op.registry
 
-__all__ = ["MAC_CONVENTION", "OPS", "Claim", "Op", "Shape", "activation", "conv", "norm", "pool", "shape"]
+__all__ = ["MAC_CONVENTION", "OPS", "Claim", "Op", "Shape", "activation", "conv", "norm", "pool", "rearrange", "regularise", "shape"]

@@ -1,0 +1,101 @@
+"""Ops that help training: dropping channels or whole residual branches, and scaling them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from archgen.ops.base import Claim, Op, Real, Shape, Size, Word
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class ChannelDropout(Op):
+    """Zeroes whole channels with probability p while training: torch.nn.Dropout1d, 2d or 3d."""
+
+    name: ClassVar[str] = "channel_dropout"
+    torch_class: ClassVar[str] = "Dropout{n}d"
+
+    p: Real = 0.5
+
+    def output(self, x: Shape) -> Shape:
+        return x
+
+    def claims(self, x: Shape) -> Iterable[Claim]:
+        yield Claim(x.channel_axis, "==", 0, "`channel_dropout` takes its channels on the first axis; here they are on axis {left}")
+        yield from probability_claims(self.p)
+
+
+def probability_claims(p: Real) -> Iterable[Claim]:
+    yield Claim(p, ">=", 0, "`p` is {left}, and must be at least 0", "p")
+    yield Claim(1 - 1e-9, ">=", p, "`p` is {right}, and must be below 1", "p")
+
+
+class StochasticDepth(Op):
+    """Zeroes the value with probability p while training, for each image (`row`) or all (`batch`), and scales what is kept.
+
+    Source: Huang et al., 2016, Deep Networks with Stochastic Depth.
+    """
+
+    name: ClassVar[str] = "stochastic_depth"
+    words: ClassVar[dict[str, tuple[str, ...]]] = {"mode": ("row", "batch")}
+    module_source: ClassVar[str] = '''\
+class StochasticDepth(nn.Module):
+    """Zero whole images ("row") or the whole batch with probability p while training."""
+
+    def __init__(self, p: float, mode: str = "row") -> None:
+        super().__init__()
+        self.p = p
+        self.mode = mode
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0.0:
+            return x
+        count = x.shape[0] if self.mode == "row" else 1
+        kept = torch.empty([count] + [1] * (x.dim() - 1), dtype=x.dtype, device=x.device)
+        return x * kept.bernoulli_(1.0 - self.p).div_(1.0 - self.p)'''
+
+    p: Real
+    mode: Word = "row"
+
+    def output(self, x: Shape) -> Shape:
+        return x
+
+    def claims(self, x: Shape) -> Iterable[Claim]:
+        yield from probability_claims(self.p)
+
+
+class LayerScale(Op):
+    """Multiplies each channel by a learnt factor that starts at `value` (Touvron et al., 2021)."""
+
+    name: ClassVar[str] = "layer_scale"
+    infers: ClassVar[bool] = True
+    fresh: ClassVar[bool] = False
+    module_source: ClassVar[str] = '''\
+class LayerScale(nn.Module):
+    """Multiply each channel by a learnt factor; `trailing` counts the axes after the channels'."""
+
+    def __init__(self, channels: int, value: float = 1e-06, trailing: int = 0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.full([channels] + [1] * trailing, value))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.weight'''
+
+    value: Real = 1e-6
+
+    def output(self, x: Shape) -> Shape:
+        return x
+
+    def trailing(self, x: Shape) -> int:
+        return len(x.sizes) - 1 - x.channel_axis
+
+    def weights(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
+        return (("weight", (x.channels, *(1,) * self.trailing(x))),)
+
+    def inferred(self, x: Shape) -> tuple[Size, ...]:
+        return (x.channels,)
+
+    def constructor(self, x: Shape) -> tuple[tuple[Size, ...], dict[str, Size]]:
+        positional, named = super().constructor(x)
+        return positional, named | ({"trailing": self.trailing(x)} if self.trailing(x) else {})
