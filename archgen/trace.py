@@ -269,6 +269,11 @@ def _given(parameter: Parameter, given: dict[str, Value]) -> Value:
     return value
 
 
+def spread(value: Value, rank: int) -> Value:
+    """Returns a number as a list with it for each axis, which is what an argument takes that some call gives a list."""
+    return (value,) * rank if type(value) is int else value
+
+
 def _value(values: list[Any], source: Input) -> Shape:
     value = values[source.value]
     return value if source.part < 0 else value[source.part]  # type: ignore[no-any-return]
@@ -460,7 +465,9 @@ class _Names(_Tracer):
         sizes = dict(zip(AXIS_NAMES[x.rank], x.spatial))
         names: dict[str, Value] = {"in_channels": x.channels, **sizes}
         for parameter in body.parameters:
-            names[parameter.name] = _given(parameter, arguments)
+            value = _given(parameter, arguments)
+            listed = (body.name, parameter.name) in self.listed
+            names[parameter.name] = spread(value, x.rank) if listed else value
         for constant in body.constants:
             names[constant.name] = self.value(constant.value, names, place)
         out = traced.outputs[0]

@@ -236,5 +236,17 @@ def test_the_report_in_the_readme_is_real(archgen: Callable[..., Result], monkey
     assert archgen("shapes", "specs/resnet18.yaml", "--depth", "1").out in readme
 
 
+def test_the_language_in_the_readme_is_real(archgen: Callable[..., Result], project: Path) -> None:
+    examples = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    spec = next(text for text in examples if text.startswith("name:"))
+    (project / "good.yaml").write_text(spec)
+    (project / "bad.yaml").write_text(spec.replace("Basic: 32", "Basik: 32"))
+    assert archgen("validate", "good.yaml").code == 0
+    assert archgen("validate", "bad.yaml").err in (ROOT / "README.md").read_text()
+    line = "  layer2: {BasicBlock: 128, depth: 2, stride: 2}"
+    assert line in RESNET.read_text().splitlines()
+    assert line.strip() in examples[0]
+
+
 def test_as_a_module() -> None:
     assert run("--version").stdout == f"archgen, version {package.__version__}\n"

@@ -10,7 +10,7 @@ from archgen.emit.layout import Group, Text, docstring, flat, lines, statement
 from archgen.expressions import Expression, ExpressionError, Name, Select, Value, binary, evaluate, names_of, render
 from archgen.ops.base import ManyName, Op, Shape, same
 from archgen.records import Record
-from archgen.trace import AXIS_NAMES
+from archgen.trace import AXIS_NAMES, spread
 
 if TYPE_CHECKING:
     from archgen.graph import Body
@@ -47,6 +47,9 @@ class ClassBuilder:
         on_numbers: TracedBody | None = None,
     ) -> None:
         self.body, self.traced, self.callees, self.samples, self.width = body, traced, callees, samples, width
+        for name, value in traced.names.items():
+            if isinstance(value, ManyName):
+                self.samples = [{**sample, name: spread(sample[name], self.entering().rank)} for sample in self.samples]
         self.on_numbers = on_numbers  # of the network: its shapes become comments
         self.lines: list[str] = []
         self.used: set[str] = set()
@@ -130,7 +133,7 @@ class ClassBuilder:
             if parameter.default is None:
                 required.append(text)
             else:
-                value = (parameter.default,) * rank if many and type(parameter.default) is int else parameter.default
+                value = spread(parameter.default, rank) if many else parameter.default
                 optional.append(f"{text} = {self.say(value)}")
         items = ["self", *first, *required, *optional] if not default else ["self", *required, *first, *optional]
         return lines(Group("def __init__(", tuple(items), ") -> None:"), 4, self.width)
@@ -238,8 +241,8 @@ class ClassBuilder:
             if parameter.name not in given:
                 continue
             value = given[parameter.name]
-            if parameter.name in written.tuples and type(value) is int:
-                value = (value,) * written.rank
+            if parameter.name in written.tuples:
+                value = spread(value, written.rank)
             if parameter.default is None:
                 positional.append(value)
             elif not same(value, parameter.default):

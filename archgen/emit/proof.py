@@ -14,7 +14,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from archgen.ops import OPS
-from archgen.ops.base import same
+from archgen.ops.base import same, together
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,9 +52,15 @@ def check(text: str, network: Network, numbers: TracedBody) -> None:
     for path, (op, layer) in expected.items():
         name, positional, named = built[path]
         defaults = op.torch_defaults()
-        given = {key: value for key, value in named.items() if key not in defaults or not same(value, defaults[key])}
+        said = {key: _plain(value) for key, value in named.items()}
+        given = {key: value for key, value in said.items() if key not in defaults or not same(value, defaults[key])}
         if repr((name, positional, given)) != repr(layer):  # repr tells True from 1, and 1.0 from 1
             raise ProofError(f"{path} is built as {built[path]}, and the trace has {layer}")
+
+
+def _plain(value: Any) -> Any:
+    """A list with the same number for every axis means that number."""
+    return together(value) if type(value) is tuple and value else value
 
 
 def _without_own_classes(tree: ast.Module) -> ast.Module:

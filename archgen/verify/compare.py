@@ -1,0 +1,219 @@
+"""The generated module held against its report, layer by layer, and run for real."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from archgen.verify import modules
+from archgen.verify.interpreter import Interpreter
+from archgen.verify.result import Check
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from archgen.network import Network
+
+_RANDOM = ("Dropout", "StochasticDepth")  # layers whose output while training depends on chance
+
+
+def compare(network: Network, source: str, device: str = "cpu", batch: int = 2) -> tuple[Check, ...]:
+    """Compares a module's text with the network's report; stops at the first check that fails, since later ones would repeat it."""
+    done: list[Check] = []
+    steps: list[Callable[[], Check]] = []
+    module: list[nn.Module] = []
+
+    def construct() -> Check:
+        torch.manual_seed(0)
+        module.append(modules.build(source, network.name, {}))
+        return Check("the module can be built", 1)
+
+    steps = [
+        construct,
+        lambda: _names(network, module[0]),
+        lambda: _parameters(network, module[0]),
+        lambda: _shapes(network, module[0]),
+        lambda: _macs(network, source),
+        lambda: _flow(network, module[0], batch),
+        lambda: _real_run(network, module[0], device, batch),
+    ]
+    for step in steps:
+        try:
+            done.append(step())
+        except Exception as error:  # whatever a wrong module raises is a finding, not our fault
+            done.append(Check(f"running {step.__name__.strip('<>')}", 1, f"{type(error).__name__}: {error}"[:300]))
+        if done[-1].difference:
+            break
+    return tuple(done)
+
+
+def _layer_rows(network: Network) -> list[Any]:
+    return [row for row in network.report().rows if row.role != "merge"]
+
+
+def _names(network: Network, module: nn.Module) -> Check:
+    """Every row is a module of that name and type, in that order, and every module has a row."""
+    expected = [(row.path, row.type) for row in _layer_rows(network)]
+    rows = dict(expected)
+    found = [
+        (path, type(child).__name__)
+        for path, child in module.named_modules()
+        if path and (path in rows or not isinstance(child, nn.Identity))
+    ]
+    for wanted, have in zip(expected, found):  # noqa: B905  the longer one is told below
+        if wanted != have:
+            return Check("names, types and order", len(expected), f"{wanted[0]}: {wanted[1]} is predicted, but {have[0]} is {have[1]}")
+    if len(expected) != len(found):
+        extra = (expected + found)[min(len(expected), len(found))] if len(expected) > len(found) else found[len(expected)]
+        return Check("names, types and order", len(expected), f"{extra[0]}: only one side has it")
+    return Check("names, types and order", len(expected))
+
+
+def _parameters(network: Network, module: nn.Module) -> Check:
+    layers = dict(module.named_modules())
+    rows = _layer_rows(network)
+    for row in sorted(rows, key=lambda row: not row.leaf):
+        layer = layers[row.path]
+        parameters = sum(parameter.numel() for parameter in layer.parameters())
+        buffers = sum(buffer.numel() for buffer in layer.buffers())
+        if (parameters, buffers) != (row.parameters, row.buffers):
+            sentence = f"{row.path}: {row.parameters:,} parameters and {row.buffers:,} buffers are predicted, "
+            return Check("parameters and buffers", len(rows), sentence + f"the layer has {parameters:,} and {buffers:,}")
+    total = sum(parameter.numel() for parameter in module.parameters())
+    difference = "" if total == network.report().totals.parameters else f"the network has {total:,} parameters"
+    return Check("parameters and buffers", len(rows) + 1, difference)
+
+
+def _shapes(network: Network, module: nn.Module) -> Check:
+    """Every layer gives the predicted shape, and the layers run in the predicted order."""
+    ran: list[tuple[str, tuple[int, ...]]] = []
+    leaves = {row.path for row in _layer_rows(network) if row.leaf}
+    hooks = []
+    for path, layer in module.named_modules():
+        if path in leaves:
+
+            def note(_: nn.Module, __: Any, output: Tensor, path: str = path) -> None:
+                ran.append((path, tuple(output.shape[1:])))
+
+            hooks.append(layer.register_forward_hook(note))
+    module.eval()
+    with torch.no_grad():
+        module(torch.zeros(1, *network.spec.input))
+    for hook in hooks:
+        hook.remove()
+    expected = [(row.path, row.output_shape) for row in _layer_rows(network) if row.leaf]
+    for wanted, have in zip(expected, ran):  # noqa: B905  the count is compared below
+        if wanted != have:
+            sentence = f"{wanted[0]}: {_size(wanted[1])} is predicted, but {have[0]} ran and gave {_size(have[1])}"
+            return Check("output shapes and order of layers", len(expected), sentence)
+    difference = "" if len(ran) == len(expected) else f"{len(expected)} layers are predicted to run, {len(ran)} ran"
+    return Check("output shapes and order of layers", len(expected), difference)
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
+
+
+def _macs(network: Network, source: str) -> Check:
+    """Half of what torch's own counter finds, for each layer, on the meta device."""
+    with torch.device("meta"):
+        module = modules.build(source, network.name, {})
+        x = torch.empty(1, *network.spec.input)
+    module.eval()
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        module(x)
+    counts = {path.partition(".")[2]: sum(found.values()) // 2 for path, found in counter.get_flop_counts().items() if "." in path}
+    rows = _layer_rows(network)
+    for row in rows:
+        if row.macs != counts.get(row.path, 0):
+            return Check("MACs", len(rows), f"{row.path}: {row.macs:,} are predicted, torch counts {counts.get(row.path, 0):,}")
+    total = counter.get_total_flops() // 2
+    difference = "" if total == network.report().totals.macs else f"{network.report().totals.macs:,} in all, torch counts {total:,}"
+    return Check("MACs", len(rows) + 1, difference)
+
+
+def _flow(network: Network, module: nn.Module, batch: int) -> Check:
+    """The outputs equal those of a second interpreter on the same weights, in evaluation and, without chance, in training."""
+    generator = torch.Generator().manual_seed(1)
+    for name, tensor in module.state_dict().items():
+        if name.endswith("running_var"):
+            tensor.copy_(torch.rand(tensor.shape, generator=generator) + 0.5)
+        elif tensor.is_floating_point() and tensor.dim() < 2:
+            tensor.add_(torch.randn(tensor.shape, generator=generator) * 0.1)
+    x = torch.randn(max(2, batch), *network.spec.input, generator=generator)
+    chance = any(type(layer).__name__.startswith(_RANDOM) for layer in module.modules())
+    modes = (False,) if chance else (False, True)
+    for training in modes:
+        module.train(training)
+        with torch.no_grad():
+            expected = Interpreter(network, module).run(x)
+            found = _outputs(module(x))
+        for number, (wanted, have) in enumerate(zip(expected, found, strict=True)):
+            scale = wanted.abs().max().clamp_min(1e-6)
+            if wanted.shape != have.shape or not bool(((wanted - have).abs().max() / scale) < 1e-4):
+                where = _first_difference(network, module, x)
+                sentence = f"{where}: output {number} differs from the steps of the spec, with the same weights"
+                return Check("the flow of data", len(modes), sentence)
+    return Check("the flow of data", len(modes))
+
+
+def _first_difference(network: Network, module: nn.Module, x: Tensor) -> str:
+    """Names the first layer whose output differs between the module and the interpreter."""
+    seen: dict[str, Tensor] = {}
+    hooks = [
+        layer.register_forward_hook(lambda _, __, output, path=path: seen.__setitem__(path, output.clone()))
+        for path, layer in module.named_modules()
+        if path
+    ]
+    with torch.no_grad():
+        module(x)
+    for hook in hooks:
+        hook.remove()
+    interpreter = Interpreter(network, module)
+    wrong: list[str] = []
+    plain_step = interpreter.step
+
+    def step(traced: Any, value: Tensor, prefix: str) -> Tensor:
+        result = plain_step(traced, value, prefix)
+        path = prefix + traced.name
+        if path in seen and traced.role != "absent" and (seen[path].shape != result.shape or not torch.allclose(seen[path], result, 1e-3, 1e-4)):
+            wrong.append(path)
+        return result
+
+    interpreter.step = step  # type: ignore[method-assign]
+    with torch.no_grad():
+        interpreter.run(x)
+    return wrong[0] if wrong else "the outputs"
+
+
+def _outputs(result: Any) -> tuple[Tensor, ...]:
+    return (result,) if isinstance(result, Tensor) else tuple(result)
+
+
+def _real_run(network: Network, module: nn.Module, device: str, batch: int) -> Check:
+    """Forward and backward on the device: finite outputs of the predicted shape, a finite gradient for every parameter."""
+    name = f"forward and backward on {device}"
+    shapes = network.report().output_shapes
+    module.to(device)
+    x = torch.randn(max(2, batch), *network.spec.input, device=device)
+    module.eval()
+    with torch.no_grad():
+        single = _outputs(module(x[:1]))
+    module.train()
+    outputs = _outputs(module(x))
+    for number, (output, shape) in enumerate(zip(outputs, shapes)):  # noqa: B905  training outputs follow the others
+        if tuple(output.shape[1:]) != shape or not bool(torch.isfinite(output).all()):
+            return Check(name, 1, f"output {number}: {_size(shape)}, finite, is predicted; it is {_size(tuple(output.shape[1:]))}")
+    if not all(bool(torch.isfinite(output).all()) for output in single):
+        return Check(name, 1, "an output in evaluation mode is not finite")
+    sum(output.float().square().mean() for output in outputs).backward()  # type: ignore[union-attr]
+    count = 0
+    for path, parameter in module.named_parameters():
+        count += 1
+        if parameter.grad is None or not bool(torch.isfinite(parameter.grad).all()):
+            return Check(name, count, f"{path}: its gradient is {'missing' if parameter.grad is None else 'not finite'}")
+    return Check(name, count + 2)
