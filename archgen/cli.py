@@ -279,15 +279,15 @@ def verify(specs: tuple[Path, ...], folder: Path | None, device: str, batch: int
 
 
 def _verify(network: Network, path: Path | None, device: str, batch: int, settings: tuple[str, ...] = ()) -> int:
+    from archgen.emit.write import shown
     from archgen.verify import parent
 
-    verification = parent.verify(network, path, device, batch, settings)
-    checks = verification.checks
+    checks = parent.verify(network, None if path is None else Path(shown(path)), device, batch, settings).checks
     different = [check for check in checks if check.difference]
     click.echo(f"{printable(network.path.as_posix())}: {'DIFFERENT' if different else 'verified'}")
     width = max((len(check.name) for check in checks), default=0)
     for check in checks:
         click.echo(f"  {check.name.ljust(width)}  {check.count:>7,}  {'DIFFERENT' if check.difference else 'equal'}")
     for check in different:
-        click.echo(f"{check.name}: {check.difference}", err=True)
+        click.echo(f"{check.name}: {printable(check.difference)}", err=True)
     return DIFFERENT if different else OK

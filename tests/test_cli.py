@@ -16,6 +16,8 @@ import pytest
 import archgen as package
 from archgen.network import Network
 from archgen.ops import MAC_CONVENTION
+from archgen.verify import parent
+from archgen.verify.result import Check, Verification
 from tests.conftest import ROOT, SMALL, Result
 
 if TYPE_CHECKING:
@@ -218,6 +220,36 @@ def test_the_schema_refuses_what_it_does_not_know() -> None:
     values = package.load(RESNET).report().as_json()
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({**values, "more": 1}, SCHEMA)
+
+
+# ---- verify
+
+
+def test_verify(archgen: Callable[..., Result], project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[object, ...]] = []
+
+    def answer(network: Network, *rest: object) -> Verification:
+        asked.append((network.name, *rest))
+        return Verification((Check("names", 1234), Check("MACs", 7, "conv1: 3 is not 4" if len(asked) > 1 else "")))
+
+    monkeypatch.setattr(parent, "verify", answer)
+    table = "specs/small.yaml: verified\n  names    1,234  equal\n  MACs         7  equal\n"
+    assert archgen("verify", "specs/small.yaml", "--device", "cpu", "--batch", "3") == Result(0, table, "")
+    result = archgen("verify", "specs/small.yaml", "-o", "out", "--set", "num_classes=3")
+    assert (result.code, result.err) == (1, "MACs: conv1: 3 is not 4\n")
+    assert result.out == "specs/small.yaml: DIFFERENT\n  names    1,234  equal\n  MACs         7  DIFFERENT\n"
+    assert archgen("build", "--verify").code == 1
+    generated = Path("generated/small.py")
+    assert asked == [
+        ("Small", generated, "cpu", 3, ()),
+        ("Small", None, "auto", 2, ("num_classes=3",)),  # the file on the disk is of the spec as it stands
+        ("Small", generated, "auto", 2, ()),
+    ]
+
+
+def test_verify_of_a_missing_file(archgen: Callable[..., Result], project: Path) -> None:
+    result = archgen("verify", "specs/small.yaml")
+    assert (result.code, result.err) == (1, "the file on disk: generated/small.py is missing: run `archgen build`\n")
 
 
 # ---- the project

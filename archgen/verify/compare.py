@@ -16,38 +16,39 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from archgen.network import Network
+    from archgen.trace import Traced
 
 _RANDOM = ("Dropout", "StochasticDepth")  # layers whose output while training depends on chance
 
 
 def compare(network: Network, source: str, device: str = "cpu", batch: int = 2) -> tuple[Check, ...]:
     """Compares a module's text with the network's report; stops at the first check that fails, since later ones would repeat it."""
+    torch.manual_seed(0)
+    try:
+        module = modules.build(source, network.name, {})
+    except Exception as error:  # whatever a wrong text raises is a finding, not our fault
+        return (Check("the module can be built", 1, _said(error)),)
+    steps: dict[str, Callable[[], Check]] = {
+        "names, types and order": lambda: _names(network, module),
+        "parameters and buffers": lambda: _parameters(network, module),
+        "output shapes and order of layers": lambda: _shapes(network, module),
+        "MACs": lambda: _macs(network, source),
+        "the flow of data": lambda: _flow(network, module, batch),
+        f"forward and backward on {device}": lambda: _real_run(network, module, device, batch),
+    }
     done: list[Check] = []
-    steps: list[Callable[[], Check]] = []
-    module: list[nn.Module] = []
-
-    def construct() -> Check:
-        torch.manual_seed(0)
-        module.append(modules.build(source, network.name, {}))
-        return Check("the module can be built", 1)
-
-    steps = [
-        construct,
-        lambda: _names(network, module[0]),
-        lambda: _parameters(network, module[0]),
-        lambda: _shapes(network, module[0]),
-        lambda: _macs(network, source),
-        lambda: _flow(network, module[0], batch),
-        lambda: _real_run(network, module[0], device, batch),
-    ]
-    for step in steps:
+    for name, step in steps.items():
         try:
             done.append(step())
-        except Exception as error:  # whatever a wrong module raises is a finding, not our fault
-            done.append(Check(f"running {step.__name__.strip('<>')}", 1, f"{type(error).__name__}: {error}"[:300]))
+        except Exception as error:  # the same of running it
+            done.append(Check(name, 1, _said(error)))
         if done[-1].difference:
             break
     return tuple(done)
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
 
 
 def _layer_rows(network: Network) -> list[Any]:
@@ -177,10 +178,11 @@ def _first_difference(network: Network, module: nn.Module, x: Tensor) -> str:
     wrong: list[str] = []
     plain_step = interpreter.step
 
-    def step(traced: Any, value: Tensor, prefix: str) -> Tensor:
-        result = plain_step(traced, value, prefix)
-        path = prefix + traced.name
-        if path in seen and traced.role != "absent" and (seen[path].shape != result.shape or not torch.allclose(seen[path], result, 1e-3, 1e-4)):
+    def step(step: Traced, x: Tensor, prefix: str) -> Tensor:
+        result = plain_step(step, x, prefix)
+        path = prefix + step.name
+        have = seen.get(path, result)
+        if step.role != "absent" and (have.shape != result.shape or not torch.allclose(have, result, 1e-3, 1e-4)):
             wrong.append(path)
         return result
 
