@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +74,8 @@ def json_text(report: Report, depth: int | None = None, batch: int = 1) -> str:
 
     For a batch of several images, MACs are those of all of them, and a key `batch` says so.
     """
+    import json
+
     values = report.as_json()
     layers = [layer for layer in values.pop("layers") if depth is None or layer["depth"] <= depth]
     if batch > 1:
