@@ -142,18 +142,20 @@ class _Tracer:
 
     def node(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
         node, name, place = step.node, step.name, step.place
-        if isinstance(node, Apply):
-            return self.apply(name, node, inputs[0], names, place)
-        if isinstance(node, Call):
-            return self.call(name, node, self.arguments(node, names), inputs[0], place)
+        kind = type(node)
+        if kind is Apply:
+            return self.apply(name, node, inputs[0], names, place)  # type: ignore[arg-type]
+        if kind is Call:
+            return self.call(name, node, self.arguments(node, names), inputs[0], place)  # type: ignore[arg-type]
+        if isinstance(node, Merge):
+            return self.merge(name, node, inputs, names, place)
         if isinstance(node, Repeat):
             return self.repeat(name, node, inputs[0], names, place)
         if isinstance(node, Chain):
             return self.chain(name, node, inputs[0], names, place)
-        if isinstance(node, Merge):
-            return self.merge(name, node, inputs, names, place)
         if isinstance(node, Split):
             return self.split(name, node, inputs[0], place)
+        assert isinstance(node, Hold)
         return self.held(name, node.parameter, inputs[0], place, names)
 
     def apply(self, name: str, node: Apply, x: Shape, names: Environment, place: Place) -> Traced:
@@ -164,11 +166,14 @@ class _Tracer:
         return self.op(name, op, x, place, node.places)
 
     def option(self, node: Apply, field: str, names: Environment, x: Shape, place: Place) -> Any:
-        where = dict(node.places).get(field, place)
-        value = self.value(getattr(node.op, field), names, where)
+        try:
+            value = evaluate(getattr(node.op, field), names)
+        except ExpressionError as error:
+            raise Stopped(Problem(dict(node.places).get(field, place), error.sentence, error.help)) from None
         reason = node.op.kind(field).refuses(value, x.rank)
         if reason:
-            raise Stopped(Problem(where, f"`{field}` of `{node.op.name}` {reason}, not {describe(value)}"))
+            sentence = f"`{field}` of `{node.op.name}` {reason}, not {describe(value)}"
+            raise Stopped(Problem(dict(node.places).get(field, place), sentence))
         return value
 
     def op(self, name: str, op: Op, x: Shape, place: Place, places: tuple[tuple[str, Place], ...]) -> Traced:
@@ -280,6 +285,8 @@ def _value(values: list[Any], source: Input) -> Shape:
 
 
 def _merge_claims(kind: str, left: Shape, right: Shape) -> list[Claim]:
+    if left == right and kind != "concat":
+        return []
     sizes = f"{shape_text(left)} and {shape_text(right)}"
     claims = [
         Claim(len(left.sizes), "==", len(right.sizes), f"`{kind}` can't merge {sizes}: they differ in their number of axes")

@@ -32,6 +32,8 @@ import runpy, sys
 from torchinfo import summary
 summary(runpy.run_path(sys.argv[1])["ResNet18"](), (1, 3, 224, 224), verbose=1)
 """
+# both sides run from compiled modules, as they do when they are installed
+ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"} | {"PYTHONPATH": str(ROOT)}
 REPEATS = 20  # reports in one measurement: a single one is too short for the clock
 
 
@@ -46,10 +48,9 @@ def main() -> None:
         return
     # This process never imports torch: Linux hands the peak of a parent's memory on to the children that it measures.
     processes(options.runs)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, __file__, "--part", "analysis", "--runs", str(options.runs)]
     sys.stdout.flush()
-    subprocess.run(command, check=True, env=environment)
+    subprocess.run(command, check=True, env=ENVIRONMENT)
 
 
 # ---- whole processes
@@ -59,8 +60,7 @@ def processes(runs: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         module = Path(folder) / "resnet18.py"
         code = "import archgen, sys; print(archgen.load('specs/resnet18.yaml').source(), end='')"
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        text = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=ROOT, env=environment).stdout
+        text = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=ROOT, env=ENVIRONMENT).stdout
         module.write_bytes(text)
         ours = [sys.executable, "-m", "archgen", "shapes", "specs/resnet18.yaml"]
         theirs = [sys.executable, "-c", TORCHINFO, str(module)]
@@ -76,9 +76,8 @@ def processes(runs: int) -> None:
 
 def measured(command: list[str]) -> tuple[float, float]:
     """Runs a command; returns milliseconds from start to end, and the peak of its resident memory in MiB."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     start = time.perf_counter()
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=ROOT, env=environment)
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=ROOT, env=ENVIRONMENT)
     _, status, usage = os.wait4(child.pid, 0)  # the usage of this child alone
     elapsed = time.perf_counter() - start
     child.returncode = os.waitstatus_to_exitcode(status)

@@ -10,6 +10,7 @@ are not counted. That is exactly half of what `torch.utils.flop_counter.FlopCoun
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
 from archgen.expressions import Expression, Index, Name, Value, evaluate, is_number
@@ -89,6 +90,8 @@ class Kind(NamedTuple):
         """Returns the reason why an evaluated value is none of this kind, or ''."""
         if isinstance(value, Expression):
             return ""
+        if type(value) is int and self.article in _INTEGERS:
+            return ""
         return "" if _TESTS[self.article](value) else f"takes {self.article}"
 
 
@@ -104,6 +107,7 @@ _TESTS: dict[str, Any] = {
     "true or false": lambda value: type(value) is bool,
     "a word": lambda value: type(value) is str,
 }
+_INTEGERS = ("an integer", "an integer, or a list with one for each axis", "a number")
 _INTEGER = {"type": ["integer", "string"]}
 KINDS: dict[str, Kind] = {
     "Int": Kind("an integer", _INTEGER),
@@ -169,6 +173,7 @@ class Op(Record):
     # -- derived
 
     @classmethod
+    @functools.cache
     def kind(cls, option: str) -> Kind:
         return KINDS[next(c.__annotations__[option] for c in cls.__mro__ if option in c.__dict__.get("__annotations__", {}))]
 

@@ -71,6 +71,9 @@ class Conv(Op):
     def paddings(self, rank: int) -> tuple[Size, ...]:
         if self.padding is not None:
             return axes(self.padding, rank)
+        kernel, dilation = self.kernel_size, self.dilation
+        if type(kernel) is int and type(dilation) is int:
+            return (dilation * ((kernel - 1) // 2) if kernel % 2 else 0,) * rank
         pairs = zip(axes(self.kernel_size, rank), axes(self.dilation, rank))
         return tuple(select(binary("==", k % 2, 1), d * ((k - 1) // 2), 0) for k, d in pairs)
 
