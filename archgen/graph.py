@@ -135,6 +135,8 @@ class _Builder:
 
     def problem(self, place: Place, sentence: str, help: str = "") -> None:
         self.problems.append(Problem(place, sentence, help))
+        if len(self.problems) == specs.MOST_PROBLEMS:
+            raise SpecError(*self.problems)
 
     def network(self) -> Body:
         spec = self.spec

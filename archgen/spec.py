@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MERGES = ("add", "subtract", "multiply", "concat")
 COMPOSITIONS = ("sequence", "residual", *MERGES)
 TYPES = ("int", "float", "bool", "op")
+MOST_PROBLEMS = 50  # then reading stops: each may search for the nearest name, and only the first are shown
 DEPTH_NAMES = frozenset({"index", "block_index", "block_count"})
 _BLOCK = re.compile(r"[A-Z]\w*", re.ASCII)
 
@@ -188,11 +189,19 @@ class Reader:
 
     def __init__(self, library: Iterable[str] = ()) -> None:
         self.problems: list[Problem] = []
+        self.idle: list[Problem] = []  # what nobody uses: told only where nothing else is wrong, since a typo leaves much unused
         self.library = tuple(library)
         self.blocks: tuple[str, ...] = ()
 
     def problem(self, place: Place, sentence: str, help: str = "") -> None:
         self.problems.append(Problem(place, sentence, help))
+        if len(self.problems) == MOST_PROBLEMS:
+            raise SpecError(*self.problems)
+
+    def finish(self) -> None:
+        """Raises SpecError if there was a problem."""
+        if self.problems or self.idle:
+            raise SpecError(*(self.problems or self.idle))
 
     # ---- spec and block
 
@@ -715,7 +724,7 @@ class Reader:
         for item in named:
             if item.name not in scope.read:
                 what = "argument" if isinstance(item, Parameter) else "constant"
-                self.problem(item.place, f"{owner} never uses its {what} {quote(item.name)}", "remove it")
+                self.idle.append(Problem(item.place, f"{owner} never uses its {what} {quote(item.name)}", "remove it"))
 
 
 def _sources(node: AnyNode) -> Iterable[str]:
@@ -769,8 +778,7 @@ def read(tree: source.Mapping, library: Iterable[str] = ()) -> Spec:
     """Returns the spec of a tree. Raises SpecError with every problem found."""
     reader = Reader(library)
     spec = reader.spec(tree)
-    if reader.problems:
-        raise SpecError(*reader.problems)
+    reader.finish()
     return spec
 
 
@@ -778,6 +786,5 @@ def read_block(tree: source.Mapping, name: str, library: Iterable[str] = ()) -> 
     """Returns a block of the library, one to a file."""
     reader = Reader(library)
     block = reader.block(source.Scalar(name, True, Place(tree.place.source, 1, 1)), tree)
-    if reader.problems:
-        raise SpecError(*reader.problems)
+    reader.finish()
     return block

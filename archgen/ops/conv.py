@@ -187,7 +187,7 @@ class Linear(Op):
             x.channel_axis,
             "==",
             len(x.sizes) - 1,
-            "`linear` takes its features on the last axis; here the channels are on axis {left} of 0 to {right}",
+            "`linear` works on the last axis, but this value has axes after its channels",
             "",
             "put `flatten` before it",
         )

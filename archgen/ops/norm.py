@@ -126,7 +126,7 @@ class LayerNorm(Norm):
             x.channel_axis,
             "==",
             len(x.sizes) - 1,
-            "`layer_norm` normalises the last axis; here the channels are on axis {left} of 0 to {right}",
+            "`layer_norm` normalises the last axis, but this value has axes after its channels",
             "",
             "put a `permute` before it that moves the channels last",
         )
