@@ -44,6 +44,9 @@ def is_empty(tree: source.Tree) -> bool:
     return isinstance(tree, source.Scalar) and tree.text == "" and tree.plain
 
 
+_OWN_CLASSES = frozenset(op.__name__ for op in OPS.values() if op.module_source)
+
+
 class Argument(Record):
     """An option or argument as it was written; "" is the name of the value beside the kind."""
 
@@ -192,6 +195,7 @@ class Reader:
         self.idle: list[Problem] = []  # what nobody uses: told only where nothing else is wrong, since a typo leaves much unused
         self.library = tuple(library)
         self.blocks: tuple[str, ...] = ()
+        self.network = ""
 
     def problem(self, place: Place, sentence: str, help: str = "") -> None:
         self.problems.append(Problem(place, sentence, help))
@@ -214,6 +218,7 @@ class Reader:
                 self.problem(whole, f"the spec has no `{key}`", help)
         blocks_tree = self.mapping(keys.get("blocks"))
         self.blocks = tuple(key.text for key, _ in blocks_tree)
+        self.network = self.class_name(keys.get("name"))
         parameters = self.parameters(keys.get("args"))
         scope = _Scope(parameters, ())
         constants = self.constants(keys.get("let"), scope)
@@ -223,7 +228,7 @@ class Reader:
         if not layers:
             self.problem(whole, "the network has no layers", "write `stem:`, `stages:` or `head:`")
         spec = Spec(
-            name=self.class_name(keys.get("name")),
+            name=self.network,
             description=self.text(keys.get("description")),
             input=self.input(keys.get("input")),
             parameters=parameters,
@@ -244,8 +249,12 @@ class Reader:
 
     def block(self, key: source.Scalar, tree: source.Tree) -> Block:
         reason = names.why_no_class(key.text)
+        if not reason and key.text in _OWN_CLASSES:
+            reason = "is the class of an op"
+        if not reason and key.text == self.network:
+            reason = "is the name of the network"
         if reason:
-            self.problem(key.place, f"a block can't be called {quote(key.text)}: it {reason}")
+            self.problem(key.place, f"a block can't be called {quote(key.text)}: it {reason}", "give it another name")
         keys = self.keys(tree, BLOCK_KEYS, "keys of a block") if self.is_mapping(tree, "a block") else {}
         if "layers" not in keys:
             self.problem(key.place, f"the block {quote(key.text)} has no `layers`")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from archgen.diagnostics import Problem, SpecError
 from archgen.emit.forward import Forward
-from archgen.emit.layout import Group, Text, docstring, flat, lines, statement
+from archgen.emit.layout import Comprehension, Group, Text, docstring, lines, statement
 from archgen.expressions import Expression, ExpressionError, Name, Select, Value, binary, evaluate, names_of, render
 from archgen.ops.base import ManyName, Op, Shape, same
 from archgen.records import Record
@@ -295,13 +295,12 @@ class ClassBuilder:
         assert growth is not None
         count = len(children)
         if not any(growth):
-            text = flat(self.call_text(children[0].type, positional, named))
-            return Group("*[", (f"{text} for _ in range({count})",), "]")
+            return Comprehension(self.call_text(children[0].type, positional, named), f"for _ in range({count})")
         values: list[Value] = [_grown(value, step) for value, step in zip([*positional, *named.values()], growth)]
         options = dict(zip(named, values[len(positional) :]))
-        text = flat(self.call_text(children[0].type, values[: len(positional)], options))
+        text = self.call_text(children[0].type, values[: len(positional)], options)
         self.used.discard("i")
-        return Group("*[", (f"{text} for i in range({count})",), "]")
+        return Comprehension(text, f"for i in range({count})")
 
     # ---- words
 

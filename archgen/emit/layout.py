@@ -21,13 +21,22 @@ class Group(Record):
     exploded: bool = False
 
 
-Text: TypeAlias = "str | Group"
+class Comprehension(Record):
+    """`*[element for ...]` among the items of a list."""
+
+    element: Text
+    clause: str
+
+
+Text: TypeAlias = "str | Group | Comprehension"
 
 
 def flat(text: Text) -> str:
     """Returns the text on one line."""
     if isinstance(text, str):
         return text
+    if isinstance(text, Comprehension):
+        return f"*[{flat(text.element)} {text.clause}]"
     return text.open + ", ".join(map(flat, text.items)) + text.close
 
 
@@ -39,12 +48,17 @@ def lines(text: Text, indent: int, width: int, prefix: str = "", suffix: str = "
     """Returns the lines of a statement at an indentation; prefix and suffix (`self.conv1 = `, a comma) belong to it."""
     margin = " " * indent
     whole = margin + prefix + flat(text) + suffix
-    if isinstance(text, str) or not text.items or (len(whole) <= width and not _is_exploded(text)):
+    if isinstance(text, str) or (len(whole) <= width and not _is_exploded(text)):
+        return [whole]
+    if isinstance(text, Comprehension):
+        inner = indent + INDENT
+        return [margin + prefix + "*[", *lines(text.element, inner, width), " " * inner + text.clause, margin + "]" + suffix]
+    if not text.items:
         return [whole]
     first, last = margin + prefix + text.open, margin + text.close + suffix
-    inner = " " * (indent + INDENT) + ", ".join(map(flat, text.items))
-    if len(inner) <= width and not _is_exploded(text):
-        return [first, inner, last]
+    together = " " * (indent + INDENT) + ", ".join(map(flat, text.items))
+    if len(together) <= width and not _is_exploded(text):
+        return [first, together, last]
     body = [line for item in text.items for line in lines(item, indent + INDENT, width, suffix=",")]
     return [first, *body, last]
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from archgen.network import Network
+    from archgen.ops import Op
     from archgen.trace import Traced, TracedBody
 
 _NODES = tuple(
@@ -54,8 +55,17 @@ def check(text: str, network: Network, numbers: TracedBody) -> None:
         defaults = op.torch_defaults()
         said = {key: _plain(value) for key, value in named.items()}
         given = {key: value for key, value in said.items() if key not in defaults or not same(value, defaults[key])}
+        positional = _written(op, positional, len(layer[1]))
         if repr((name, positional, given)) != repr(layer):  # repr tells True from 1, and 1.0 from 1
             raise ProofError(f"{path} is built as {built[path]}, and the trace has {layer}")
+
+
+def _written(op: Op, positional: tuple[Any, ...], count: int) -> tuple[Any, ...]:
+    """Drops the last positional arguments that say torch's defaults: the value of an argument may happen to be one."""
+    inferred = count - sum(field not in op.defaults for field in op.fields[: op.positional])
+    while len(positional) > count and same(positional[-1], op.defaults.get(op.fields[len(positional) - 1 - inferred])):
+        positional = positional[:-1]
+    return positional
 
 
 def _plain(value: Any) -> Any:

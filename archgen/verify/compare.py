@@ -212,6 +212,8 @@ def _real_run(network: Network, module: nn.Module, device: str, batch: int) -> C
             return Check(name, 1, f"output {number}: {_size(shape)}, finite, is predicted; it is {_size(tuple(output.shape[1:]))}")
     if not all(bool(torch.isfinite(output).all()) for output in single):
         return Check(name, 1, "an output in evaluation mode is not finite")
+    if not any(True for _ in module.parameters()):
+        return Check(name, 2)  # nothing to train
     sum(output.float().square().mean() for output in outputs).backward()  # type: ignore[union-attr]
     count = 0
     for path, parameter in module.named_parameters():

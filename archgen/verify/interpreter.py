@@ -61,7 +61,7 @@ class Interpreter:
         if step.role == "block":
             (result,) = self.body(step.children, self.network.graph.blocks[step.type].results, x, path + ".")
             return result
-        return self.layer(step, path)(x)  # type: ignore[no-any-return]
+        return self.layer(step, path).to(x.device)(x)  # type: ignore[no-any-return]
 
     def layer(self, step: Traced, path: str) -> nn.Module:
         """Builds a layer from its op and gives it the module's weights of that path."""
@@ -71,7 +71,7 @@ class Interpreter:
         layer: nn.Module = kind(*positional, **named)
         own = {key[len(path) + 1 :]: tensor for key, tensor in self.weights.items() if key.startswith(path + ".")}
         layer.load_state_dict({key: tensor.clone() for key, tensor in own.items()})
-        return layer.to(next(iter(self.weights.values())).device).train(self.module.training)
+        return layer.train(self.module.training)
 
 
 def _merged(step: Traced, present: list[Tensor]) -> Tensor:
