@@ -5,8 +5,9 @@
     FUNC = min max round ceil floor make_divisible
 
 Precedence and meaning are Python's. A value is a number, a truth value, a word or a tuple, or, where it depends on a name, an
-`Expression`. `evaluate` replaces names by what an environment gives them: by numbers for the report, by other expressions for the
-generated code. Every step is bounded, so no text of 256 characters can hang or swell: there is no power, and no number passes 2**40.
+`Expression`. `evaluate` replaces names by what an environment gives them: by numbers for the report, by other expressions
+for the generated code. Every step is bounded, so no text of 256 characters can hang or swell: there is no power, and no number
+passes 2**40.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class ExpressionError(Exception):
 
 
 class Expression(Record):
-    """Arithmetic that waits for names. The operators build larger expressions, so that a shape rule runs on it as on a number."""
+    """Arithmetic that waits for names. The operators build larger expressions, so a shape rule runs on it as on a number."""
 
     def __add__(self, other: Value) -> Any:
         return binary("+", self, other)
@@ -404,7 +405,10 @@ _RENDERERS: dict[type[Expression], Callable[[Any], tuple[str, int]]] = {
     Binary: _render_binary,
     Conditional: _render_conditional,
     Select: _render_conditional,
-    Call: lambda value: (f"{PYTHON_NAMES.get(value.function, value.function)}({', '.join(map(render, value.arguments))})", _ATOM),
+    Call: lambda value: (
+        f"{PYTHON_NAMES.get(value.function, value.function)}({', '.join(map(render, value.arguments))})",
+        _ATOM,
+    ),
     Index: lambda value: (f"{render(value.of, _ATOM)}[{render(value.index)}]", _ATOM),
 }
 
@@ -451,7 +455,7 @@ def _tokens(text: str) -> list[_Token]:
 def _help_for(sign: str) -> str:
     if sign == "**":
         return "write a product: there is no power"
-    return "an expression has numbers, names, + - * / // %, comparisons, and, or, not, if else, min max round ceil floor make_divisible"
+    return f"an expression has numbers, names, + - * / // %, comparisons, and, or, not, if else, {' '.join(FUNCTIONS)}"
 
 
 class _Parser:
@@ -506,7 +510,9 @@ class _Parser:
         while operator := self.takes(*(sign for sign, level in _PRECEDENCE.items() if level == least)):
             left = Binary(operator, left, self.binary(least + 1))
             if operator in _COMPARISONS and self.token.text in _COMPARISONS:
-                raise ExpressionError("a comparison has two sides", self.token.offset, len(self.token.text), "join two with `and`")
+                raise ExpressionError(
+                    "a comparison has two sides", self.token.offset, len(self.token.text), "join two with `and`"
+                )
         return left
 
     def negation(self) -> Value:
@@ -556,7 +562,9 @@ class _Parser:
     def function(self, token: _Token) -> Value:
         if token.text not in FUNCTIONS:
             known = ", ".join(f"`{name}`" for name in FUNCTIONS)
-            raise ExpressionError(f"there is no function `{token.text}`", token.offset, len(token.text), f"the functions are {known}")
+            raise ExpressionError(
+                f"there is no function `{token.text}`", token.offset, len(token.text), f"the functions are {known}"
+            )
         arguments = [self.conditional()]
         while self.takes(","):
             arguments.append(self.conditional())
@@ -571,7 +579,10 @@ class _Parser:
         token = self.token
         if not _INT.fullmatch(token.text):
             raise ExpressionError(
-                "a number has no leading zero, and `_` only between thousands", token.offset, len(token.text), "write it in decimal"
+                "a number has no leading zero, and `_` only between thousands",
+                token.offset,
+                len(token.text),
+                "write it in decimal",
             )
         self.position += 1
         return self.within(int(token.text) if len(token.text) < 32 else LARGEST + 1, token)  # type: ignore[return-value]

@@ -1,8 +1,8 @@
 """A spec over another: the trees are merged by meaning before anything reads them, and each value keeps its own place.
 
-Mappings merge key by key in the parent's order, new keys at the end; the rest, lists too, replaces. A node of no kind or of the same
-kind changes options, one of another kind replaces, and `{when: false}` takes a layer out. A parent lies in the folder of the spec that
-extends it, or below.
+Mappings merge key by key in the parent's order, new keys at the end; the rest, lists too, replaces. A node of no kind or of
+the same kind changes options, one of another kind replaces, and `{when: false}` takes a layer out. A parent lies in the
+folder of the spec that extends it, or below.
 """
 
 from __future__ import annotations
@@ -54,7 +54,14 @@ def _parent(tree: source.Tree, files: list[Path], root: Path) -> Path:
     if not isinstance(tree, source.Scalar) or not tree.text:
         raise refuse("`extends` names the file of another spec", "write `extends: resnet50.yaml`")
     text = tree.text
-    if not text.endswith(".yaml") or "\\" in text or ":" in text or Path(text).is_absolute() or text.startswith("~") or "\0" in text:
+    if (
+        not text.endswith(".yaml")
+        or "\\" in text
+        or ":" in text
+        or Path(text).is_absolute()
+        or text.startswith("~")
+        or "\0" in text
+    ):
         raise refuse(f"`extends` can't name {quote(text)}", "name a `.yaml` file by its path from this spec, with `/`")
     path = (files[-1].parent / text).resolve()
     if not path.is_relative_to(root):
@@ -157,4 +164,3 @@ def _as_mapping(node: source.Tree) -> source.Mapping:
 
 def _kind(node: source.Mapping) -> str:
     return next((key.text for key, _ in node.entries if is_kind(key.text)), "")
-

@@ -1,7 +1,7 @@
 """A network as steps: each block a list of them, with its calls resolved and the defaults filled in.
 
-A body is a block or the network itself. Its values are numbered: 0 is what enters, step i makes value i + 1. A step says which values
-it takes, and under which condition it is there at all.
+A body is a block or the network itself. Its values are numbered: 0 is what enters, step i makes value i + 1. A step says
+which values it takes, and under which condition it is there at all.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Call(Record):
 
 
 class Repeat(Record):
-    """Blocks in order, as `nn.Sequential`: the first, then count - 1 others. `offset` and `total` number them among their scope's."""
+    """Blocks in order, as `nn.Sequential`: the first, then count - 1 others. `offset` and `total` number them in their scope."""
 
     count: Value
     first: Apply | Hold | Call
@@ -175,8 +175,8 @@ class _Builder:
         scope.layers(block.layers, Input(0))
         self.open.pop()
         self.bodies[name] = Body(
-            name, block.description, block.parameters, block.constants, scope.finished(), (scope.last,), (), name not in self.own,
-            block.place,
+            name, block.description, block.parameters, block.constants, scope.finished(), (scope.last,), (),
+            name not in self.own, block.place,
         )  # fmt: skip
         return block
 
@@ -247,7 +247,9 @@ class _Scope:
 
     def residual(self, layer: specs.Layer, node: specs.Residual, entering: Input) -> Input:
         if node.when is not None:
-            self.builder.problem(layer.place, "`residual` takes no `when`", "put it in a block, and the `when` beside the block")
+            self.builder.problem(
+                layer.place, "`residual` takes no `when`", "put it in a block, and the `when` beside the block"
+            )
 
         def way(layers: specs.Layers) -> Input:
             outer = self.named
@@ -265,7 +267,9 @@ class _Scope:
         if not node.branches:
             return self.add(layer.name, Merge(node.kind, (True,) * len(sources)), sources, node.when, layer.place)
         if node.when is not None:
-            self.builder.problem(layer.place, "a merge with branches takes no `when`", "put it in a block, and the `when` beside the block")
+            self.builder.problem(
+                layer.place, "a merge with branches takes no `when`", "put it in a block, and the `when` beside the block"
+            )
         entering = sources[0]
         parts = [entering] * len(node.branches)
         if node.split:
@@ -310,9 +314,7 @@ class _Scope:
         dynamic = tuple(name for name, value in values.items() if names_of(value))
         return Apply(op(**values), dynamic, tuple((name, argument.place) for name, argument in given.items()))
 
-    def with_defaults(
-        self, node: specs.Use, given: dict[str, specs.Argument], repeated: bool
-    ) -> dict[str, specs.Argument]:
+    def with_defaults(self, node: specs.Use, given: dict[str, specs.Argument], repeated: bool) -> dict[str, specs.Argument]:
         default = self.builder.defaults.get(node.kind)
         if default is None:
             return given
@@ -348,7 +350,11 @@ class _Scope:
         for argument in written:
             name = argument.name or (known[0] if known else "")
             if name not in known:
-                sentence = f"block {quote(block.name)} has no argument {quote(name)}" if name else f"{quote(block.name)} takes no value"
+                sentence = (
+                    f"block {quote(block.name)} has no argument {quote(name)}"
+                    if name
+                    else f"{quote(block.name)} takes no value"
+                )
                 self.builder.problem(argument.place, sentence, suggest(name, known, f"arguments of `{block.name}`"))
             elif name in given:
                 self.builder.problem(argument.place, f"the argument {quote(name)} is given twice")
@@ -356,11 +362,17 @@ class _Scope:
                 given[name] = argument.replace(name=name)
         for name, argument in self.with_defaults(node, given, repeated).items():
             if name not in known:
-                self.builder.problem(argument.place, f"block {quote(block.name)} has no argument {quote(name)}", suggest(name, known, "arguments"))
+                self.builder.problem(
+                    argument.place,
+                    f"block {quote(block.name)} has no argument {quote(name)}",
+                    suggest(name, known, "arguments"),
+                )
             given.setdefault(name, argument)
         for parameter in block.parameters:
             if parameter.name not in given and parameter.default is None:
-                help = f"write `{parameter.name}: ...` beside it" + (f", or `{{{block.name}: ...}}`" if parameter.name == known[0] else "")
+                help = f"write `{parameter.name}: ...` beside it" + (
+                    f", or `{{{block.name}: ...}}`" if parameter.name == known[0] else ""
+                )
                 self.builder.problem(node.place, f"block {quote(block.name)} needs its argument {quote(parameter.name)}", help)
         return tuple((name, given[name].value, given[name].place) for name in known if name in given)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from archgen import resources, source, spec
 
@@ -13,7 +13,7 @@ def block_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in resources.LIBRARY.glob("*.yaml")))
 
 
-@lru_cache(maxsize=None)
+@cache
 def block(name: str) -> spec.Block:
     """Returns a block of the library."""
     tree = source.read(resources.LIBRARY / f"{name}.yaml", f"archgen/library/{name}.yaml")

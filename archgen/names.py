@@ -37,7 +37,9 @@ KEYWORDS = frozenset(
 )
 
 # What the generated module itself uses: its imports, builtins and variables.
-MODULE_NAMES = frozenset("torch nn Tensor math partial self super range len tuple int float bool list x F Callable make_divisible".split())
+MODULE_NAMES = frozenset(
+    "torch nn Tensor math partial self super range len tuple int float bool list x F Callable make_divisible".split()
+)
 
 # What an expression already means.
 LANGUAGE_NAMES = frozenset("in_channels index block_index block_count input min max round ceil floor true false".split())

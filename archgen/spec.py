@@ -7,6 +7,7 @@ expressions, the options of ops, and what is read by nobody. Which blocks exist 
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
 from archgen import names, source
@@ -71,7 +72,7 @@ class Node(Record):
 
 
 class Use(Node):
-    """An op, a block, or an argument that holds an op. `first` changes arguments of the first of `depth` blocks, or replaces it."""
+    """An op, a block, or an argument that holds an op. `first` changes or replaces the first of `depth` blocks."""
 
     kind: str
     arguments: tuple[Argument, ...] = ()
@@ -192,7 +193,9 @@ class Reader:
 
     def __init__(self, library: Iterable[str] = ()) -> None:
         self.problems: list[Problem] = []
-        self.idle: list[Problem] = []  # what nobody uses: told only where nothing else is wrong, since a typo leaves much unused
+        self.idle: list[
+            Problem
+        ] = []  # what nobody uses: told only where nothing else is wrong, since a typo leaves much unused
         self.library = tuple(library)
         self.blocks: tuple[str, ...] = ()
         self.network = ""
@@ -287,7 +290,9 @@ class Reader:
     def is_mapping(self, tree: source.Tree, what: str) -> bool:
         if isinstance(tree, source.Mapping):
             return True
-        self.problem(tree.place, f"{what} is a mapping of names to values, not {_shape_of(tree)}", "write `name: value` lines below it")
+        self.problem(
+            tree.place, f"{what} is a mapping of names to values, not {_shape_of(tree)}", "write `name: value` lines below it"
+        )
         return False
 
     def text(self, tree: source.Tree | None) -> str:
@@ -302,7 +307,9 @@ class Reader:
         text = self.text(tree)
         reason = names.why_no_class(text)
         if tree is not None and reason:
-            self.problem(tree.place, f"the network can't be called {quote(text)}: it {reason}", "the name becomes a class, as `ResNet18`")
+            self.problem(
+                tree.place, f"the network can't be called {quote(text)}: it {reason}", "the name becomes a class, as `ResNet18`"
+            )
         return text
 
     def input(self, tree: source.Tree | None) -> tuple[int, ...]:
@@ -316,7 +323,7 @@ class Reader:
 
     def constant_int(self, tree: source.Tree) -> int:
         value = self.value(tree, _Scope((), ()))
-        if type(value) is not int or not 1 <= value:
+        if type(value) is not int or not value >= 1:
             self.problem(tree.place, "a whole number of at least 1 is expected")
             return 1
         return value
@@ -337,7 +344,7 @@ class Reader:
         value = self.value(tree, _Scope((), ()))
         if len(self.problems) > count:
             self.problems[count] = self.problems[count].replace(
-                help=f"a required argument has a type ({', '.join(TYPES)}), an optional one a default: a number, true, false, a list or an op"
+                help=f"a required argument has a type ({', '.join(TYPES)}), an optional one a value as its default"
             )
         return Parameter(key.text, _type_of(value), value, key.place)
 
@@ -389,7 +396,9 @@ class Reader:
         known = [layer.name for layer in layers]
         for reference in found:
             if reference.name not in known:
-                self.problem(reference.place, f"there is no layer {quote(reference.name)}", suggest(reference.name, known, "layers"))
+                self.problem(
+                    reference.place, f"there is no layer {quote(reference.name)}", suggest(reference.name, known, "layers")
+                )
         return found
 
     # ---- nodes
@@ -463,7 +472,7 @@ class Reader:
             return
         for key, value in tree.entries:
             if is_empty(value) and not key.text.isidentifier():
-                help = 'put an expression that contains a comma in quotes, or name it in `let`'
+                help = "put an expression that contains a comma in quotes, or name it in `let`"
                 self.problem(key.place, f"{quote(key.text)} stands here as a key without a value", help)
                 return
         if not tree.entries:
@@ -504,9 +513,13 @@ class Reader:
         layers = tuple(Layer(name, self.node(item, scope, set()), place) for name, item, place in named)
         for layer in layers:
             if layer.node.sources:
-                self.problem(layer.node.sources[0].place, "`from` can't stand inside a sequence", "give the layers names, outside a list")
+                self.problem(
+                    layer.node.sources[0].place, "`from` can't stand inside a sequence", "give the layers names, outside a list"
+                )
             if isinstance(layer.node, (Residual, Merge)):
-                self.problem(layer.place, "a sequence holds ops, blocks and sequences: a merge is none", "put the merge in a block")
+                self.problem(
+                    layer.place, "a sequence holds ops, blocks and sequences: a merge is none", "put the merge in a block"
+                )
         return layers
 
     def use(
@@ -569,7 +582,9 @@ class Reader:
             return Argument(key.text, self.argument_value(value, scope), key.place)
         known = OPS[kind].fields
         if key.text not in known:
-            self.problem(key.place, f"{quote(kind)} has no option {quote(key.text)}", suggest(key.text, known, f"options of `{kind}`"))
+            self.problem(
+                key.place, f"{quote(kind)} has no option {quote(key.text)}", suggest(key.text, known, f"options of `{kind}`")
+            )
             return Argument(key.text, 0, key.place)
         return Argument(key.text, self.op_option(kind, key.text, value, scope), value.place)
 
@@ -627,7 +642,9 @@ class Reader:
         for name, _ in options:
             if name.text not in allowed:
                 known = (*allowed, "when", "from")
-                self.problem(name.place, f"{quote(key.text)} has no option {quote(name.text)}", suggest(name.text, known, "options"))
+                self.problem(
+                    name.place, f"{quote(key.text)} has no option {quote(name.text)}", suggest(name.text, known, "options")
+                )
         given = {name.text: option for name, option in options}
         if key.text == "sequence":
             return Sequence(when, sources, place, self.items(value, scope))
@@ -658,7 +675,11 @@ class Reader:
         if not is_empty(value):
             branches = self.layers(value, scope, set())
             if len(sources) > 1:
-                self.problem(sources[1].place, f"`{key.text}` has branches, so it takes one value", "name the branches' values, or write branches")
+                self.problem(
+                    sources[1].place,
+                    f"`{key.text}` has branches, so it takes one value",
+                    "name the branches' values, or write branches",
+                )
             for branch in branches:
                 if branch.node.sources:
                     self.problem(branch.node.sources[0].place, "a branch takes the value that enters the merge, not another")
@@ -715,20 +736,22 @@ class Reader:
             if folded in seen:
                 first, where = seen[folded]
                 kind = "used twice" if first == name else f"too like {quote(first)}"
-                self.problem(place, f"the name {quote(name)} is {kind}; the other is at {where.line}:{where.column}", "give it another name")
+                self.problem(
+                    place,
+                    f"the name {quote(name)} is {kind}; the other is at {where.line}:{where.column}",
+                    "give it another name",
+                )
             else:
                 seen[folded] = (name, place)
 
     def all_read(self, layers: Layers, outputs: tuple[Reference, ...]) -> None:
         """Every value but the last is read: by the next layer, by a `from`, or as an output."""
         read = {reference.name for reference in outputs} | {name for layer in layers for name in _sources(layer.node)}
-        for layer, following in zip(layers, layers[1:]):
+        for layer, following in pairwise(layers):
             if following.node.sources and layer.name not in read:
                 self.problem(layer.place, f"nobody reads the value of {quote(layer.name)}", "remove it, or name it in a `from`")
 
-    def all_used(
-        self, parameters: tuple[Parameter, ...], constants: tuple[Constant, ...], scope: _Scope, owner: str
-    ) -> None:
+    def all_used(self, parameters: tuple[Parameter, ...], constants: tuple[Constant, ...], scope: _Scope, owner: str) -> None:
         named: tuple[Parameter | Constant, ...] = (*parameters, *constants)
         for item in named:
             if item.name not in scope.read:

@@ -1,8 +1,8 @@
 """The shape rules run over the graph, on numbers and on names.
 
-On numbers, every claim is judged, and each distinct pair of block, arguments and input shape is traced once, however often it is
-repeated. On names, a block is traced once for all its calls: its sizes become expressions of its arguments, which is what the
-generated code says.
+On numbers, every claim is judged, and each distinct pair of block, arguments and input shape is traced once, however often
+it is repeated. On names, a block is traced once for all its calls: its sizes become expressions of its arguments, which is
+what the generated code says.
 """
 
 from __future__ import annotations
@@ -384,8 +384,9 @@ class _Numbers(_Tracer):
         except Stopped:
             y = x  # it would not fit here, and it is not here
         if y.channels != x.channels:
-            sentence = f"left out, {step.name!r} hands on {x.channels} channels instead of {y.channels}: a node with `when` keeps their number"
-            raise Stopped(Problem(step.place, sentence.replace("'", "`")))
+            sentence = f"left out, `{step.name}` hands on {x.channels} channels instead of {y.channels}"
+            sentence += ": a node with `when` keeps their number"
+            raise Stopped(Problem(step.place, sentence))
         return Traced(step.name, "Identity", "absent", (x,), x, step.place, layers=0)
 
 

@@ -56,7 +56,9 @@ def test_repeats_are_traced_once(tmp_path: Path) -> None:
 
 
 def test_where_a_layer_does_not_fit_the_rows_before_it_remain(tmp_path: Path) -> None:
-    report = network(tmp_path, "stem:\n  a: {conv: 4, kernel_size: 3}\n  b: [relu, {conv: 5, kernel_size: 3, groups: 2}]\n").report()
+    report = network(
+        tmp_path, "stem:\n  a: {conv: 4, kernel_size: 3}\n  b: [relu, {conv: 5, kernel_size: 3, groups: 2}]\n"
+    ).report()
     assert [row.path for row in report.rows] == ["a", "b", "b.0"]
     assert report.problem is not None
     assert report.problem.sentence == "`groups` is 2, which does not divide the 5 output channels"

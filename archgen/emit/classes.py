@@ -69,7 +69,7 @@ class ClassBuilder:
         return ClassText(
             name=self.body.name,
             docstring=tuple(docstring(self.documentation(), 4, self.width)),
-            init=tuple(self.signature(inferred) + ["        super().__init__()", *constants, *self.lines]),
+            init=(*self.signature(inferred), "        super().__init__()", *constants, *self.lines),
             forward=tuple(forward_lines),
             returns="Tensor" if len(self.body.results) == 1 else f"tuple[{', '.join(['Tensor'] * len(self.body.results))}]",
             inferred=inferred,

@@ -1,7 +1,7 @@
 """The lines of `forward`: which value lives in which variable, and what is written inside what.
 
-A variable is reused when its value is dead; else the new one takes its branch's name. The last value is always `x`. A branch of one
-call is written inside its merge, and a sum inside the call that reads it. The order of calls is the order of the steps.
+A variable is reused when its value is dead; else the new one takes its branch's name. The last value is always `x`. A branch
+of one call is written inside its merge, and a sum inside the call that reads it. The order of calls is the order of the steps.
 """
 
 from __future__ import annotations
@@ -74,10 +74,7 @@ class Forward:
         if step.role == "split":
             self.split(number, step, inputs[0])
             return
-        if step.role == "merge":
-            text = self.merge(step, inputs)
-        else:
-            text = Group(f"self.{step.name}(", (self.text(inputs[0]),), ")")
+        text = self.merge(step, inputs) if step.role == "merge" else self.call(step, inputs[0])
         if self.is_inlined(number, step, inputs):
             self.inlined[value] = text
             return
@@ -87,6 +84,9 @@ class Forward:
             self.conditional_merge(step, target, inputs, text)
             return
         self.lines += statement(target, text, 8, self.width, self.comment(number))
+
+    def call(self, step: Traced, value: Input) -> Text:
+        return Group(f"self.{step.name}(", (self.text(value),), ")")
 
     def conditional_merge(self, step: Traced, target: str, inputs: tuple[Input, ...], text: Text) -> None:
         """A merge that may be left out hands its first value on."""
@@ -182,7 +182,7 @@ class Forward:
                 break
             names.append(reader.name)
             value = Input(readers[0] + 1)
-        common = os.path.commonprefix(names).rstrip("_")
+        common = os.path.commonprefix(names).rstrip("_")  # noqa: RUF071  a common start of letters is what is meant
         return common if len(common) > 2 else names[-1]
 
 

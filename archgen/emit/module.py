@@ -94,7 +94,7 @@ def _header(network: Network) -> list[str]:
 
 
 def project_path(path: Path) -> str:
-    """Returns a spec's path from the folder of its project, the nearest with a pyproject.toml; it never depends on where one stands."""
+    """Returns a spec's path from the folder of its project, the nearest with a pyproject.toml, wherever one stands."""
     absolute = path.resolve()
     for folder in absolute.parents:
         if (folder / "pyproject.toml").is_file():

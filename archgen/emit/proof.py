@@ -1,8 +1,8 @@
 """The proof that a build holds its own output to: its syntax is what templates may produce, and its arguments are the trace's.
 
-The text is parsed from its bytes. Every node, import and call must be on the list below; nothing else can come from a spec, whatever
-its texts say. Then the constructors run with a recorder in place of `torch.nn`, without torch, and every layer that they build must
-have the arguments that the trace on numbers predicts.
+The text is parsed from its bytes. Every node, import and call must be on the list below; nothing else can come from a spec,
+whatever its texts say. Then the constructors run with a recorder in place of `torch.nn`, without torch, and every layer that
+they build must have the arguments that the trace on numbers predicts.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 _NODES = tuple(
     getattr(ast, name)
     for name in (
-        "Module ClassDef FunctionDef arguments arg Expr Constant Assign AnnAssign If IfExp Return Import ImportFrom alias Name Attribute "
-        "Load Store Call keyword List Tuple ListComp comprehension Starred BinOp UnaryOp BoolOp Compare Subscript Add Sub Mult Div FloorDiv "
-        "Mod USub Not And Or Eq NotEq Lt LtE Gt GtE"
+        "Module ClassDef FunctionDef arguments arg Expr Constant Assign AnnAssign If IfExp Return Import ImportFrom alias Name "
+        "Attribute Load Store Call keyword List Tuple ListComp comprehension Starred BinOp UnaryOp BoolOp Compare Subscript "
+        "Add Sub Mult Div FloorDiv Mod USub Not And Or Eq NotEq Lt LtE Gt GtE"
     ).split()
 )
 _FUNCTIONS = {("torch", "cat"), ("math", "ceil"), ("math", "floor")}

@@ -5,4 +5,17 @@ from archgen.ops.base import MAC_CONVENTION, Claim, Op, Shape
 
 OPS = Op.registry
 
-__all__ = ["MAC_CONVENTION", "OPS", "Claim", "Op", "Shape", "activation", "conv", "norm", "pool", "rearrange", "regularise", "shape"]
+__all__ = [
+    "MAC_CONVENTION",
+    "OPS",
+    "Claim",
+    "Op",
+    "Shape",
+    "activation",
+    "conv",
+    "norm",
+    "pool",
+    "rearrange",
+    "regularise",
+    "shape",
+]

@@ -1,11 +1,11 @@
 """What an op is: one frozen record, from which everything else is derived.
 
-The fields of an op are the keyword names and defaults of the `torch.nn` class that it stands for. Its rules are plain arithmetic
-and never check: they run alike on numbers (the report) and on expressions (the generated code). What must hold of its input and its
-options is data beside the rules, in `claims`.
+The fields of an op are the keyword names and defaults of the `torch.nn` class that it stands for. Its rules are plain
+arithmetic and never check: they run alike on numbers (the report) and on expressions (the generated code). What must hold of
+its input and its options is data beside the rules, in `claims`.
 
-Convention for cost: MACs are the multiply-accumulates of convolutions, linear layers and attention products; bias and normalisation
-are not counted. That is exactly half of what `torch.utils.flop_counter.FlopCounterMode` counts.
+Convention for cost: MACs are the multiply-accumulates of convolutions, linear layers and attention products; bias and
+normalisation are not counted. That is exactly half of what `torch.utils.flop_counter.FlopCounterMode` counts.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ KINDS: dict[str, Kind] = {
 
 
 class Op(Record):
-    """The base of every op. A subclass says its name, its torch class and its rules; one that lacks a rule fails when it is defined."""
+    """The base of every op. A subclass says its name, its torch class and its rules; without a shape rule it can't be defined."""
 
     name: ClassVar[str] = ""  # in a spec: torch.nn.functional's, without the dimension
     torch_class: ClassVar[str] = ""  # `{n}` stands for the number of spatial axes; "" where torch has no class

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from archgen.expressions import select, binary
+from archgen.expressions import binary, select
 from archgen.ops.base import (
     Bool,
     Claim,
@@ -45,8 +45,8 @@ _LEAST = {"out_channels": 1, "kernel_size": 1, "stride": 1, "padding": 0, "dilat
 class Conv(Op):
     """Convolution: torch.nn.Conv1d, Conv2d or Conv3d by the input's rank.
 
-    Without `padding`, an odd kernel keeps the size at stride 1, `dilation * (kernel_size - 1) // 2`, as architecture papers assume,
-    and an even kernel is not padded; torch's own default is 0.
+    Without `padding`, an odd kernel keeps the size at stride 1, `dilation * (kernel_size - 1) // 2`, as architecture papers
+    assume, and an even kernel is not padded; torch's own default is 0.
     """
 
     name: ClassVar[str] = "conv"
@@ -98,7 +98,13 @@ class Conv(Op):
                 yield Claim(padded, ">=", span, sentence, "kernel_size")
             if self.padding_mode in ("reflect", "circular"):
                 least = padding + (self.padding_mode == "reflect")
-                yield Claim(size, ">=", least, f"`{self.padding_mode}` padding needs {{right}} positions, but the input has {{left}}", "padding")
+                yield Claim(
+                    size,
+                    ">=",
+                    least,
+                    f"`{self.padding_mode}` padding needs {{right}} positions, but the input has {{left}}",
+                    "padding",
+                )
 
     def weights(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
         weight = ("weight", (self.out_channels, x.channels // self.groups, *axes(self.kernel_size, x.rank)))
@@ -111,7 +117,9 @@ class Conv(Op):
         return (x.channels,)
 
     def torch_options(self, x: Shape) -> dict[str, Any]:
-        return super().torch_options(x) | {"padding": self.padding if self.padding is not None else together(self.paddings(x.rank))}
+        return super().torch_options(x) | {
+            "padding": self.padding if self.padding is not None else together(self.paddings(x.rank))
+        }
 
 
 class ConvTranspose(Op):
@@ -142,7 +150,15 @@ class ConvTranspose(Op):
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from spatial_claims(self, x)
         yield from list_claims(self, x.rank, "kernel_size", "stride", "padding", "output_padding", "dilation")
-        least = {"out_channels": 1, "kernel_size": 1, "stride": 1, "padding": 0, "output_padding": 0, "dilation": 1, "groups": 1}
+        least = {
+            "out_channels": 1,
+            "kernel_size": 1,
+            "stride": 1,
+            "padding": 0,
+            "output_padding": 0,
+            "dilation": 1,
+            "groups": 1,
+        }
         yield from axis_claims(self, x.rank, least)
         yield from group_claims(self.groups, x.channels, self.out_channels)
         options = (self.stride, self.dilation, self.output_padding)

@@ -21,13 +21,15 @@ class Norm(Op):
         return x
 
     def eps_claims(self) -> Iterable[Claim]:
-        eps: Any = getattr(self, "eps")
+        eps: Any = self.eps
         if type(eps) is float and eps >= 1e-30:
             return
         yield Claim(eps, ">=", 1e-30, "`eps` is {left}, and must be above 0", "eps")
 
     def first_axis_claim(self, x: Shape) -> Claim:
-        return Claim(x.channel_axis, "==", 0, f"`{self.name}` takes its channels on the first axis; here they are on axis {{left}}")
+        return Claim(
+            x.channel_axis, "==", 0, f"`{self.name}` takes its channels on the first axis; here they are on axis {{left}}"
+        )
 
     def per_channel(self, x: Shape, present: Any) -> tuple[tuple[str, tuple[Size, ...]], ...]:
         return (("weight", (x.channels,)), ("bias", (x.channels,))) if present else ()
@@ -96,7 +98,11 @@ class GroupNorm(Norm):
         yield self.first_axis_claim(x)
         yield Claim(self.num_groups, ">=", 1, "`num_groups` is {left}, and must be at least {right}", "num_groups")
         yield Claim(
-            self.num_groups, "divides", x.channels, "`num_groups` is {left}, which does not divide the {right} channels", "num_groups"
+            self.num_groups,
+            "divides",
+            x.channels,
+            "`num_groups` is {left}, which does not divide the {right} channels",
+            "num_groups",
         )
         yield from self.eps_claims()
 

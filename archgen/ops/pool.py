@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from archgen.expressions import minimum, select
 from archgen.ops.base import Bool, Claim, Op, PerAxis, Shape, Size, axes, axis_claims, list_claims, spatial_claims
-from archgen.ops.conv import window_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
 def pooled_size(size: Size, kernel: Size, stride: Size, padding: Size, dilation: Size, ceil_mode: Any) -> Size:
-    """Positions of a pooling window. In ceil mode a last window may hang over the end, if it starts inside the input or left padding.
+    """Positions of a pooling window. In ceil mode a last window may hang over the end, if it starts inside the input or left
+    padding.
 
     One floor division serves both: torch's `(out - 1) * stride >= size + padding` correction is the minimum below.
     """
@@ -34,7 +34,7 @@ class Pool(Op):
         return zip(axes(option.kernel_size, rank), axes(stride, rank), axes(option.padding, rank), axes(dilation, rank))
 
     def output(self, x: Shape) -> Shape:
-        ceil_mode = getattr(self, "ceil_mode")
+        ceil_mode = self.ceil_mode
         return x.with_spatial(pooled_size(size, *window, ceil_mode) for size, window in zip(x.sizes[1:], self.windows(x.rank)))
 
     def claims(self, x: Shape) -> Iterable[Claim]:
@@ -43,9 +43,17 @@ class Pool(Op):
         yield from list_claims(self, x.rank, *options)
         yield from axis_claims(self, x.rank, {option: int(option != "padding") for option in options})
         for kernel, _, padding, _ in self.windows(x.rank):
-            yield Claim(kernel // 2, ">=", padding, "`padding` is {right}; at most half of the kernel, {left}, is allowed", "padding")
+            yield Claim(
+                kernel // 2, ">=", padding, "`padding` is {right}; at most half of the kernel, {left}, is allowed", "padding"
+            )
         for size, pooled in zip(x.sizes[1:], self.output(x).sizes[1:]):
-            yield Claim(pooled, ">=", 1, f"the window is larger than the input of {size} positions: nothing is left to pool", "kernel_size")
+            yield Claim(
+                pooled,
+                ">=",
+                1,
+                f"the window is larger than the input of {size} positions: nothing is left to pool",
+                "kernel_size",
+            )
 
 
 class MaxPool(Pool):
@@ -78,7 +86,7 @@ class AdaptivePool(Op):
     """What the adaptive poolings share: the output size is given, the windows follow."""
 
     def output(self, x: Shape) -> Shape:
-        return x.with_spatial(axes(getattr(self, "output_size"), x.rank))
+        return x.with_spatial(axes(self.output_size, x.rank))
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from spatial_claims(self, x)

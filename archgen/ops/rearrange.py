@@ -52,7 +52,9 @@ class ChannelShuffle(Op):
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from spatial_claims(self, x)
         yield Claim(self.groups, ">=", 1, "`groups` is {left}, and must be at least {right}", "groups")
-        yield Claim(self.groups, "divides", x.channels, "`groups` is {left}, which does not divide the {right} channels", "groups")
+        yield Claim(
+            self.groups, "divides", x.channels, "`groups` is {left}, which does not divide the {right} channels", "groups"
+        )
 
 
 class PixelShuffle(Op):
@@ -89,7 +91,9 @@ class PixelUnshuffle(Op):
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from _image_claims(self, x)
-        yield Claim(self.downscale_factor, ">=", 1, "`downscale_factor` is {left}, and must be at least {right}", "downscale_factor")
+        yield Claim(
+            self.downscale_factor, ">=", 1, "`downscale_factor` is {left}, and must be at least {right}", "downscale_factor"
+        )
         for size in x.sizes[1:]:
             sentence = "`downscale_factor` is {left}, which does not divide the size {right}"
             yield Claim(self.downscale_factor, "divides", size, sentence, "downscale_factor")
@@ -106,7 +110,9 @@ class Upsample(Op):
     name: ClassVar[str] = "upsample"
     torch_class: ClassVar[str] = "Upsample"
     positional: ClassVar[int] = 0
-    words: ClassVar[dict[str, tuple[str, ...]]] = {"mode": ("nearest", "nearest-exact", "linear", "bilinear", "bicubic", "trilinear")}
+    words: ClassVar[dict[str, tuple[str, ...]]] = {
+        "mode": ("nearest", "nearest-exact", "linear", "bilinear", "bicubic", "trilinear")
+    }
 
     scale_factor: Int
     mode: Word = "nearest"
@@ -140,6 +146,12 @@ class Pad(Op):
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from spatial_claims(self, x)
-        yield Claim(len(self.padding), "==", 2 * x.rank, "`padding` lists {left} values; two for each spatial axis are {right}", "padding")
+        yield Claim(
+            len(self.padding),
+            "==",
+            2 * x.rank,
+            "`padding` lists {left} values; two for each spatial axis are {right}",
+            "padding",
+        )
         for value in self.padding:
             yield Claim(value, ">=", 0, "`padding` is {left}, and must be at least 0", "padding")

@@ -22,7 +22,9 @@ class ChannelDropout(Op):
         return x
 
     def claims(self, x: Shape) -> Iterable[Claim]:
-        yield Claim(x.channel_axis, "==", 0, "`channel_dropout` takes its channels on the first axis; here they are on axis {left}")
+        yield Claim(
+            x.channel_axis, "==", 0, "`channel_dropout` takes its channels on the first axis; here they are on axis {left}"
+        )
         yield from probability_claims(self.p)
 
 

@@ -22,7 +22,7 @@ _RANDOM = ("Dropout", "StochasticDepth")  # layers whose output while training d
 
 
 def compare(network: Network, source: str, device: str = "cpu", batch: int = 2) -> tuple[Check, ...]:
-    """Compares a module's text with the network's report; stops at the first check that fails, since later ones would repeat it."""
+    """Compares a module's text with the network's report; stops at the first check that fails."""
     torch.manual_seed(0)
     try:
         module = modules.build(source, network.name, {})
@@ -64,9 +64,11 @@ def _names(network: Network, module: nn.Module) -> Check:
         for path, child in module.named_modules()
         if path and (path in rows or not isinstance(child, nn.Identity))
     ]
-    for wanted, have in zip(expected, found):  # noqa: B905  the longer one is told below
+    for wanted, have in zip(expected, found):
         if wanted != have:
-            return Check("names, types and order", len(expected), f"{wanted[0]}: {wanted[1]} is predicted, but {have[0]} is {have[1]}")
+            return Check(
+                "names, types and order", len(expected), f"{wanted[0]}: {wanted[1]} is predicted, but {have[0]} is {have[1]}"
+            )
     if len(expected) != len(found):
         extra = (expected + found)[min(len(expected), len(found))] if len(expected) > len(found) else found[len(expected)]
         return Check("names, types and order", len(expected), f"{extra[0]}: only one side has it")
@@ -106,7 +108,7 @@ def _shapes(network: Network, module: nn.Module) -> Check:
     for hook in hooks:
         hook.remove()
     expected = [(row.path, row.output_shape) for row in _layer_rows(network) if row.leaf]
-    for wanted, have in zip(expected, ran):  # noqa: B905  the count is compared below
+    for wanted, have in zip(expected, ran):
         if wanted != have:
             sentence = f"{wanted[0]}: {_size(wanted[1])} is predicted, but {have[0]} ran and gave {_size(have[1])}"
             return Check("output shapes and order of layers", len(expected), sentence)
@@ -127,13 +129,17 @@ def _macs(network: Network, source: str) -> Check:
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
         module(x)
-    counts = {path.partition(".")[2]: sum(found.values()) // 2 for path, found in counter.get_flop_counts().items() if "." in path}
+    counts = {
+        path.partition(".")[2]: sum(found.values()) // 2 for path, found in counter.get_flop_counts().items() if "." in path
+    }
     rows = _layer_rows(network)
     for row in rows:
         if row.macs != counts.get(row.path, 0):
             return Check("MACs", len(rows), f"{row.path}: {row.macs:,} are predicted, torch counts {counts.get(row.path, 0):,}")
     total = counter.get_total_flops() // 2
-    difference = "" if total == network.report().totals.macs else f"{network.report().totals.macs:,} in all, torch counts {total:,}"
+    difference = (
+        "" if total == network.report().totals.macs else f"{network.report().totals.macs:,} in all, torch counts {total:,}"
+    )
     return Check("MACs", len(rows) + 1, difference)
 
 
@@ -207,9 +213,11 @@ def _real_run(network: Network, module: nn.Module, device: str, batch: int) -> C
         single = _outputs(module(x[:1]))
     module.train()
     outputs = _outputs(module(x))
-    for number, (output, shape) in enumerate(zip(outputs, shapes)):  # noqa: B905  training outputs follow the others
+    for number, (output, shape) in enumerate(zip(outputs, shapes)):
         if tuple(output.shape[1:]) != shape or not bool(torch.isfinite(output).all()):
-            return Check(name, 1, f"output {number}: {_size(shape)}, finite, is predicted; it is {_size(tuple(output.shape[1:]))}")
+            return Check(
+                name, 1, f"output {number}: {_size(shape)}, finite, is predicted; it is {_size(tuple(output.shape[1:]))}"
+            )
     if not all(bool(torch.isfinite(output).all()) for output in single):
         return Check(name, 1, "an output in evaluation mode is not finite")
     if not any(True for _ in module.parameters()):

@@ -1,7 +1,7 @@
 """A second, independent way from the steps to the outputs: it runs the graph itself, on the weights of the generated module.
 
-Shapes and counts do not see the flow of data: a lost residual addition keeps them all. This interpreter never looks at the text of
-`forward`; it builds every layer from its op's record, and adds and concatenates by itself.
+Shapes and counts do not see the flow of data: a lost residual addition keeps them all. This interpreter never looks at the
+text of `forward`; it builds every layer from its op's record, and adds and concatenates by itself.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Verification from the outside: the file on disk is held against the spec, then a child process runs what the spec generates.
 
-Nothing on disk is imported: the child generates the module anew and runs those bytes, alone (`-I`), with an empty environment, in an
-empty folder, with limits on time, memory and output.
+Nothing on disk is imported: the child generates the module anew and runs those bytes, alone (`-I`), with an empty
+environment, in an empty folder, with limits on time, memory and output.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _on_disk(path: Path, source: str) -> Check:
         return Check(name, 1, f"{path.as_posix()} is missing: run `archgen build`")
     if found == source.encode():
         return Check(name, len(source.splitlines()))
-    pairs = zip(found.decode(errors="replace").splitlines(), source.splitlines())  # noqa: B905  one may be longer
+    pairs = zip(found.decode(errors="replace").splitlines(), source.splitlines())
     line = next((number for number, (a, b) in enumerate(pairs, start=1) if a != b), 1)
     return Check(name, 1, f"{path.as_posix()}:{line} is not what the spec generates: run `archgen build`")
 

@@ -35,7 +35,7 @@ def images(shape: tuple[int, ...]) -> Tensor:
 
 
 def outputs(module: nn.Module, shape: tuple[int, ...]) -> Tensor:
-    """The outputs in evaluation mode with every batch normalisation on batch statistics, so that a wrong layer anywhere shows."""
+    """The outputs in evaluation mode with every batch normalisation on batch statistics, so that every layer shows."""
     fill(module)
     module.eval()
     for child in module.modules():

@@ -1,0 +1,48 @@
+"""Small odd networks, one for each way to compose: the generated module equals the steps of its spec."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import archgen
+
+NETWORKS = sorted((Path(__file__).parent / "networks").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", NETWORKS, ids=lambda path: path.stem)
+def test_the_module_equals_the_steps(path: Path) -> None:
+    pytest.importorskip("torch")
+    from archgen.verify.compare import compare
+
+    network = archgen.load(path)
+    checks = compare(network, network.source())
+    assert [check.difference for check in checks] == [""] * 6
+
+
+@pytest.mark.parametrize("tool", [["ruff", "check"], ["mypy", "--strict"]], ids=" ".join)
+def test_the_modules_pass(tool: list[str], tmp_path: Path) -> None:
+    for path in NETWORKS:
+        (tmp_path / f"{path.stem}.py").write_text(archgen.load(path).source())
+    run = subprocess.run([sys.executable, "-m", *tool, "."], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_a_merge_that_may_be_left_out_is_a_condition_of_forward() -> None:
+    source = archgen.load(Path(__file__).parent / "networks/when_arg_merge.yaml").source()
+    assert "        self.use_added = stride == 1 and in_channels == channels\n" in source
+    assert "        if self.use_added:\n            x = c + x\n        else:\n            x = c\n" in source
+
+
+def test_a_value_that_is_read_twice_is_never_overwritten() -> None:
+    """`inplace` would change what the other reader sees: through an identity, too."""
+    for name in ("inplace_alias", "inplace_alias2"):
+        assert "inplace=True" not in archgen.load(Path(__file__).parent / f"networks/{name}.yaml").source()
+
+
+def test_a_steady_growth_is_a_comprehension() -> None:
+    source = archgen.load(Path(__file__).parent / "networks/dense.yaml").source()
+    assert "            *[D(7 + 3 * i, 3) for i in range(5)],\n" in source
