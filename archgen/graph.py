@@ -45,7 +45,7 @@ class Call(Record):
 
 
 class Repeat(Record):
-    """Blocks in order, as `nn.Sequential`: the first, then count - 1 others. `offset` and `total` number them in their scope."""
+    """Blocks in order, as `nn.Sequential`: the first, then the others. `offset` and `total` number them in their scope."""
 
     count: Value
     first: Apply | Hold | Call

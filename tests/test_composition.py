@@ -45,4 +45,4 @@ def test_a_value_that_is_read_twice_is_never_overwritten() -> None:
 
 def test_a_steady_growth_is_a_comprehension() -> None:
     source = archgen.load(Path(__file__).parent / "networks/dense.yaml").source()
-    assert "            *[D(7 + 3 * i, 3) for i in range(5)],\n" in source
+    assert "            *[D(4 + 3 * i, 3) for i in range(6)],\n" in source

@@ -63,7 +63,10 @@ def check(text: str, network: Network, numbers: TracedBody) -> None:
 def _written(op: Op, positional: tuple[Any, ...], count: int) -> tuple[Any, ...]:
     """Drops the last positional arguments that say torch's defaults: the value of an argument may happen to be one."""
     inferred = count - sum(field not in op.defaults for field in op.fields[: op.positional])
-    while len(positional) > count and same(positional[-1], op.defaults.get(op.fields[len(positional) - 1 - inferred])):
+    while len(positional) > count:
+        default: Any = op.defaults.get(op.fields[len(positional) - 1 - inferred])
+        if not same(positional[-1], default):
+            break
         positional = positional[:-1]
     return positional
 

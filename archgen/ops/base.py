@@ -122,7 +122,7 @@ KINDS: dict[str, Kind] = {
 
 
 class Op(Record):
-    """The base of every op. A subclass says its name, its torch class and its rules; without a shape rule it can't be defined."""
+    """The base of every op. A subclass says its name, its torch class and its rules; one that lacks a shape rule fails here."""
 
     name: ClassVar[str] = ""  # in a spec: torch.nn.functional's, without the dimension
     torch_class: ClassVar[str] = ""  # `{n}` stands for the number of spatial axes; "" where torch has no class

@@ -21,7 +21,8 @@ class Norm(Op):
         return x
 
     def eps_claims(self) -> Iterable[Claim]:
-        eps: Any = self.eps
+        option: Any = self
+        eps = option.eps
         if type(eps) is float and eps >= 1e-30:
             return
         yield Claim(eps, ">=", 1e-30, "`eps` is {left}, and must be above 0", "eps")

@@ -34,7 +34,8 @@ class Pool(Op):
         return zip(axes(option.kernel_size, rank), axes(stride, rank), axes(option.padding, rank), axes(dilation, rank))
 
     def output(self, x: Shape) -> Shape:
-        ceil_mode = self.ceil_mode
+        option: Any = self
+        ceil_mode = option.ceil_mode
         return x.with_spatial(pooled_size(size, *window, ceil_mode) for size, window in zip(x.sizes[1:], self.windows(x.rank)))
 
     def claims(self, x: Shape) -> Iterable[Claim]:
@@ -86,7 +87,8 @@ class AdaptivePool(Op):
     """What the adaptive poolings share: the output size is given, the windows follow."""
 
     def output(self, x: Shape) -> Shape:
-        return x.with_spatial(axes(self.output_size, x.rank))
+        option: Any = self
+        return x.with_spatial(axes(option.output_size, x.rank))
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from spatial_claims(self, x)

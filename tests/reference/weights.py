@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 
@@ -17,16 +18,15 @@ def fill(module: nn.Module) -> None:
         tensor.copy_(torch.from_numpy(_scaled(name, normal, tensor)).reshape(tensor.shape))
 
 
-def _scaled(name: str, normal: np.ndarray, tensor: Tensor) -> np.ndarray:
+def _scaled(name: str, normal: NDArray[np.float32], tensor: Tensor) -> NDArray[np.float32]:
+    small: NDArray[np.float32] = np.float32(0.1) * normal
     if name.endswith("running_var"):
-        return 1 + np.float32(0.1) * np.abs(normal)
-    if name.endswith("running_mean"):
-        return np.float32(0.1) * normal
-    if tensor.dim() > 1:
-        return np.float32(1.4) * normal / np.float32(math.sqrt(math.prod(tensor.shape[1:])))
-    if name.endswith("weight"):
-        return 1 + np.float32(0.1) * normal
-    return np.float32(0.1) * normal
+        small = 1 + np.abs(small)
+    elif tensor.dim() > 1 and not name.endswith("running_mean"):
+        small = np.float32(1.4) * normal / np.float32(math.sqrt(math.prod(tensor.shape[1:])))
+    elif name.endswith("weight"):
+        small = 1 + small
+    return small
 
 
 def images(shape: tuple[int, ...]) -> Tensor:
