@@ -82,6 +82,12 @@ class AvgPool(Pool):
     ceil_mode: Bool = False
     count_include_pad: Bool = True
 
+    def claims(self, x: Shape) -> Iterable[Claim]:
+        yield from super().claims(x)
+        if x.rank == 3:  # torch.nn.AvgPool3d alone refuses a window that only ceil mode or padding would make fit
+            for size, (kernel, _, _, _) in zip(x.sizes[1:], self.windows(x.rank)):
+                yield Claim(size, ">=", kernel, "the window spans {right} positions, but the input has {left}", "kernel_size")
+
 
 class AdaptivePool(Op):
     """What the adaptive poolings share: the output size is given, the windows follow."""
