@@ -142,6 +142,8 @@ class _Builder:
         spec = self.spec
         scope = _Scope(self, spec.parameters, spec.constants)
         scope.layers(spec.layers, Input(0))
+        for reference in spec.training_outputs:
+            self.problem(reference.place, "`training_outputs` can't be generated yet", "leave the auxiliary head out")
         results = tuple(scope.named[reference.name] for reference in spec.outputs if reference.name in scope.named)
         training = tuple(scope.named[reference.name] for reference in spec.training_outputs if reference.name in scope.named)
         return Body(

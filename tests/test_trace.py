@@ -101,7 +101,7 @@ def test_names_and_numbers_agree_at_every_call(path: Path) -> None:
             known[constant.name] = evaluate(constant.value, known)
         assert tuple(evaluate(size, known) for size in on_names.outputs[0].sizes) == step.output.sizes
         compared += 1
-    assert compared
+    assert compared or not net.graph.blocks
 
 
 def _blocks(steps: tuple[trace.Traced, ...]) -> list[trace.Traced]:

@@ -33,7 +33,7 @@ class Forward:
             if step.role == "absent":
                 self.alias[Input(number + 1)] = self.source(step.values[0])
         self.results = tuple(self.source(result) for result in results)
-        self.readers: dict[Input, list[int]] = {}
+        self.readers: dict[Input, list[int]] = {}  # value -> the steps that read it; one past the last is the return
         for number, step in enumerate(steps):
             for value in self.inputs(step):
                 self.readers.setdefault(value, []).append(number)
