@@ -10,8 +10,10 @@ import archgen
 
 torch = pytest.importorskip("torch")
 
-from archgen.verify import parent  # noqa: E402
+from archgen.verify import compare as compare_room  # noqa: E402
+from archgen.verify import modules, parent  # noqa: E402
 from archgen.verify.compare import compare  # noqa: E402
+from archgen.verify.interpreter import Interpreter  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
 SPEC = """\
@@ -62,6 +64,8 @@ def test_what_the_spec_generates_agrees(network: archgen.Network) -> None:
         ("self.relu2(out + self.downsample(x))", "self.relu2(self.downsample(x) * 0 + out)", "the flow of data", "layer1.0"),
         ("self.relu2(out + self.downsample(x))", "self.relu2(out - self.downsample(x))", "the flow of data", "layer1.0"),
         ("stride=stride, padding=1", "stride=stride, padding=1, padding_mode='reflect'", "the flow of data", "layer1.0.conv1"),
+        ("nn.BatchNorm2d(8)", "nn.BatchNorm2d(8, eps=1e-6)", "the flow of data", "bn1: eps is 1e-06, and 1e-05 in the spec"),
+        ("nn.BatchNorm2d(8)", "nn.BatchNorm2d(8, momentum=0.3)", "the flow of data", "bn1: momentum is 0.3"),
         ("return x\n", "return x.detach()\n", "forward and backward on cpu", "element 0 of tensors does not require grad"),
         ("class Small(nn.Module)", "class Other(nn.Module)", "the module can be built", "Small"),
     ],
@@ -72,6 +76,72 @@ def test_a_change_is_caught_and_placed(network: archgen.Network, old: str, new: 
     failed = compare(network, source.replace(old, new))[-1]
     assert failed.name == check
     assert place in failed.difference
+
+
+CHANCE = """\
+name: Chance
+input: [3, 8, 8]
+args: {num_classes: 5}
+stem:
+  conv: {conv: 8, kernel_size: 3}
+  bn: batch_norm
+  body:
+    residual:
+      inner: {conv: 8, kernel_size: 3}
+      scale: layer_scale
+head:
+  pool: {adaptive_avg_pool: 1}
+  flatten: flatten
+  drop: {dropout: 0.3}
+  fc: {linear: num_classes}
+"""
+
+
+@pytest.fixture(scope="module")
+def chance(tmp_path_factory: pytest.TempPathFactory) -> archgen.Network:
+    path = tmp_path_factory.mktemp("specs") / "chance.yaml"
+    path.write_text(CHANCE)
+    return archgen.load(path)
+
+
+def test_a_network_with_chance_is_compared_in_both_modes(chance: archgen.Network) -> None:
+    checks = compare(chance, chance.source())
+    assert [check.difference for check in checks] == [""] * 6
+    assert {check.name: check.count for check in checks}["the flow of data"] == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("nn.Dropout(0.3)", "nn.Dropout(0.6)", "drop: p is 0.6, and 0.3 in the spec"),
+        ("LayerScale(8, trailing=2)", "LayerScale(8, 1e-5, trailing=2)", "scale: weight does not start at 1e-06"),
+        ("return x * self.weight", "return x * self.weight * 0", "scale: output 0 differs"),
+    ],
+)
+def test_what_outputs_hardly_show_is_caught(chance: archgen.Network, old: str, new: str, place: str) -> None:
+    source = chance.source()
+    assert old in source
+    failed = compare(chance, source.replace(old, new))[-1]
+    assert failed.name == "the flow of data"
+    assert place in failed.difference
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_the_interpreter_gives_the_very_same_numbers(network: archgen.Network, training: bool) -> None:
+    module = modules.build(network.source(), network.name, {}).train(training)
+    x = torch.randn(2, *network.spec.input, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        (expected,) = Interpreter(network, module).run(x)
+        assert torch.equal(expected, module(x))
+
+
+def test_too_little_memory_is_no_finding(network: archgen.Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(compare_room, "_shapes", full)
+    with pytest.raises(archgen.EnvironmentFault, match="memory"):
+        compare(network, network.source())
 
 
 def test_a_process_of_its_own_agrees_too(network: archgen.Network, tmp_path: Path) -> None:
@@ -91,6 +161,40 @@ def test_a_tampered_file_is_told_and_never_run(network: archgen.Network, tmp_pat
     assert not verification.agrees
     assert "small.py" in verification.checks[-1].difference
     assert not canary.exists()
+
+
+def test_the_first_different_line_is_told(network: archgen.Network, tmp_path: Path) -> None:
+    path = tmp_path / "small.py"
+    path.write_text(network.source() + "more\n")
+    lines = len(network.source().splitlines())
+    assert f"small.py:{lines + 1} " in parent.verify(network, path, "cpu").checks[-1].difference
+
+
+def test_a_file_that_cannot_be_read_is_a_fault(network: archgen.Network, tmp_path: Path) -> None:
+    with pytest.raises(archgen.EnvironmentFault, match="can't be read"):
+        parent.verify(network, tmp_path, "cpu")
+
+
+_CHILD = "import sys; sys.path.insert(0, sys.argv[1]); from archgen.verify import child; child.limit_files(); "
+
+
+@pytest.mark.parametrize(
+    ("start", "told"),
+    [
+        ("import subprocess; subprocess.run(['sleep', '12'])", "more than 2 seconds"),
+        (_CHILD + "[print('x' * 10**6) for _ in range(1000)]", "File too large"),
+        ("raise ValueError('lost')", "ValueError: lost"),
+        ("import os; os.abort()", "exit code -6"),
+    ],
+    ids=["hangs with a grandchild", "prints without end", "raises", "dies"],
+)
+def test_a_child_that_goes_wrong_is_a_fault(
+    network: archgen.Network, monkeypatch: pytest.MonkeyPatch, start: str, told: str
+) -> None:
+    monkeypatch.setattr(parent, "_START", start)
+    monkeypatch.setattr(parent, "SECONDS", 2)
+    with pytest.raises(archgen.EnvironmentFault, match=told):
+        parent.verify(network, None, "cpu")
 
 
 def test_a_missing_file_is_told(network: archgen.Network, tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from archgen.diagnostics import EnvironmentFault
 from archgen.verify import modules
-from archgen.verify.interpreter import Interpreter
+from archgen.verify.interpreter import Interpreter, fresh
 from archgen.verify.result import Check
 
 if TYPE_CHECKING:
@@ -18,15 +19,20 @@ if TYPE_CHECKING:
     from archgen.network import Network
     from archgen.trace import Traced
 
-_RANDOM = ("Dropout", "StochasticDepth")  # layers whose output while training depends on chance
+_RANDOM = ("Dropout", "AlphaDropout", "FeatureAlphaDropout", "StochasticDepth")  # while training, their output is chance
+_UNCOMPARED = ("training", "inplace")  # the mode, and what the emitter adds where a value has one reader
 
 
 def compare(network: Network, source: str, device: str = "cpu", batch: int = 2) -> tuple[Check, ...]:
-    """Compares a module's text with the network's report; stops at the first check that fails."""
+    """Compares a module's text with the network's report; stops at the first check that fails.
+
+    Raises EnvironmentFault where the memory does not suffice: that says nothing of the module.
+    """
     torch.manual_seed(0)
     try:
         module = modules.build(source, network.name, {})
     except Exception as error:  # whatever a wrong text raises is a finding, not our fault
+        _insist_on_memory(error)
         return (Check("the module can be built", 1, _said(error)),)
     steps: dict[str, Callable[[], Check]] = {
         "names, types and order": lambda: _names(network, module),
@@ -41,10 +47,17 @@ def compare(network: Network, source: str, device: str = "cpu", batch: int = 2) 
         try:
             done.append(step())
         except Exception as error:  # the same of running it
+            _insist_on_memory(error)
             done.append(Check(name, 1, _said(error)))
         if done[-1].difference:
             break
     return tuple(done)
+
+
+def _insist_on_memory(error: Exception) -> None:
+    """Raises EnvironmentFault for an error that tells of too little memory; torch's CPU allocator has no class for it."""
+    if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)) or "DefaultCPUAllocator" in str(error):
+        raise EnvironmentFault("there is not enough memory to run the module", "try a smaller --batch") from None
 
 
 def _said(error: Exception) -> str:
@@ -144,18 +157,26 @@ def _macs(network: Network, source: str) -> Check:
 
 
 def _flow(network: Network, module: nn.Module, batch: int) -> Check:
-    """The outputs equal those of a second interpreter on the same weights, in evaluation and, without chance, in training."""
+    """The layers have the options of the spec, and the outputs equal those of a second interpreter on the same weights.
+
+    In evaluation and in training; layers of chance stay in evaluation, for their options are compared.
+    """
+    difference = _options(network, module)
+    if difference:
+        return Check("the flow of data", 1, difference)
     generator = torch.Generator().manual_seed(1)
     for name, tensor in module.state_dict().items():
         if name.endswith("running_var"):
             tensor.copy_(torch.rand(tensor.shape, generator=generator) + 0.5)
-        elif tensor.is_floating_point() and tensor.dim() < 2:
+        elif tensor.is_floating_point() and (tensor.dim() < 2 or _constant(tensor)):  # a scale of 1e-6 would hide its branch
             tensor.add_(torch.randn(tensor.shape, generator=generator) * 0.1)
     x = torch.randn(max(2, batch), *network.spec.input, generator=generator)
-    chance = any(type(layer).__name__.startswith(_RANDOM) for layer in module.modules())
-    modes = (False,) if chance else (False, True)
+    modes = (False, True)
     for training in modes:
         module.train(training)
+        for layer in module.modules():
+            if type(layer).__name__.startswith(_RANDOM):
+                layer.eval()
         with torch.no_grad():
             expected = Interpreter(network, module).run(x)
             found = _outputs(module(x))
@@ -166,6 +187,37 @@ def _flow(network: Network, module: nn.Module, batch: int) -> Check:
                 sentence = f"{where}: output {number} differs from the steps of the spec, with the same weights"
                 return Check("the flow of data", len(modes), sentence)
     return Check("the flow of data", len(modes))
+
+
+def _options(network: Network, module: nn.Module) -> str:
+    """Names the first layer that was not built with its op's options, or ''.
+
+    Outputs do not see all of them: not a dropout's p, a momentum, or a small change of an eps.
+    """
+    for row in _layer_rows(network):
+        if row.op is None:
+            continue
+        layer, wanted = module.get_submodule(row.path), fresh(row.traced)
+        for name, value in vars(wanted).items():
+            have = getattr(layer, name, None)
+            if not name.startswith("_") and name not in _UNCOMPARED and _plain(have) != _plain(value):
+                return f"{row.path}: {name} is {have}, and {value} in the spec"
+        tensors = layer.state_dict()
+        for name, tensor in wanted.state_dict().items():
+            if tensor.numel() > 1 and _constant(tensor) and not torch.equal(tensors[name], tensor):
+                return f"{row.path}: {name} does not start at {tensor.flatten()[0].item():g}, as in the spec"
+    return ""
+
+
+def _plain(value: Any) -> Any:
+    """One value where all axes have the same: torch keeps a 3 and a (3, 3) as they were given."""
+    if isinstance(value, (tuple, list)):
+        return value[0] if value and all(item == value[0] for item in value) else tuple(value)
+    return value
+
+
+def _constant(tensor: Tensor) -> bool:
+    return bool(tensor.min() == tensor.max())
 
 
 def _first_difference(network: Network, module: nn.Module, x: Tensor) -> str:
@@ -213,6 +265,8 @@ def _real_run(network: Network, module: nn.Module, device: str, batch: int) -> C
         single = _outputs(module(x[:1]))
     module.train()
     outputs = _outputs(module(x))
+    if not len(outputs) == len(single) == len(shapes):
+        return Check(name, 1, f"{len(shapes)} outputs are predicted, there are {len(single)}, while training {len(outputs)}")
     for number, (output, shape) in enumerate(zip(outputs, shapes)):
         if tuple(output.shape[1:]) != shape or not bool(torch.isfinite(output).all()):
             return Check(

@@ -64,14 +64,20 @@ class Interpreter:
         return self.layer(step, path).to(x.device)(x)  # type: ignore[no-any-return]
 
     def layer(self, step: Traced, path: str) -> nn.Module:
-        """Builds a layer from its op and gives it the module's weights of that path."""
-        assert step.op is not None
-        positional, named = step.op.constructor(step.inputs[0])
-        kind = getattr(nn, step.type) if step.op.torch_class else _own_class(step.op.module_source, step.type)
-        layer: nn.Module = kind(*positional, **named)
+        """Builds a layer from its op, with the weights and the mode of the module's layer of that path."""
+        layer = fresh(step)
         own = {key[len(path) + 1 :]: tensor for key, tensor in self.weights.items() if key.startswith(path + ".")}
         layer.load_state_dict({key: tensor.clone() for key, tensor in own.items()})
-        return layer.train(self.module.training)
+        return layer.train(self.module.get_submodule(path).training)
+
+
+def fresh(step: Traced) -> nn.Module:
+    """Builds a layer from its op's record, with weights as they start."""
+    assert step.op is not None
+    positional, named = step.op.constructor(step.inputs[0])
+    kind = getattr(nn, step.type) if step.op.torch_class else _own_class(step.op.module_source, step.type)
+    layer: nn.Module = kind(*positional, **named)
+    return layer
 
 
 def _merged(step: Traced, present: list[Tensor]) -> Tensor:

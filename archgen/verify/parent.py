@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from archgen.diagnostics import EnvironmentFault
 from archgen.verify.result import Check, Verification
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from archgen.network import Network
 
 SECONDS = 600
-_CPU_BYTES = 16 * 2**30  # address space, of which torch reserves much and uses little
-_FILE_BYTES = 16 * 2**20
+_READ_BYTES = 2**20  # of the child's output, its end
+_KEPT = ("CUDA_VISIBLE_DEVICES", "SYSTEMROOT")  # of the environment: which device is ours, and what Windows needs to start
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from archgen.verify.child import main; main()"
 
 
@@ -45,6 +44,7 @@ def verify(
         "settings": settings,
         "device": device,
         "batch": batch,
+        "seconds": SECONDS,
         "digest": hashlib.sha256(source.encode()).hexdigest(),
     }
     answer = _ask(order)
@@ -57,52 +57,50 @@ def _on_disk(path: Path, source: str) -> Check:
         found = path.read_bytes()
     except FileNotFoundError:
         return Check(name, 1, f"{path.as_posix()} is missing: run `archgen build`")
+    except OSError as error:
+        raise EnvironmentFault(f"{path.as_posix()} can't be read: {error.strerror}") from None
     if found == source.encode():
         return Check(name, len(source.splitlines()))
-    pairs = zip(found.decode(errors="replace").splitlines(), source.splitlines())
-    line = next((number for number, (a, b) in enumerate(pairs, start=1) if a != b), 1)
+    have, wanted = found.split(b"\n"), source.encode().split(b"\n")
+    shorter = min(len(have), len(wanted))
+    line = next((number for number in range(shorter) if have[number] != wanted[number]), shorter) + 1
     return Check(name, 1, f"{path.as_posix()}:{line} is not what the spec generates: run `archgen build`")
 
 
 def _ask(order: dict[str, Any]) -> dict[str, Any]:
+    """Returns the child's answer. Its output goes to files: a pipe has no limit, and a grandchild could hold it open."""
     package = str(Path(__file__).resolve().parents[2])
-    with tempfile.TemporaryDirectory() as empty:
+    with tempfile.TemporaryDirectory() as empty, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         command = [sys.executable, "-I", "-B", "-X", f"pycache_prefix={empty}", "-c", _START, package]
+        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=out,
+            stderr=err,
+            cwd=empty,
+            env={"PATH": "/usr/bin:/bin", "HOME": empty, **kept},
+        )
         try:
-            run = subprocess.run(
-                command,
-                input=json.dumps(order),
-                capture_output=True,
-                text=True,
-                cwd=empty,
-                env={"PATH": "/usr/bin:/bin", "HOME": empty},
-                timeout=SECONDS,
-                preexec_fn=_limits(order["device"]),
-                check=False,
-            )
+            process.communicate(json.dumps(order).encode(), timeout=SECONDS)
         except subprocess.TimeoutExpired:
             raise EnvironmentFault(f"the verification took more than {SECONDS} seconds") from None
+        finally:  # in our own process group, so what ends that from outside ends the child too
+            process.kill()
+            process.wait()
+        printed, said = _last(out), _last(err)
     try:
-        answer: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+        answer: dict[str, Any] = json.loads(printed[-1])
     except (IndexError, ValueError):
-        last = " / ".join(run.stderr.strip().splitlines()[-2:]) or f"exit code {run.returncode}"
+        last = " / ".join(said[-2:]) or f"exit code {process.returncode}"
         raise EnvironmentFault(f"the verifying process broke off: {last[:300]}") from None
     if "fault" in answer:
         raise EnvironmentFault(*answer["fault"])
     return answer
 
 
-def _limits(device: str) -> Callable[[], None] | None:
-    """Limits for the child, where the system has them. CUDA maps more address space than any limit would leave."""
-    if sys.platform == "win32":
-        return None
-
-    def limit() -> None:
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_BYTES, _FILE_BYTES))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        if device == "cpu":
-            resource.setrlimit(resource.RLIMIT_AS, (_CPU_BYTES, _CPU_BYTES))
-
-    return limit
+def _last(file: IO[bytes]) -> list[str]:
+    """Returns the last lines of a file, however much was written."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _READ_BYTES))
+    return file.read().decode(errors="replace").strip().splitlines()
