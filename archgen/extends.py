@@ -67,11 +67,11 @@ def _parent(tree: source.Tree, files: list[Path], root: Path) -> Path:
     if not path.is_relative_to(root):
         raise refuse(f"{quote(text)} lies outside the spec's own folder", "a spec extends files in its folder or below")
     if path in files:
-        raise refuse(f"{quote(text)} extends this spec itself, directly or through others")
+        raise refuse(f"{quote(text)} would extend itself", "a spec extends another, and in the end one that extends none")
     if len(files) == MOST_FILES:
         raise refuse(f"a chain of `extends` has at most {MOST_FILES} files")
     if not path.is_file():
-        raise refuse(f"there is no spec {quote(text)} here")
+        raise refuse(f"there is no spec {quote(text)} here", "the path starts in the folder of the spec that extends it")
     return path
 
 
@@ -127,7 +127,8 @@ def _layers(old: source.Tree, new: source.Tree) -> source.Tree:
     if not (isinstance(old, source.Mapping) and isinstance(new, source.Mapping)):
         return new
     merged = _merge(old, new, lambda _, a, b: _node(a, b))
-    kept = tuple(entry for entry in merged.entries if not _deleted(entry[1]))
+    there = {key.text for key, _ in old.entries}  # else the name may be misspelt: the reader refuses such a node
+    kept = tuple((key, node) for key, node in merged.entries if not (_deleted(node) and key.text in there))
     return source.Mapping(kept, merged.place)
 
 
@@ -141,6 +142,8 @@ def _deleted(node: source.Tree) -> bool:
 def _node(old: source.Tree, new: source.Tree) -> source.Tree:
     if _deleted(new) or isinstance(new, source.Sequence) or isinstance(old, source.Sequence):
         return new
+    if isinstance(new, source.Scalar) and not is_kind(new.text):  # an argument that holds an op
+        return new
     old_node, new_node = _as_mapping(old), _as_mapping(new)
     if _kind(new_node) not in ("", _kind(old_node)):
         return new
@@ -151,7 +154,7 @@ def _option(key: str, old: source.Tree, new: source.Tree) -> source.Tree:
     if key in ("residual", "shortcut", "sequence", "add", "subtract", "multiply", "concat"):
         return _layers(old, new)
     if key == "first":
-        return _options(old, new)
+        return _node(old, new)
     return old if is_empty(new) else new
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from archgen import library
 from archgen import spec as specs
-from archgen.diagnostics import Place, Problem, SpecError, quote, suggest
-from archgen.expressions import Name, Value, evaluate, names_of
+from archgen.diagnostics import Place, Problem, SpecError, nearest, quote, suggest
+from archgen.expressions import ExpressionError, Name, Value, evaluate, names_of
 from archgen.ops import OPS, Op
 from archgen.records import Record
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEPTH_NAMES = specs.DEPTH_NAMES
+_NODE_WORDS = ("depth", "first", "when", "from")  # beside the arguments of a block
 
 
 class Apply(Record):
@@ -165,9 +166,11 @@ class _Builder:
         block = self.definition(name, place)
         if block is None or name in self.bodies:
             return block
+        if name == self.spec.name:  # one of the library: the reader refuses the spec's own
+            self.problem(place, f"the block {quote(name)} has the name of the network", "give the network another name")
         if name in self.open:
             way = " -> ".join([*self.open[self.open.index(name) :], name])
-            self.problem(place, f"the block {quote(name)} uses itself: {way}")
+            self.problem(place, f"the block {quote(name)} uses itself: {way}", "leave one of these uses out")
             return block
         if len(self.open) > 64:
             self.problem(place, "blocks nest at most 64 levels")
@@ -196,7 +199,10 @@ def _fixed(constants: tuple[specs.Constant, ...]) -> dict[str, Value]:
     known: dict[str, Value] = {}
     for constant in constants:
         if names_of(constant.value) <= known.keys():
-            known[constant.name] = evaluate(constant.value, known)
+            try:
+                known[constant.name] = evaluate(constant.value, known)
+            except ExpressionError:
+                continue  # the trace says so, at its place
     return known
 
 
@@ -327,7 +333,11 @@ class _Scope:
             if argument.name in given:
                 continue
             fixed = {name: self.builder.constants.get(name, Name(name)) for name in names_of(argument.value)}
-            value = evaluate(argument.value, fixed)
+            try:
+                value = evaluate(argument.value, fixed)
+            except ExpressionError as error:
+                self.builder.problem(argument.place, error.sentence, error.help)
+                continue
             foreign = sorted(names_of(value) - known)
             if foreign:
                 self.builder.problem(
@@ -357,7 +367,7 @@ class _Scope:
                     if name
                     else f"{quote(block.name)} takes no value"
                 )
-                self.builder.problem(argument.place, sentence, suggest(name, known, f"arguments of `{block.name}`"))
+                self.builder.problem(argument.place, sentence, _suggest_argument(name, known, block.name))
             elif name in given:
                 self.builder.problem(argument.place, f"the argument {quote(name)} is given twice")
             else:
@@ -402,6 +412,11 @@ class _Scope:
         assert node.depth is not None
         self.counts.append(node.depth)
         return Repeat(node.depth, first, others, offset, ())
+
+
+def _suggest_argument(name: str, known: list[str], block: str) -> str:
+    near = nearest(name, [*known, *_NODE_WORDS])
+    return f"the nearest is `{near}`" if near in _NODE_WORDS else suggest(name, known, f"arguments of `{block}`")
 
 
 def calls(body: Body) -> Mapping[str, set[str]]:

@@ -47,8 +47,22 @@ LANGUAGE_NAMES = frozenset("in_channels index block_index block_count input min 
 DEVICES = frozenset("con prn aux nul".split()) | {f"{name}{number}" for name in ("com", "lpt") for number in range(10)}
 
 
+NO_NAME, NO_CLASS = "is no name for Python code", "is no name of a class"
+_RULES = {
+    NO_NAME: "a name is a letter, then ASCII letters, digits and single underscores",
+    NO_CLASS: "the name of a class is a capital, then letters and digits: `ResNet18`",
+}
+
+
+def rule(reason: str) -> str:
+    """Returns the help for a reason."""
+    return _RULES.get(reason, "give it another name")
+
+
 def why_no_attribute(name: str) -> str:
     """Returns the reason why a layer can't have this name, or ''."""
+    if name == "input":
+        return "already names the value that enters"
     if name in MODULE_ATTRIBUTES:
         return "is an attribute of every `torch.nn.Module`"
     return _why_no_identifier(name)
@@ -64,7 +78,7 @@ def why_no_argument(name: str) -> str:
 def why_no_class(name: str) -> str:
     """Returns the reason why a block or a network can't have this name, or ''."""
     if not _CLASS.fullmatch(name):
-        return "is no class name: a capital, then letters and digits"
+        return NO_CLASS
     return _why_no_identifier(name)
 
 
@@ -72,7 +86,7 @@ def _why_no_identifier(name: str) -> str:
     if len(name) > LONGEST:
         return f"is longer than {LONGEST} characters"
     if not _NAME.fullmatch(name):
-        return "is no name: a letter, then ASCII letters, digits and single underscores"
+        return NO_NAME
     if name in KEYWORDS:
         return "is a keyword of Python"
     if name in MODULE_NAMES:

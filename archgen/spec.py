@@ -11,8 +11,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
 from archgen import names, source
-from archgen.diagnostics import Place, Problem, SpecError, quote, suggest
-from archgen.expressions import ExpressionError, Value, names_of
+from archgen.diagnostics import Place, Problem, SpecError, nearest, quote, suggest
+from archgen.expressions import Expression, ExpressionError, Value, evaluate, names_of
 from archgen.expressions import parse as parse_expression
 from archgen.ops import OPS
 from archgen.ops.base import KINDS
@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
 MERGES = ("add", "subtract", "multiply", "concat")
 COMPOSITIONS = ("sequence", "residual", *MERGES)
+_AS_MAPPING = {"sequence": "`{sequence: [...]}`, or a list alone", "residual": "`residual:`, its layers below"}
+_MERGED = "`{0}:`, its branches below, or `{{{0}, from: [A, B]}}`"
 TYPES = ("int", "float", "bool", "op")
+_WORDS = ("depth", "first", "when", "from", "shortcut", "split")
+_TRUTHS = {"yes": "true", "on": "true", "no": "false", "off": "false"}  # as YAML 1.1 has them, and Python's in lowercase
 MOST_PROBLEMS = 50  # then reading stops: each may search for the nearest name, and only the first are shown
 DEPTH_NAMES = frozenset({"index", "block_index", "block_count"})
 _BLOCK = re.compile(r"[A-Z]\w*", re.ASCII)
@@ -45,6 +49,7 @@ def is_empty(tree: source.Tree) -> bool:
     return isinstance(tree, source.Scalar) and tree.text == "" and tree.plain
 
 
+_OPTIONS = frozenset(name for op in OPS.values() for name in op.fields)
 _OWN_CLASSES = frozenset(op.__name__ for op in OPS.values() if op.module_source)
 
 
@@ -186,6 +191,7 @@ class _Scope:
         named: tuple[Parameter | Constant, ...] = (*parameters, *constants)
         self.known = {"in_channels"} | {item.name for item in named}
         self.read: set[str] = set()
+        self.later: set[str] = set()  # while the constants are read: all of them
 
 
 class Reader:
@@ -198,6 +204,7 @@ class Reader:
         ] = []  # what nobody uses: told only where nothing else is wrong, since a typo leaves much unused
         self.library = tuple(library)
         self.blocks: tuple[str, ...] = ()
+        self.meant: set[str | None] = set()  # what the unknown keys of the last mapping were probably meant to be
         self.network = ""
 
     def problem(self, place: Place, sentence: str, help: str = "") -> None:
@@ -218,18 +225,24 @@ class Reader:
         for key in ("name", "input"):
             if key not in keys:
                 help = "write `name: ResNet18`" if key == "name" else "write `input: [3, 224, 224]`: channels, then the sizes"
-                self.problem(whole, f"the spec has no `{key}`", help)
+                self.missing(whole, f"the spec has no `{key}`", help, key)
         blocks_tree = self.mapping(keys.get("blocks"))
         self.blocks = tuple(key.text for key, _ in blocks_tree)
+        self.distinct((key.text, key.place) for key, _ in blocks_tree)
         self.network = self.class_name(keys.get("name"))
         parameters = self.parameters(keys.get("args"))
+        for parameter in parameters:
+            if parameter.default is None:
+                sentence = f"the network's argument {quote(parameter.name)} has no default"
+                self.problem(parameter.place, sentence, "write a value instead of a type: `num_classes: 1000`")
         scope = _Scope(parameters, ())
         constants = self.constants(keys.get("let"), scope)
+        count = len(self.problems)
         sections = [self.layers(keys.get(section), scope, set()) for section in ("stem", "stages", "head")]
         layers = tuple(layer for section in sections for layer in section)
         self.unique(layers, parameters, constants)
-        if not layers:
-            self.problem(whole, "the network has no layers", "write `stem:`, `stages:` or `head:`")
+        if not layers and len(self.problems) == count:
+            self.missing(whole, "the network has no layers", "write `stem:`, `stages:` or `head:`", "stem", "stages", "head")
         spec = Spec(
             name=self.network,
             description=self.text(keys.get("description")),
@@ -257,10 +270,12 @@ class Reader:
         if not reason and key.text == self.network:
             reason = "is the name of the network"
         if reason:
-            self.problem(key.place, f"a block can't be called {quote(key.text)}: it {reason}", "give it another name")
-        keys = self.keys(tree, BLOCK_KEYS, "keys of a block") if self.is_mapping(tree, "a block") else {}
-        if "layers" not in keys:
-            self.problem(key.place, f"the block {quote(key.text)} has no `layers`")
+            self.problem(key.place, f"a block can't be called {quote(key.text)}: it {reason}", names.rule(reason))
+        count = len(self.problems)
+        keys = self.keys(tree, BLOCK_KEYS, "keys of a block")
+        if "layers" not in keys and (isinstance(tree, source.Mapping) or len(self.problems) == count):
+            sentence = f"the block {quote(key.text)} has no `layers`"
+            self.missing(key.place, sentence, "write `layers:`, its nodes below", "layers")
         parameters = self.parameters(keys.get("args"))
         scope = _Scope(parameters, ())
         constants = self.constants(keys.get("let"), scope)
@@ -275,41 +290,43 @@ class Reader:
 
     def keys(self, tree: source.Tree, known: tuple[str, ...], what: str) -> dict[str, source.Tree]:
         found = {}
+        self.meant = set()
         for key, value in self.mapping(tree):
             if key.text in known:
                 found[key.text] = value
             else:
+                self.meant.add(nearest(key.text, known))
                 self.problem(key.place, f"there is no key {quote(key.text)} here", suggest(key.text, known, what))
         return found
 
-    def mapping(self, tree: source.Tree | None) -> tuple[tuple[source.Scalar, source.Tree], ...]:
-        if tree is None or not self.is_mapping(tree, "this"):
-            return ()
-        return tree.entries  # type: ignore[union-attr]
+    def missing(self, place: Place, sentence: str, help: str, *keys: str) -> None:
+        """A problem, unless one of the keys stands there misspelt, which is a problem already."""
+        if self.meant.isdisjoint(keys):
+            self.problem(place, sentence, help)
 
-    def is_mapping(self, tree: source.Tree, what: str) -> bool:
+    def mapping(self, tree: source.Tree | None) -> tuple[tuple[source.Scalar, source.Tree], ...]:
         if isinstance(tree, source.Mapping):
-            return True
-        self.problem(
-            tree.place, f"{what} is a mapping of names to values, not {_shape_of(tree)}", "write `name: value` lines below it"
-        )
-        return False
+            return tree.entries
+        if tree is not None:
+            expected = "a mapping of names to values is expected here"
+            found = "" if is_empty(tree) else f", not {_shape_of(tree)}"
+            self.problem(tree.place, expected + found, "write `name: value` lines below its key")
+        return ()
 
     def text(self, tree: source.Tree | None) -> str:
         if tree is None:
             return ""
         if not isinstance(tree, source.Scalar):
-            self.problem(tree.place, f"a text is expected, not {_shape_of(tree)}")
+            self.problem(tree.place, f"a text is expected here, not {_shape_of(tree)}")
             return ""
         return tree.text
 
     def class_name(self, tree: source.Tree | None) -> str:
         text = self.text(tree)
         reason = names.why_no_class(text)
-        if tree is not None and reason:
-            self.problem(
-                tree.place, f"the network can't be called {quote(text)}: it {reason}", "the name becomes a class, as `ResNet18`"
-            )
+        if isinstance(tree, source.Scalar) and reason:
+            sentence = f"the network can't be called {quote(text)}: it {reason}" if text else "a name is missing here"
+            self.problem(tree.place, sentence, names.rule(reason))
         return text
 
     def input(self, tree: source.Tree | None) -> tuple[int, ...]:
@@ -322,9 +339,12 @@ class Reader:
         return sizes
 
     def constant_int(self, tree: source.Tree) -> int:
+        count = len(self.problems)
         value = self.value(tree, _Scope((), ()))
-        if type(value) is not int or not value >= 1:
-            self.problem(tree.place, "a whole number of at least 1 is expected")
+        if type(value) is not int or not value >= 1 or len(self.problems) > count:
+            del self.problems[count:]
+            found = f", not {_shape_of(tree)}"
+            self.problem(tree.place, f"the channels and sizes of `input` are whole numbers of at least 1{found}")
             return 1
         return value
 
@@ -351,20 +371,25 @@ class Reader:
     def constants(self, tree: source.Tree | None, scope: _Scope) -> tuple[Constant, ...]:
         """Each constant sees those before it."""
         constants = []
-        for key, value in self.mapping(tree):
+        entries = self.mapping(tree)
+        scope.later = {key.text for key, _ in entries}
+        for key, value in entries:
             self.argument_name(key, "a constant")
             constants.append(Constant(key.text, self.value(value, scope), key.place))
             scope.known.add(key.text)
+        scope.later = set()
         return tuple(constants)
 
     def argument_name(self, key: source.Scalar, what: str) -> None:
         reason = names.why_no_argument(key.text)
-        if not reason and (key.text in OPS or key.text in COMPOSITIONS or _BLOCK.fullmatch(key.text)):
+        if not reason and (key.text in OPS or key.text in COMPOSITIONS):
             reason = "is the name of a kind of node"
-        if not reason and key.text in ("depth", "first", "when", "from", "shortcut", "split"):
+        if not reason and _BLOCK.fullmatch(key.text):
+            reason = "starts with a capital, as only blocks do"
+        if not reason and key.text in _WORDS:
             reason = "is a word of the language"
         if reason:
-            self.problem(key.place, f"{what} can't be called {quote(key.text)}: it {reason}")
+            self.problem(key.place, f"{what} can't be called {quote(key.text)}: it {reason}", names.rule(reason))
 
     def defaults(self, tree: source.Tree | None, scope: _Scope) -> tuple[Default, ...]:
         found = []
@@ -407,25 +432,44 @@ class Reader:
         """Reads named nodes in order; `outer` holds the values of the scopes around, which references may name too."""
         found = []
         earlier = set(outer)
-        for key, value in self.mapping(tree):
-            reason = names.why_no_attribute(key.text)
-            if reason:
-                self.problem(key.place, f"a layer can't be called {quote(key.text)}: it {reason}", "give it another name")
+        entries = self.mapping(tree)
+        here = {key.text for key, _ in entries}
+        for key, value in entries:
+            self.layer_name(key)
             node = self.node(value, scope, earlier)
             found.append(Layer(key.text, node, key.place))
             for reference in node.sources:
                 if reference.name not in earlier and reference.name != "input":
-                    self.unknown_source(reference, earlier, key.text)
+                    self.unknown_source(reference, earlier, key.text, here)
             earlier.add(key.text)
         return tuple(found)
 
-    def unknown_source(self, reference: Reference, earlier: set[str], layer: str) -> None:
+    def branches(self, tree: source.Tree, scope: _Scope) -> Layers:
+        """Reads the branches of a merge: they run beside each other, so each sees only what enters."""
+        found = []
+        for key, value in self.mapping(tree):
+            self.layer_name(key)
+            node = self.node(value, scope, set())
+            found.append(Layer(key.text, node, key.place))
+            if node.sources:
+                sentence = "a branch takes the value that enters the merge, not another"
+                self.problem(node.sources[0].place, sentence, "put the node above, and name it in the merge: `from: [A, B]`")
+        return tuple(found)
+
+    def layer_name(self, key: source.Scalar) -> None:
+        reason = names.why_no_attribute(key.text)
+        if reason:
+            self.problem(key.place, f"a layer can't be called {quote(key.text)}: it {reason}", names.rule(reason))
+
+    def unknown_source(self, reference: Reference, earlier: set[str], layer: str, here: set[str]) -> None:
         known = ["input", *sorted(earlier)]
-        self.problem(
-            reference.place,
-            f"no value {quote(reference.name)} comes before {quote(layer)} in its scope",
-            suggest(reference.name, known, "values"),
-        )
+        if reference.name == layer:
+            sentence = f"{quote(layer)} can't take its own value"
+        elif reference.name in here:
+            sentence = f"{quote(layer)} can't take the value of {quote(reference.name)}, which comes after it"
+        else:
+            sentence = f"no value {quote(reference.name)} comes before {quote(layer)}"
+        self.problem(reference.place, sentence, suggest(reference.name, known, "values"))
 
     def node(self, tree: source.Tree, scope: _Scope, earlier: set[str]) -> AnyNode:
         if isinstance(tree, source.Sequence):
@@ -452,7 +496,7 @@ class Reader:
         if text in scope.ops:
             scope.read.add(text)
         elif text in COMPOSITIONS:
-            self.problem(key.place, f"{quote(text)} needs what it composes", "write it as a mapping")
+            self.problem(key.place, f"{quote(text)} can't stand alone", f"write {_AS_MAPPING.get(text, _MERGED.format(text))}")
         elif text not in OPS and text not in self.blocks and text not in self.library:
             what = "is no op or block" if text else "a node is expected here"
             self.problem(key.place, f"{quote(text)} {what}" if text else what, self.suggest_kind(text))
@@ -460,15 +504,20 @@ class Reader:
         return True
 
     def suggest_kind(self, word: str) -> str:
-        from archgen.diagnostics import nearest
+        if not word:
+            return "write an op (`relu`), a block (`BasicBlock`), a mapping with one, or a list"
+        near = nearest(word, self.kinds())
+        if near:
+            return f"the nearest is {quote(near)}"
+        return "ops are called as in `torch.nn.functional`, blocks as in `blocks` or in archgen's library"
 
-        near = nearest(word, [*OPS, *self.blocks, *self.library, *COMPOSITIONS])
-        return f"the nearest is {quote(near)}" if near else "`archgen ops` lists the ops, `archgen list` the blocks"
+    def kinds(self) -> list[str]:
+        return [*OPS, *COMPOSITIONS, *self.blocks, *self.library]
 
     def not_one_kind(self, tree: source.Mapping, kinds: list[tuple[source.Scalar, source.Tree]], scope: _Scope) -> None:
         if kinds:
             both = " and ".join(quote(key.text) for key, _ in kinds)
-            self.problem(kinds[1][0].place, f"a node has one kind, but this one has {both}")
+            self.problem(kinds[1][0].place, f"a node has one kind, but this one has {both}", "give the other a name of its own")
             return
         for key, value in tree.entries:
             if is_empty(value) and not key.text.isidentifier():
@@ -478,7 +527,11 @@ class Reader:
         if not tree.entries:
             self.problem(tree.place, "a node is expected here, not an empty mapping")
         else:
-            key = tree.entries[0][0]
+            unknown = [key for key, _ in tree.entries if key.text not in _WORDS and key.text not in _OPTIONS]
+            if not unknown:
+                self.problem(tree.place, "this node has no kind", "name its op or block: `{conv: 64, kernel_size: 3}`")
+                return
+            key = next((key for key in unknown if nearest(key.text, self.kinds())), unknown[0])
             self.problem(key.place, f"{quote(key.text)} is no op or block", self.suggest_kind(key.text))
 
     def common(
@@ -486,6 +539,8 @@ class Reader:
     ) -> tuple[Value | None, tuple[Reference, ...]]:
         given = {key.text: value for key, value in options}
         when = self.value(given["when"], scope) if "when" in given else None
+        if when is not None and not isinstance(when, (bool, Expression)):
+            self.problem(given["when"].place, f"a condition is true or false, not {_shown(when)}")
         return when, self.references(given["from"]) if "from" in given else ()
 
     def references(self, tree: source.Tree) -> tuple[Reference, ...]:
@@ -505,9 +560,8 @@ class Reader:
         else:
             named = [(key.text, item, key.place) for key, item in self.mapping(tree)]
             for key, _ in self.mapping(tree):
-                reason = "" if key.text.isdecimal() else names.why_no_attribute(key.text)
-                if reason:
-                    self.problem(key.place, f"a layer can't be called {quote(key.text)}: it {reason}")
+                if not key.text.isdecimal():
+                    self.layer_name(key)
         if not named:
             self.problem(tree.place, "a sequence needs at least one node")
         layers = tuple(Layer(name, self.node(item, scope, set()), place) for name, item, place in named)
@@ -540,7 +594,7 @@ class Reader:
         if depth_tree is not None:
             inside = _Scope((), ())
             inside.ops, inside.known, inside.read = scope.ops, scope.known | DEPTH_NAMES, scope.read
-        depth = None if depth_tree is None else self.value(depth_tree, scope)
+        depth = None if depth_tree is None or key.text in OPS else self.depth(depth_tree, scope)
         arguments, first = [], None
         if not is_empty(value):
             arguments.append(self.first_argument(key, value, inside))
@@ -550,8 +604,16 @@ class Reader:
             if name.text == "first" and key.text not in OPS:
                 first = self.first(key, name, option, depth, inside)
                 continue
-            arguments.append(self.option(key.text, name, option, inside))
+            arguments.append(self.option(key.text, name, option, inside, ("when", "from")))
         return Use(when, sources, place, key.text, tuple(arguments), depth, first)
+
+    def depth(self, tree: source.Tree, scope: _Scope) -> Value:
+        depth = self.value(tree, scope)
+        if isinstance(depth, Expression) or (type(depth) is int and depth >= 1):
+            return depth
+        if not isinstance(tree, source.Scalar) or tree.text:  # else its value is missing, which is a problem already
+            self.problem(tree.place, f"`depth` is a whole number of at least 1, not {_shown(depth)}")
+        return 1
 
     def first(
         self, key: source.Scalar, name: source.Scalar, tree: source.Tree, depth: Value | None, scope: _Scope
@@ -570,21 +632,24 @@ class Reader:
         if key.text in OPS:
             first = OPS[key.text].first()
             if not first:
-                self.problem(value.place, f"{quote(key.text)} takes no value of its own", "name the option")
+                help = "name the option" if OPS[key.text].fields else "leave it out"
+                self.problem(value.place, f"{quote(key.text)} takes no value of its own", help)
                 return Argument("", 0, value.place)
             return Argument(first, self.op_option(key.text, first, value, scope), value.place)
         if key.text in scope.ops:
             self.problem(value.place, f"{quote(key.text)} holds an op with its options: it takes none here")
         return Argument("", self.argument_value(value, scope), value.place)
 
-    def option(self, kind: str, key: source.Scalar, value: source.Tree, scope: _Scope) -> Argument:
+    def option(self, kind: str, key: source.Scalar, value: source.Tree, scope: _Scope, also: tuple[str, ...] = ()) -> Argument:
         if kind not in OPS:
             return Argument(key.text, self.argument_value(value, scope), key.place)
         known = OPS[kind].fields
         if key.text not in known:
-            self.problem(
-                key.place, f"{quote(kind)} has no option {quote(key.text)}", suggest(key.text, known, f"options of `{kind}`")
-            )
+            if key.text in ("depth", "first"):
+                self.problem(key.place, f"only a block takes `{key.text}`", "put the op in a block")
+            else:
+                help = suggest(key.text, [*known, *also], f"options of `{kind}`")
+                self.problem(key.place, f"{quote(kind)} has no option {quote(key.text)}", help)
             return Argument(key.text, 0, key.place)
         return Argument(key.text, self.op_option(kind, key.text, value, scope), value.place)
 
@@ -605,7 +670,7 @@ class Reader:
         """The value of a block's argument: an expression, a list, or an op."""
         if isinstance(tree, source.Mapping) or (isinstance(tree, source.Scalar) and tree.text in OPS):
             return self.op_value(tree, scope)
-        return self.value(tree, scope)
+        return self.value(tree, scope, OPS)
 
     def op_value(self, tree: source.Tree, scope: _Scope) -> Value:
         """An op that is the value of an argument: one that infers nothing from its input."""
@@ -623,7 +688,7 @@ class Reader:
         given = {argument.name: argument.value for argument in node.arguments}
         missing = [field for field in op.fields if field not in given and field not in op.defaults]
         if missing:
-            self.problem(tree.place, f"{quote(node.kind)} needs `{missing[0]}`")
+            self.problem(tree.place, f"{quote(node.kind)} needs `{missing[0]}`", f"write `{missing[0]}: ...` beside it")
             return 0
         return op(**given)
 
@@ -642,6 +707,9 @@ class Reader:
         for name, _ in options:
             if name.text not in allowed:
                 known = (*allowed, "when", "from")
+                if name.text in ("depth", "first"):
+                    self.problem(name.place, f"only a block takes `{name.text}`", f"put the {key.text} in a block")
+                    continue
                 self.problem(
                     name.place, f"{quote(key.text)} has no option {quote(name.text)}", suggest(name.text, known, "options")
                 )
@@ -673,16 +741,13 @@ class Reader:
     ) -> Merge:
         branches: Layers = ()
         if not is_empty(value):
-            branches = self.layers(value, scope, set())
+            branches = self.branches(value, scope)
             if len(sources) > 1:
                 self.problem(
                     sources[1].place,
                     f"`{key.text}` has branches, so it takes one value",
-                    "name the branches' values, or write branches",
+                    "leave the branches out to merge earlier values",
                 )
-            for branch in branches:
-                if branch.node.sources:
-                    self.problem(branch.node.sources[0].place, "a branch takes the value that enters the merge, not another")
         count = len(branches) if branches else len(sources)
         if count < 2 and not (count and key.text == "concat"):
             self.problem(key.place, f"`{key.text}` needs at least two branches, or `from: [A, B]`")
@@ -693,7 +758,8 @@ class Reader:
 
     # ---- values
 
-    def value(self, tree: source.Tree, scope: _Scope) -> Value:
+    def value(self, tree: source.Tree, scope: _Scope, also: Iterable[str] = ()) -> Value:
+        """Reads a number, an expression or a list; `also` are words that may be meant by a name that is unknown."""
         if isinstance(tree, source.Sequence):
             return tuple(self.value(item, scope) for item in tree.items)
         if not isinstance(tree, source.Scalar):
@@ -704,6 +770,8 @@ class Reader:
             return 0
         try:
             value = parse_expression(tree.text)
+            if isinstance(value, Expression) and not names_of(value):
+                value = evaluate(value, {})
         except ExpressionError as error:
             self.problem(_inside(tree, error.offset, error.length), error.sentence, error.help)
             return 0
@@ -715,11 +783,22 @@ class Reader:
             else:
                 offset = re.search(rf"\b{name}\b", tree.text)
                 place = _inside(tree, offset.start() if offset else 0, len(name))
-                help = suggest(name, sorted(scope.known), "names")
-                if name in DEPTH_NAMES:
-                    help = f"`{name}` is known only in the arguments of a node with `depth`"
-                self.problem(place, f"there is no name {quote(name)} here", help)
+                self.problem(place, f"there is no name {quote(name)} here", self.suggest_name(name, scope, also))
         return value
+
+    def suggest_name(self, name: str, scope: _Scope, also: Iterable[str]) -> str:
+        if name in DEPTH_NAMES:
+            return f"`{name}` is known only in the arguments of a node with `depth`"
+        if name in scope.later:
+            return "a constant sees only those before it"
+        if name.lower() in _TRUTHS:
+            return f"write `{_TRUTHS[name.lower()]}`"
+        if name.lower() in ("true", "false"):
+            return f"write `{name.lower()}`"
+        near = nearest(name, also)
+        if near and not nearest(name, scope.known):
+            return f"the nearest is {quote(near)}"
+        return suggest(name, sorted(scope.known), "names")
 
     # ---- what belongs together
 
@@ -749,7 +828,8 @@ class Reader:
         read = {reference.name for reference in outputs} | {name for layer in layers for name in _sources(layer.node)}
         for layer, following in pairwise(layers):
             if following.node.sources and layer.name not in read:
-                self.problem(layer.place, f"nobody reads the value of {quote(layer.name)}", "remove it, or name it in a `from`")
+                sentence = f"nobody reads the value of {quote(layer.name)}"
+                self.idle.append(Problem(layer.place, sentence, "remove it, or name it in a `from`"))
 
     def all_used(self, parameters: tuple[Parameter, ...], constants: tuple[Constant, ...], scope: _Scope, owner: str) -> None:
         named: tuple[Parameter | Constant, ...] = (*parameters, *constants)
@@ -780,10 +860,13 @@ def _attributes(layers: Layers) -> Iterable[tuple[str, Place]]:
 
 
 def _inside(tree: source.Scalar, offset: int, length: int) -> Place:
+    """The place of a part of a text, if the text stands there as it is, between quotes or without."""
     place = tree.place
-    if tree.plain and place.length >= len(tree.text):
-        return Place(place.source, place.line, place.column + offset, max(1, length))
-    return place
+    quotes = 0 if tree.plain else 1
+    start = place.column - 1 + quotes
+    if place.source.line(place.line)[start : start + len(tree.text)] != tree.text:
+        return place
+    return Place(place.source, place.line, place.column + quotes + offset, max(1, length))
 
 
 def _type_of(value: Value) -> str:
