@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 WIDTH = 80  # columns of a rendered line, and the characters of a spec that a sentence quotes
 MOST_SHOWN = 20  # problems; a reader mends the first few and runs again
+MOST_CALLS = 3  # of the calls that lead to a problem, the outermost
 MOST_NAMES = 12  # known names that a help lists
 MOST_CANDIDATES = 500  # a hostile spec may define thousands of names, and difflib takes some 30 us for each
 
@@ -60,6 +61,8 @@ class Place(NamedTuple):
 class Problem(Record):
     """One thing that is wrong. The sentence starts in lowercase, without a full stop; only the help says what to do.
 
+    Where it is inside a block, `calls` are the places that call the block, the innermost first, with its name.
+
     The code (`E-DUP`) names the kind of problem for programs: it is not printed.
     """
 
@@ -69,6 +72,7 @@ class Problem(Record):
     sentence: str
     help: str = ""
     code: str = ""
+    calls: tuple[tuple[Place, str], ...] = ()
 
 
 class SpecError(Exception):
@@ -166,7 +170,15 @@ def render(problem: Problem, style: Style = plain) -> str:
     place = printable(name) + (f":{line}:{column}" if line else "")
     first, *rest = _message(problem.sentence)
     head = f"{style(_no_command(place) + ':', 'place')} {style('error:', 'error')} {first}"
-    return "\n".join([head, *rest, *_excerpt(problem.place, style), *_help(problem.help, style)])
+    notes = [line for call in problem.calls[-MOST_CALLS:] for line in _call(*call, style)]
+    return "\n".join([head, *rest, *_excerpt(problem.place, style), *notes, *_help(problem.help, style)])
+
+
+def _call(place: Place, block: str, style: Style) -> list[str]:
+    """Returns the lines that show where the block that holds a problem is called: it may be a line of archgen's library."""
+    name, line, column = _where(place)
+    where = _no_command(printable(f"{name}:{line}:{column}")) + ":"
+    return [f"{style(where, 'place')} note: {quote(block)} is called here", *_excerpt(place, style)]
 
 
 def _message(text: str) -> list[str]:

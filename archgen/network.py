@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from archgen import extends, graph, library, spec, trace
 from archgen.analysis import report as reports
 from archgen.diagnostics import Place, Problem, Source, SpecError, quote, suggest
-from archgen.expressions import Expression, ExpressionError, Value, evaluate
+from archgen.expressions import Expression, ExpressionError, Value, describe, evaluate
 from archgen.expressions import parse as parse_expression
 
 if TYPE_CHECKING:
@@ -100,7 +100,9 @@ class Network:
                 holds = evaluate(assertion.value, known)
             except ExpressionError as error:
                 return Problem(assertion.place, error.sentence)
-            if holds is not True:
+            if type(holds) is not bool:
+                return Problem(assertion.place, f"a claim is true or false, not {describe(holds)}", "compare it: `macs <= 2e9`")
+            if not holds:
                 have = ", ".join(f"`{name}` is {value:,}" for name, value in known.items() if name in assertion.text)
                 return Problem(assertion.place, f"this claim is broken: {have}")
         return None

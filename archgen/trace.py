@@ -194,17 +194,9 @@ class _Tracer:
         return given
 
     def repeat(self, name: str, node: Repeat, x: Shape, names: Environment, place: Place) -> Traced:
-        count = self.value(node.count, names, place)
-        if isinstance(count, Expression):
-            raise Stopped(
-                Problem(place, "`depth` depends on an argument: it must be a number", "name it in `let` of the network")
-            )
-        if type(count) is not int or count < 1:
-            raise Stopped(Problem(place, f"`depth` is {describe(count)}, and must be a whole number of at least 1"))
-        if count > MOST_LAYERS:
-            raise Stopped(Problem(place, f"`depth` is {count}, and at most {MOST_LAYERS:,} layers are allowed"))
-        offset = sum(self.value(depth, names, place) for depth in node.offset)
-        total = sum(self.value(depth, names, place) for depth in node.total)
+        count = self.depth(node.count, names, place)
+        offset = sum(self.depth(depth, names, place) for depth in node.offset)
+        total = sum(self.depth(depth, names, place) for depth in node.total)
         children: list[Traced] = []
         steady = not any(names_of(value) & DEPTH_NAMES for _, value, _ in node.others.arguments)
         for index in range(count):
@@ -220,6 +212,19 @@ class _Tracer:
             children.append(child)
             x = child.output
         return self.container(name, children[0].inputs[0], tuple(children), place)
+
+    def depth(self, value: Value, names: Environment, place: Place) -> int:
+        """Returns how many blocks a node with `depth` has."""
+        count = self.value(value, names, place)
+        if isinstance(count, Expression):
+            raise Stopped(
+                Problem(place, "`depth` depends on an argument: it must be a number", "name it in `let` of the network")
+            )
+        if type(count) is not int or count < 1:
+            raise Stopped(Problem(place, f"`depth` is {describe(count)}, and must be a whole number of at least 1"))
+        if count > MOST_LAYERS:
+            raise Stopped(Problem(place, f"`depth` is {count:,}, and at most {MOST_LAYERS:,} layers are allowed"))
+        return count
 
     def chain(self, name: str, node: Chain, x: Shape, names: Environment, place: Place) -> Traced:
         children: list[Traced] = []
@@ -357,7 +362,8 @@ class _Numbers(_Tracer):
             traced = self.body(body, arguments, x)
         except Stopped as stopped:
             open_block = self.block(name, body.name, x, x, (), stopped.finished, place, _totals(stopped.finished, place))
-            raise Stopped(stopped.problem, (open_block,)) from None
+            called = (*stopped.problem.calls, (place, body.name))
+            raise Stopped(stopped.problem.replace(calls=called), (open_block,)) from None
         given = tuple(arguments.items())
         return self.block(name, body.name, x, traced.outputs[0], given, traced.steps, place, traced.totals)
 
