@@ -183,7 +183,7 @@ def _symbolic(operator: str, left: Value, right: Value) -> Value:
             return right
         if (left == 0 and type(left) is int) or (right == 0 and type(right) is int):
             return 0
-    if operator == "//" and type(right) is int:
+    if operator == "//" and type(right) is int and _whole(left):
         if right == 1 and not isinstance(left, Call):
             return left
         exact = _divided(left, right)
@@ -194,7 +194,25 @@ def _symbolic(operator: str, left: Value, right: Value) -> Value:
 
 def _plain(value: Value) -> bool:
     """Whether a value can be a term of a sum whose like terms are put together: floats round, so their order stands."""
-    return isinstance(value, Expression) or type(value) is int
+    return type(value) is int or _whole(value)
+
+
+_ROUNDING = ("round", "ceil", "floor", "make_divisible")
+
+
+def _whole(value: Value) -> bool:
+    """Whether a value is an integer if its names are: `n / 2 * 4 // 4` is not `n / 2`."""
+    if isinstance(value, (Name, Index)):
+        return True
+    if isinstance(value, Binary):
+        return value.operator in ("+", "-", "*", "//", "%") and _whole(value.left) and _whole(value.right)
+    if isinstance(value, Call):
+        return value.function in _ROUNDING or all(map(_whole, value.arguments))
+    if isinstance(value, Conditional):
+        return _whole(value.then) and _whole(value.otherwise)
+    if isinstance(value, Unary):
+        return value.operator == "-" and _whole(value.operand)
+    return type(value) is int
 
 
 def _sum(left: Value, right: Value, sign: int) -> Value:
@@ -442,7 +460,7 @@ def _tokens(text: str) -> list[_Token]:
     while True:
         match = _TOKEN.match(text, position)
         if match is None:
-            offset = position + len(text[position:]) - len(text[position:].lstrip())
+            offset = position + len(text[position:]) - len(text[position:].lstrip(" \t\n\r\f\v"))
             raise ExpressionError("there is no such sign in an expression", offset, 1, _help_for(text[offset : offset + 2]))
         kind = match.lastgroup or ""
         token = _Token(kind, match[kind], match.start(kind))
@@ -578,19 +596,21 @@ class _Parser:
     def integer(self) -> int:
         token = self.token
         if not _INT.fullmatch(token.text):
-            raise ExpressionError(
-                "a number has no leading zero, and `_` only between thousands",
-                token.offset,
-                len(token.text),
-                "write it in decimal",
-            )
+            raise self.badly_written()
         self.position += 1
         return self.within(int(token.text) if len(token.text) < 32 else LARGEST + 1, token)  # type: ignore[return-value]
 
     def real(self) -> float:
         token = self.token
+        before = re.split("[.eE]", token.text)[0]
+        if before and not _INT.fullmatch(before):
+            raise self.badly_written()
         self.position += 1
         return self.within(float(token.text), token)
+
+    def badly_written(self) -> ExpressionError:
+        sentence = "a number has no leading zero, and `_` only between thousands"
+        return ExpressionError(sentence, self.token.offset, len(self.token.text), "write it in decimal")
 
     def within(self, value: float, token: _Token) -> float:
         if value > LARGEST:

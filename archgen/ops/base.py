@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
-from archgen.expressions import Expression, Index, Name, Value, evaluate, is_number
+from archgen.expressions import Expression, Index, Name, Value, evaluate, is_number, names_of
 from archgen.records import Record
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ Size: TypeAlias = Any  # an int, or an Expression; the rules do not care which
 Int: TypeAlias = Any
 PerAxis: TypeAlias = Any  # one value for every spatial axis, or a list with one for each
 Ints: TypeAlias = Any
+Axis: TypeAlias = Any  # the number of an axis: the rank of the result hangs on it, so it never waits for a name
+Axes: TypeAlias = Any
 Real: TypeAlias = Any
 Bool: TypeAlias = Any
 Word: TypeAlias = Any
@@ -85,18 +87,20 @@ class Kind(NamedTuple):
 
     article: str
     schema: dict[str, Any]
+    literal: bool = False  # the shape rule counts with it, so it can't wait for a name
 
     def refuses(self, value: Value, rank: int) -> str:
-        """Returns the reason why an evaluated value is none of this kind, or ''."""
-        if isinstance(value, Expression):
-            return ""
+        """Returns the reason why an evaluated value is none of this kind, or ''; the rank is 0 where none is known yet."""
+        if isinstance(value, Expression) or (self.literal and names_of(value)):
+            counted = self.literal or self.article == "a list of integers"
+            return f"takes {self.article} written out" if counted and rank and names_of(value) else ""
         if type(value) is int and self.article in _INTEGERS:
             return ""
         return "" if _TESTS[self.article](value) else f"takes {self.article}"
 
 
 def _ints(value: Value) -> bool:
-    return type(value) is tuple and all(type(item) is int for item in value)
+    return type(value) is tuple and all(type(item) is int or isinstance(item, Expression) for item in value)
 
 
 _TESTS: dict[str, Any] = {
@@ -115,6 +119,8 @@ KINDS: dict[str, Kind] = {
         "an integer, or a list with one for each axis", {"type": ["integer", "string", "array"], "items": _INTEGER}
     ),
     "Ints": Kind("a list of integers", {"type": ["array", "string"], "items": _INTEGER}),
+    "Axis": Kind("an integer", _INTEGER, literal=True),
+    "Axes": Kind("a list of integers", {"type": ["array", "string"], "items": _INTEGER}, literal=True),
     "Real": Kind("a number", {"type": ["number", "string"]}),
     "Bool": Kind("true or false", {"type": ["boolean", "string"]}),
     "Word": Kind("a word", {"type": "string"}),

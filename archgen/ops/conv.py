@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from archgen.expressions import binary, select
+from archgen.expressions import binary, call, select
 from archgen.ops.base import (
     Bool,
     Claim,
@@ -97,7 +97,7 @@ class Conv(Op):
                 sentence = f"the kernel spans {{right}} positions, but the input has {{left}} with padding ({size} without)"
                 yield Claim(padded, ">=", span, sentence, "kernel_size")
             if self.padding_mode in ("reflect", "circular"):
-                least = padding + (self.padding_mode == "reflect")
+                least = padding + int(self.padding_mode == "reflect")
                 yield Claim(
                     size,
                     ">=",
@@ -164,7 +164,7 @@ class ConvTranspose(Op):
         options = (self.stride, self.dilation, self.output_padding)
         for stride, dilation, output_padding in zip(*(axes(option, x.rank) for option in options)):
             yield Claim(
-                max(stride, dilation) - 1,
+                call("max", stride, dilation) - 1,
                 ">=",
                 output_padding,
                 "`output_padding` is {right}; it must be smaller than the stride or the dilation",

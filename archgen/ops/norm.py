@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from archgen.ops.base import Bool, Claim, Int, Op, Real, Shape, Size
+from archgen.ops.base import Bool, Claim, Int, Op, Real, Shape, Size, product, spatial_claims
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -79,7 +79,12 @@ class InstanceNorm(Norm):
     affine: Bool = False
     track_running_stats: Bool = False
 
-    claims = BatchNorm.claims
+    def claims(self, x: Shape) -> Iterable[Claim]:
+        yield from spatial_claims(self, x)
+        sentence = "`instance_norm` needs more than one position for each channel; here there is {left}"
+        yield Claim(product(x.spatial), ">=", 2, sentence)
+        yield from self.eps_claims()
+
     weights = BatchNorm.weights
     buffers = BatchNorm.buffers
 
@@ -105,6 +110,8 @@ class GroupNorm(Norm):
             "`num_groups` is {left}, which does not divide the {right} channels",
             "num_groups",
         )
+        values = x.channels // self.num_groups * product(x.spatial)
+        yield Claim(values, ">=", 2, "a group has {left} value of an image: nothing to normalise", "num_groups")
         yield from self.eps_claims()
 
     def weights(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
@@ -159,4 +166,5 @@ class LocalResponseNorm(Op):
         return x
 
     def claims(self, x: Shape) -> Iterable[Claim]:
+        yield from spatial_claims(self, x)
         yield Claim(self.size, ">=", 1, "`size` is {left}, and must be at least {right}", "size")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from archgen.ops.base import Claim, Int, Ints, Op, Shape, Word, spatial_claims
+from archgen.ops.base import Axes, Claim, Int, Ints, Op, Shape, Word, spatial_claims
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +25,7 @@ class Permute(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return x.permute(self.dims)'''
 
-    dims: Ints
+    dims: Axes
 
     def output(self, x: Shape) -> Shape:
         axes = [dim - 1 for dim in self.dims[1:]]
@@ -33,6 +33,7 @@ class Permute(nn.Module):
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         count = len(x.sizes) + 1
+        yield Claim(x.rank, ">=", 1, "`permute` has nothing to reorder: the value has one axis beside the batch")
         known = sorted(self.dims) == list(range(count))
         yield Claim(int(known), "==", 1, f"`dims` must name each of the axes 0 to {count - 1} once", "dims")
         yield Claim(self.dims[0] if self.dims else -1, "==", 0, "`dims` must begin with 0: the batch stays first", "dims")

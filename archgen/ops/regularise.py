@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from archgen.ops.base import Claim, Op, Real, Shape, Size, Word
+from archgen.ops.base import Claim, Op, Real, Shape, Size, Word, spatial_claims
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,9 +22,7 @@ class ChannelDropout(Op):
         return x
 
     def claims(self, x: Shape) -> Iterable[Claim]:
-        yield Claim(
-            x.channel_axis, "==", 0, "`channel_dropout` takes its channels on the first axis; here they are on axis {left}"
-        )
+        yield from spatial_claims(self, x)
         yield from probability_claims(self.p)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from archgen.ops.base import Claim, Int, Op, Real, Shape, product
+from archgen.expressions import names_of
+from archgen.ops.base import Axis, Claim, Op, Real, Shape, product
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,12 +18,14 @@ class Flatten(Op):
     torch_class: ClassVar[str] = "Flatten"
     positional: ClassVar[int] = 0
 
-    start_dim: Int = 1
-    end_dim: Int = -1
+    start_dim: Axis = 1
+    end_dim: Axis = -1
 
     def span(self, x: Shape) -> tuple[int, int]:
         """The first and last axis to join, without the batch."""
         axes = len(x.sizes) + 1
+        if names_of((self.start_dim, self.end_dim)):  # only where there is one axis to join (`Kind.refuses`)
+            return 0, 0
         return int(self.start_dim) % axes - 1, int(self.end_dim) % axes - 1
 
     def output(self, x: Shape) -> Shape:
