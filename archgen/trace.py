@@ -40,8 +40,8 @@ class Traced(Record):
     """One step with what the trace knows of it. Repeats of a block share their children."""
 
     name: str
-    type: str  # the class in the generated module; for a merge, its kind
-    role: str  # "op", "held", "merge", "split", "block", "chain" or "absent"
+    type: str  # the class in the generated module; for a merge, its kind; for a line of `forward`, its op
+    role: str  # "op", "line", "held", "merge", "split", "block", "chain" or "absent"
     inputs: tuple[Shape, ...]
     output: Shape
     place: Place
@@ -51,6 +51,7 @@ class Traced(Record):
     condition: Value = True
     conditions: tuple[Value, ...] = ()  # of a merge's inputs
     values: tuple[Input, ...] = ()
+    training: bool = False  # runs only while training
     parameters: int = 0
     buffers: int = 0
     macs: int = 0
@@ -123,7 +124,9 @@ class _Tracer:
         else:
             traced = self.node(step, inputs, names)
         if condition is not True or step.inputs:
-            traced.__dict__.update(condition=condition, values=step.inputs)  # made just now, so nobody has seen it yet
+            traced.__dict__.update(
+                condition=condition, values=step.inputs, training=step.training
+            )  # made just now, so nobody has seen it yet
         return traced
 
     def condition(self, value: Value, place: Place) -> bool:
@@ -163,7 +166,8 @@ class _Tracer:
         if node.dynamic:
             changed = {field: self.option(node, field, names, x, place) for field in node.dynamic}
             op = op.replace(**changed)
-        return self.op(name, op, x, place, node.places)
+        traced = self.op(name, op, x, place, node.places)
+        return traced.replace(role="line", type=op.name) if node.line else traced
 
     def option(self, node: Apply, field: str, names: Environment, x: Shape, place: Place) -> Any:
         try:
@@ -378,11 +382,12 @@ class _Numbers(_Tracer):
         place: Place,
         totals: tuple[int, int, int, int],
     ) -> Traced:
-        return Traced(name, type_name, "block", (x,), y, place, None, arguments, children, True, (), (), *totals)
+        return Traced(name, type_name, "block", (x,), y, place, None, arguments, children, True, (), (), False, *totals)
 
     def leaf(self, name: str, op: Op, x: Shape, y: Shape, place: Place) -> Traced:
         parameters, buffers = _count(op.weights(x)), _count(op.buffers(x))
-        return Traced(name, op.type_name(x), "op", (x,), y, place, op, (), (), True, (), (), parameters, buffers, op.macs(x, y))
+        totals = parameters, buffers, op.macs(x, y)
+        return Traced(name, op.type_name(x), "op", (x,), y, place, op, (), (), True, (), (), False, *totals, 1)
 
     def held(self, name: str, parameter: str, x: Shape, place: Place, names: Environment) -> Traced:
         op = names[parameter]
@@ -392,7 +397,7 @@ class _Numbers(_Tracer):
     def container(self, name: str, x: Shape, children: tuple[Traced, ...], place: Place) -> Traced:
         output = children[-1].output if children else x
         totals = _totals(children, place)
-        return Traced(name, "Sequential", "chain", (x,), output, place, None, (), children, True, (), (), *totals)
+        return Traced(name, "Sequential", "chain", (x,), output, place, None, (), children, True, (), (), False, *totals)
 
     def absent(self, step: Step, x: Shape, names: Environment) -> Traced:
         """A node with `when` keeps the number of channels, there or not."""
@@ -421,7 +426,7 @@ def _totals(steps: tuple[Traced, ...], place: Place) -> tuple[int, int, int, int
     for step in steps:
         parameters += step.parameters
         buffers += step.buffers
-        macs += step.macs
+        macs += 0 if step.training else step.macs
         layers += step.layers
     if layers > MOST_LAYERS:
         raise Stopped(Problem(place, f"the network has more than {MOST_LAYERS:,} layers"))

@@ -66,7 +66,17 @@ def _below(report: Report, batch: int) -> list[str]:
     facts.append(("spec", f"{report.name}, {printable(report.spec)}"))
     left = max(len(name) for name, _ in facts) + len(GAP)
     lines = [name.ljust(left) + value for name, value in facts]
-    return [*lines, "", *textwrap.wrap(MAC_CONVENTION[:1].upper() + MAC_CONVENTION[1:], WIDTH)]
+    notes = [MAC_CONVENTION[:1].upper() + MAC_CONVENTION[1:], *_training_notes(report, batch)]
+    return [*lines, "", *(line for note in notes for line in textwrap.wrap(note, WIDTH))]
+
+
+def _training_notes(report: Report, batch: int) -> list[str]:
+    """What runs only while training: the total does not count it."""
+    return [
+        f"{row.path} runs only while training: its {row.macs * batch:,} MACs are not in the total"
+        for row in report.rows
+        if row.training and row.depth == 1
+    ]
 
 
 def json_text(report: Report, depth: int | None = None, batch: int = 1) -> str:

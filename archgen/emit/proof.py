@@ -28,11 +28,11 @@ _NODES = tuple(
     for name in (
         "Module ClassDef FunctionDef arguments arg Expr Constant Assign AnnAssign If IfExp Return Import ImportFrom alias Name "
         "Attribute Load Store Call keyword List Tuple ListComp comprehension Starred BinOp UnaryOp BoolOp Compare Subscript "
-        "Add Sub Mult Div FloorDiv Mod USub Not And Or Eq NotEq Lt LtE Gt GtE"
+        "Add Sub Mult Div FloorDiv Mod BitOr USub Not And Or Eq NotEq Lt LtE Gt GtE"
     ).split()
 )
-_FUNCTIONS = {("torch", "cat"), ("math", "ceil"), ("math", "floor")}
-_METHODS = {"append", "add_module", "chunk", "__init__"}
+_FUNCTIONS = {("torch", "cat"), ("torch", "full"), ("math", "ceil"), ("math", "floor")}
+_METHODS = {"append", "add_module", "chunk", "permute", "__init__"}
 _IMPORTS = {"math", "torch", "collections.abc", "functools"}
 _BUILTINS = ("super", "range", "max", "min", "int", "round", "float", "bool", "list", "tuple", "__build_class__")
 
@@ -169,6 +169,14 @@ class _Layer:
         self.built = (name, arguments, named)
 
 
+class _Torch:
+    """Stands in for torch: a bare parameter starts as a full tensor."""
+
+    @staticmethod
+    def full(shape: tuple[int, ...], value: float) -> tuple[Any, ...]:
+        return shape, value
+
+
 class _Layers:
     """Stands in for torch.nn."""
 
@@ -190,6 +198,7 @@ def _construct(tree: ast.Module, name: str) -> _Module:
     allowed = {builtin: getattr(builtins, builtin) for builtin in _BUILTINS}
     scope: dict[str, Any] = {
         "nn": _Layers(),
+        "torch": _Torch,
         "math": math,
         "partial": functools.partial,
         "__builtins__": allowed,
@@ -212,7 +221,11 @@ def _leaves(module: _Module, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 def _expected(steps: tuple[Traced, ...], prefix: str) -> Iterator[tuple[str, Any]]:
     for step in steps:
-        if step.op is not None and step.type != "Identity":
+        if step.op is not None and step.role == "line":
+            bare = step.op.bare(step.inputs[0])
+            if bare is not None:
+                yield prefix + step.name, (step.op, ("Parameter", (bare,), {}))
+        elif step.op is not None and step.type != "Identity":
             positional, named = step.op.constructor(step.inputs[0])
             yield prefix + step.name, (step.op, (step.type, positional, named))
         yield from _expected(step.children, f"{prefix}{step.name}.")

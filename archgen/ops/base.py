@@ -133,6 +133,9 @@ class Op(Record):
     name: ClassVar[str] = ""  # in a spec: torch.nn.functional's, without the dimension
     torch_class: ClassVar[str] = ""  # `{n}` stands for the number of spatial axes; "" where torch has no class
     module_source: ClassVar[str] = ""  # the class that the generated module brings where torch has none
+    line: ClassVar[str] = (
+        ""  # the op as an expression of `forward`, outside a sequence: `{x}` is its input, `{own}` its parameter
+    )
     positional: ClassVar[int] = 1  # how many of the own fields a person writes without their keyword
     words: ClassVar[dict[str, tuple[str, ...]]] = {}  # the values of options whose type is a word
     infers: ClassVar[bool] = False  # takes sizes from its input, so it can't be built before that is known
@@ -176,6 +179,10 @@ class Op(Record):
         """The op's own options as torch takes them."""
         return {name: getattr(self, name) for name in self.fields}
 
+    def bare(self, x: Shape) -> tuple[tuple[Size, ...], Value] | None:
+        """The shape of the parameter that its `line` uses, which is the class's own, and the value at which that starts."""
+        return None
+
     # -- derived
 
     @classmethod
@@ -212,6 +219,10 @@ class Op(Record):
                 break
             leading.append(given.pop(name))
         return (*self.inferred(x), *leading), given
+
+    def line_text(self, x: str, own: str) -> str:
+        """The op as an expression of `forward`. `x`: the variable that it takes; `own`: its parameter."""
+        return self.line.format(x=x, own=own, **{name: getattr(self, name) for name in self.fields})
 
     def evaluated(self, names: Any) -> Op:
         """The same op with the names in its options replaced."""

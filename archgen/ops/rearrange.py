@@ -14,6 +14,7 @@ class Permute(Op):
     """Reorders the axes, counted with the batch, which stays first: torch.permute."""
 
     name: ClassVar[str] = "permute"
+    line: ClassVar[str] = "{x}.permute{dims}"
     module_source: ClassVar[str] = '''\
 class Permute(nn.Module):
     """Reorder the axes, counted with the batch."""
