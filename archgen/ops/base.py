@@ -134,6 +134,7 @@ class Op(Record):
     torch_class: ClassVar[str] = ""  # `{n}` stands for the number of spatial axes; "" where torch has no class
     module_source: ClassVar[str] = ""  # the class that the generated module brings where torch has none
     positional: ClassVar[int] = 1  # how many of the own fields a person writes without their keyword
+    example: ClassVar[str] = ""  # a node as a spec writes it; "" where its name alone is one
     words: ClassVar[dict[str, tuple[str, ...]]] = {}  # the values of options whose type is a word
     infers: ClassVar[bool] = False  # takes sizes from its input, so it can't be built before that is known
     fresh: ClassVar[bool] = False  # makes a new tensor that its own backward does not need: what follows may overwrite it
