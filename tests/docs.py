@@ -129,9 +129,7 @@ def run(command: str) -> str:
 
 def matches(printed: str, expected: str) -> bool:
     """Whether a text is as a page has it, where a line of dots stands for any lines."""
-    pattern = "".join(
-        r"(?:.*\n)*?" if line.strip() == _ANYTHING else re.escape(line) + r"\n" for line in expected.splitlines()
-    )
+    pattern = "".join(r"(?:.*\n)*?" if line.strip() == _ANYTHING else re.escape(line) + r"\n" for line in expected.splitlines())
     return re.fullmatch(pattern, printed) is not None
 
 

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from archgen import library
+from archgen.handbook.pages import pages
+from archgen.ops import OPS
 from tests import docs
 from tests.conftest import ROOT
 
@@ -71,6 +74,18 @@ def test_a_wrong_page_is_found(old: str, new: str, fault: str, tmp_path: Path, m
     found = docs.faults(PAGE.replace(old, new), tmp_path)
     assert any(fault in text for text in found)
     assert found[0].startswith("line ")
+
+
+@pytest.mark.parametrize("name", pages())
+def test_a_generated_page_is_up_to_date(name: str) -> None:
+    committed = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    assert committed == pages()[name], "run `python -m archgen.handbook`"
+
+
+def test_the_generated_pages_hold_every_op_and_block() -> None:
+    made = pages()
+    assert all(f"| [`{name}`](#{name}) |" in made["ops.md"] or f"| `{name}` |" in made["ops.md"] for name in OPS)
+    assert re.findall(r"^## (.*)$", made["blocks.md"], re.MULTILINE) == list(library.block_names())
 
 
 def test_links_lead_somewhere() -> None:
