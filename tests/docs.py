@@ -2,9 +2,9 @@
 
 A fenced block says by its language what it is:
 
-- `yaml`: a spec. A first line `# NAME.yaml` names its file, else it is `example.yaml`; a missing `name` or `input` is added at the
-  end, as `docs/language.md` says. It must be valid, unless the next block is a console that validates it. `yaml later`: a part of
-  the language that is not in archgen yet, so it must be refused; the day it is not, the mark has to go.
+- `yaml`: a spec. A first line `# NAME.yaml` names its file, else it is `example.yaml`; a missing `name` or `input` is added at
+  the end, as `docs/language.md` says. It must be valid, unless the next block is a console that validates it. `yaml later`: a
+  part of the language that is not in archgen yet, so it must be refused; the day it is not, the mark has to go.
 - `console`: lines `$ archgen ...` and what they print. A line `...` stands for any lines.
 - `python`: with a first line `# generated/NAME.py`, a part of that file, `...` as above; else a session, run as a doctest.
 - `bash`, `text`: not run.

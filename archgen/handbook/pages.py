@@ -1,6 +1,6 @@
 """The pages of `docs/` that are made from the ops and the blocks.
 
-`python -m archgen.handbook` writes them into the folder `docs` of the checkout; a test holds the committed ones against this text.
+`python -m archgen.handbook` writes them into the folder `docs` of the checkout; a test holds the committed ones against them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from archgen import library, resources
 from archgen.analysis.table import shape_text
-from archgen.handbook import catalogue, ops
+from archgen.handbook import ops
 from archgen.handbook.text import weight_text
 from archgen.ops import MAC_CONVENTION
 
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from archgen.spec import Block
 
 _NOTE = "<!-- made by `python -m archgen.handbook` from {0}; edit those -->"
+_OPS = """\
+An op is a layer of `torch.nn`: its options have torch's names, and torch's defaults where nothing else is said. Only `conv` differs,
+in its padding. The formulas are the rules that archgen computes with: `C` counts the channels, `D`, `H`, `W` or `L` are sizes, `H'`
+is a size of the output. Shapes are without the batch, and an option that is a list has a value for each axis. `archgen ops NAME`
+shows the same on a terminal."""
+_BLOCKS = """\
+The blocks that come with archgen. A spec uses them by their names; a block of the same name in a spec stands in their place. To
+change one, copy its text under `blocks` of a spec. How blocks are written: [the language](language.md#blocks)."""
 
 
 def pages() -> dict[str, str]:
@@ -32,10 +40,7 @@ def pages() -> dict[str, str]:
 
 def _ops() -> Iterator[str]:
     yield from ("# Ops", "", _NOTE.format("the classes in `archgen/ops/`"), "")
-    yield "An op is a layer of `torch.nn`: its options have torch's names, and torch's defaults where nothing else is said. Only `conv`"
-    yield "differs, in its padding. The formulas are the rules that archgen computes with: `C` counts the channels, `D`, `H`, `W` or `L`"
-    yield "are sizes, `H'` is a size of the output. Shapes are without the batch, and an option that is a list has a value for each axis."
-    yield "`archgen ops NAME` shows the same on a terminal."
+    yield _OPS
     yield from ("", f"{MAC_CONVENTION}.")
     for title, family in ops.families().items():
         yield from ("", f"## {title}", "", "| op | in torch.nn | |", "|---|---|---|")
@@ -91,8 +96,7 @@ def _cell(text: str) -> str:
 
 def _blocks() -> Iterator[str]:
     yield from ("# Blocks", "", _NOTE.format("the files in `archgen/library/`"), "")
-    yield "The blocks that come with archgen. A spec uses them by their names; a block of the same name in a spec stands in their place."
-    yield "To change one, copy its text under `blocks` of a spec. How blocks are written: [the language](language.md#blocks)."
+    yield _BLOCKS
     for name in library.block_names():
         yield from _block(library.block(name))
 
@@ -101,6 +105,6 @@ def _block(block: Block) -> Iterator[str]:
     text = (resources.LIBRARY / f"{block.name}.yaml").read_text(encoding="utf-8").rstrip("\n")
     yield from ("", f"## {block.name}", "", block.description, "", f"{block.paper}.", "")
     for parameter in block.parameters:
-        kind = f"{parameter.type}, required" if parameter.default is None else catalogue.value_text(parameter.default)
+        kind = f"{parameter.type}, required" if parameter.default is None else ops.value_text(parameter.default)
         yield f"- `{parameter.name}`: {kind}"
     yield from ("", "```yaml", text, "```")
