@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 
 _NOTE = "<!-- made by `python -m archgen.handbook` from {0}; edit those -->"
 _OPS = """\
-An op is a layer of `torch.nn`: its options have torch's names, and torch's defaults where nothing else is said. Only `conv` differs,
-in its padding. The formulas are the rules that archgen computes with: `C` counts the channels, `D`, `H`, `W` or `L` are sizes, `H'`
-is a size of the output. Shapes are without the batch, and an option that is a list has a value for each axis. `archgen ops NAME`
-shows the same on a terminal."""
+An op is a layer of `torch.nn`: its options have torch's names, and torch's defaults where nothing else is said. Only
+`conv` differs, in its padding. The formulas are the rules that archgen computes with: `C` counts the channels, `D`,
+`H`, `W` or `L` are sizes, `H'` is a size of the output. Shapes are without the batch, and an option that is a list has
+a value for each axis. `archgen ops NAME` shows the same on a terminal."""
 _BLOCKS = """\
-The blocks that come with archgen. A spec uses them by their names; a block of the same name in a spec stands in their place. To
-change one, copy its text under `blocks` of a spec. How blocks are written: [the language](language.md#blocks)."""
+The blocks that come with archgen. A spec uses them by their names; a block of the same name in a spec stands in their
+place. To change one, copy its text under `blocks` of a spec. How blocks are written: [the
+language](language.md#blocks)."""
 
 
 def pages() -> dict[str, str]:
