@@ -15,6 +15,7 @@ A fenced block says by its language what it is:
 from __future__ import annotations
 
 import contextlib
+import difflib
 import doctest
 import io
 import os
@@ -149,9 +150,15 @@ def refreshed_output(printed: str, expected: str) -> str:
     """Returns what is printed now, of which a page that leaves lines out keeps those that begin with the same word."""
     if _ANYTHING not in map(str.strip, expected.splitlines()):
         return printed
-    now = {line.split()[0]: line for line in reversed(printed.splitlines()) if line.strip()}
-    lines = (line if not line.strip() else now.get(line.split()[0], line) for line in expected.splitlines())
-    return "".join(f"{line}\n" for line in lines)
+    left = printed.splitlines()
+    lines = []
+    for line in expected.splitlines():
+        alike = [i for i, other in enumerate(left) if line.strip() and other.split()[:1] == line.split()[:1]]
+        if alike:
+            best = max(alike, key=lambda i: difflib.SequenceMatcher(None, left[i], line).ratio())
+            line, left = left[best], left[best + 1 :]
+        lines.append(f"{line}\n")
+    return "".join(lines)
 
 
 def _between(console: str) -> str:

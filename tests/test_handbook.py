@@ -263,10 +263,12 @@ def test_init_under_the_name_of_its_parent(
     assert "`resnet50` extends `resnet18.yaml`" in result.err
 
 
-def test_init_without_its_folder(archgen: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_init_makes_its_folder(archgen: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    result = archgen("init", "alexnet", "-o", "none/alexnet.yaml")
-    assert (result.code, result.err) == (3, "error: can't write `none/alexnet.yaml`: No such file or directory\n")
+    assert archgen("init", "alexnet", "-o", "new/specs/alexnet.yaml").code == 0
+    (tmp_path / "file").touch()
+    result = archgen("init", "alexnet", "-o", "file/alexnet.yaml")
+    assert (result.code, result.err) == (3, "error: can't make the folder `file`: File exists\n")
 
 
 def test_values_as_a_spec_writes_them() -> None:

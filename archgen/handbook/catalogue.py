@@ -72,6 +72,7 @@ def start(name: str, target: Path) -> list[str]:
     for path in missing:
         if path.exists() or path.is_symlink():
             raise _taken(path, name, target)
+    _make(target.parent)
     for path, data in missing.items():
         _write(path, data, name, target)
     report = [f"{'kept' if path in kept else 'wrote'} {_shown(path)}" for path in (*files, target)]
@@ -91,6 +92,13 @@ def _chain(name: str) -> list[Path]:
     while isinstance(parent := source.read(chain[-1]).get("extends"), source.Scalar):
         chain.append(chain[-1].parent / parent.text)
     return chain
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EnvironmentFault(f"can't make the folder {quote(folder.as_posix())}: {error.strerror or error}") from error
 
 
 def _write(path: Path, data: bytes, name: str, target: Path) -> None:
