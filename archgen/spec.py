@@ -238,8 +238,11 @@ class Reader:
         scope = _Scope(parameters, ())
         constants = self.constants(keys.get("let"), scope)
         count = len(self.problems)
-        sections = [self.layers(keys.get(section), scope, set()) for section in ("stem", "stages", "head")]
-        layers = tuple(layer for section in sections for layer in section)
+        sections: list[Layers] = []
+        layers: Layers = ()
+        for section in ("stem", "stages", "head"):  # one scope in three parts
+            sections.append(self.layers(keys.get(section), scope, {layer.name for layer in layers}))
+            layers += sections[-1]
         self.unique(layers, parameters, constants)
         if not layers and len(self.problems) == count:
             self.missing(whole, "the network has no layers", "write `stem:`, `stages:` or `head:`", "stem", "stages", "head")

@@ -23,7 +23,7 @@ from tests.conftest import ROOT, SMALL, Result
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-COMMANDS = ["validate", "shapes", "build", "verify"]
+COMMANDS = ["init", "list", "ops", "validate", "shapes", "build", "verify"]
 RESNET = ROOT / "specs/resnet18.yaml"
 SCHEMA = json.loads((ROOT / "docs/report.schema.json").read_text())
 BROKEN = SMALL.replace("kernel_size: 3", "kernel_size: 99, padding: 0")

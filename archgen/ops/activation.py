@@ -144,9 +144,10 @@ class PReLU(Activation):
 
 
 class Softmax(Activation):
-    """exp(x) over its sum along an axis, counted with the batch: torch.nn.Softmax."""
+    """exp(x) over its sum along an axis, counted with the batch: torch.nn.Softmax, which would guess an axis."""
 
     name: ClassVar[str] = "softmax"
+    example: ClassVar[str] = "{softmax: 1}"
     torch_class: ClassVar[str] = "Softmax"
     positional: ClassVar[int] = 1
 

@@ -137,6 +137,7 @@ class Op(Record):
         ""  # the op as an expression of `forward`, outside a sequence: `{x}` is its input, `{own}` its parameter
     )
     positional: ClassVar[int] = 1  # how many of the own fields a person writes without their keyword
+    example: ClassVar[str] = ""  # a node as a spec writes it; "" where its name alone is one
     words: ClassVar[dict[str, tuple[str, ...]]] = {}  # the values of options whose type is a word
     infers: ClassVar[bool] = False  # takes sizes from its input, so it can't be built before that is known
     fresh: ClassVar[bool] = False  # makes a new tensor that its own backward does not need: what follows may overwrite it

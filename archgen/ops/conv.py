@@ -50,6 +50,7 @@ class Conv(Op):
     """
 
     name: ClassVar[str] = "conv"
+    example: ClassVar[str] = "{conv: 64, kernel_size: 7, stride: 2}"
     torch_class: ClassVar[str] = "Conv{n}d"
     infers: ClassVar[bool] = True
     fresh: ClassVar[bool] = True
@@ -126,6 +127,7 @@ class ConvTranspose(Op):
     """Transposed convolution: torch.nn.ConvTranspose1d, 2d or 3d. Its padding is torch's, 0."""
 
     name: ClassVar[str] = "conv_transpose"
+    example: ClassVar[str] = "{conv_transpose: 32, kernel_size: 2, stride: 2}"
     torch_class: ClassVar[str] = "ConvTranspose{n}d"
     infers: ClassVar[bool] = True
     fresh: ClassVar[bool] = True
@@ -188,6 +190,7 @@ class Linear(Op):
     """Linear layer on the last axis, which must be that of the channels: torch.nn.Linear."""
 
     name: ClassVar[str] = "linear"
+    example: ClassVar[str] = "{linear: 10}"
     torch_class: ClassVar[str] = "Linear"
     infers: ClassVar[bool] = True
     fresh: ClassVar[bool] = True

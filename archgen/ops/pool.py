@@ -58,9 +58,10 @@ class Pool(Op):
 
 
 class MaxPool(Pool):
-    """Maximum over a window: torch.nn.MaxPool1d, 2d or 3d."""
+    """Maximum over a window: torch.nn.MaxPool1d, 2d or 3d. Without `stride` it is the kernel size."""
 
     name: ClassVar[str] = "max_pool"
+    example: ClassVar[str] = "{max_pool: 3, stride: 2, padding: 1}"
     torch_class: ClassVar[str] = "MaxPool{n}d"
 
     kernel_size: PerAxis
@@ -71,9 +72,10 @@ class MaxPool(Pool):
 
 
 class AvgPool(Pool):
-    """Mean over a window: torch.nn.AvgPool1d, 2d or 3d."""
+    """Mean over a window: torch.nn.AvgPool1d, 2d or 3d. Without `stride` it is the kernel size."""
 
     name: ClassVar[str] = "avg_pool"
+    example: ClassVar[str] = "{avg_pool: 2}"
     torch_class: ClassVar[str] = "AvgPool{n}d"
 
     kernel_size: PerAxis
@@ -106,6 +108,7 @@ class AdaptiveAvgPool(AdaptivePool):
     """Mean over windows that give the output size: torch.nn.AdaptiveAvgPool1d, 2d or 3d."""
 
     name: ClassVar[str] = "adaptive_avg_pool"
+    example: ClassVar[str] = "{adaptive_avg_pool: 1}"
     torch_class: ClassVar[str] = "AdaptiveAvgPool{n}d"
 
     output_size: PerAxis
@@ -115,6 +118,7 @@ class AdaptiveMaxPool(AdaptivePool):
     """Maximum over windows that give the output size: torch.nn.AdaptiveMaxPool1d, 2d or 3d."""
 
     name: ClassVar[str] = "adaptive_max_pool"
+    example: ClassVar[str] = "{adaptive_max_pool: 1}"
     torch_class: ClassVar[str] = "AdaptiveMaxPool{n}d"
 
     output_size: PerAxis

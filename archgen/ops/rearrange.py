@@ -15,6 +15,7 @@ class Permute(Op):
 
     name: ClassVar[str] = "permute"
     line: ClassVar[str] = "{x}.permute{dims}"
+    example: ClassVar[str] = "{permute: [0, 2, 3, 1]}"
     module_source: ClassVar[str] = '''\
 class Permute(nn.Module):
     """Reorder the axes, counted with the batch."""
@@ -44,6 +45,7 @@ class ChannelShuffle(Op):
     """Interleaves groups of channels (Zhang et al., 2018): torch.nn.ChannelShuffle."""
 
     name: ClassVar[str] = "channel_shuffle"
+    example: ClassVar[str] = "{channel_shuffle: 4}"
     torch_class: ClassVar[str] = "ChannelShuffle"
 
     groups: Int
@@ -63,6 +65,7 @@ class PixelShuffle(Op):
     """Moves channels into space, each axis growing by a factor (Shi et al., 2016): torch.nn.PixelShuffle."""
 
     name: ClassVar[str] = "pixel_shuffle"
+    example: ClassVar[str] = "{pixel_shuffle: 2}"
     torch_class: ClassVar[str] = "PixelShuffle"
 
     upscale_factor: Int
@@ -83,6 +86,7 @@ class PixelUnshuffle(Op):
     """Moves space into channels, each axis shrinking by a factor: torch.nn.PixelUnshuffle."""
 
     name: ClassVar[str] = "pixel_unshuffle"
+    example: ClassVar[str] = "{pixel_unshuffle: 2}"
     torch_class: ClassVar[str] = "PixelUnshuffle"
 
     downscale_factor: Int
@@ -107,9 +111,10 @@ def _image_claims(op: Op, x: Shape) -> Iterable[Claim]:
 
 
 class Upsample(Op):
-    """Repeats or interpolates values, each axis growing by a whole factor: torch.nn.Upsample."""
+    """Repeats or interpolates values, each axis growing by a whole factor: torch.nn.Upsample, without its `size`."""
 
     name: ClassVar[str] = "upsample"
+    example: ClassVar[str] = "{upsample: 2, mode: bilinear}"
     torch_class: ClassVar[str] = "Upsample"
     positional: ClassVar[int] = 0
     words: ClassVar[dict[str, tuple[str, ...]]] = {
@@ -137,6 +142,7 @@ class Pad(Op):
     """Zeros around the spatial axes: torch.nn.ZeroPad1d, 2d or 3d; a list begins with the last axis, as torch's."""
 
     name: ClassVar[str] = "pad"
+    example: ClassVar[str] = "{pad: [1, 1, 1, 1]}"
     torch_class: ClassVar[str] = "ZeroPad{n}d"
 
     padding: Ints

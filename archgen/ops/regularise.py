@@ -40,6 +40,7 @@ class StochasticDepth(Op):
     """
 
     name: ClassVar[str] = "stochastic_depth"
+    example: ClassVar[str] = "{stochastic_depth: 0.1}"
     words: ClassVar[dict[str, tuple[str, ...]]] = {"mode": ("row", "batch")}
     module_source: ClassVar[str] = '''\
 class StochasticDepth(nn.Module):
