@@ -16,6 +16,7 @@ from archgen.expressions import (
     ExpressionError,
     Name,
     Value,
+    broadcast,
     describe,
     evaluate,
     is_number,
@@ -299,10 +300,9 @@ def _merge_claims(kind: str, left: Shape, right: Shape) -> list[Claim]:
     for axis, (a, b) in enumerate(zip(left.sizes, right.sizes)):
         if kind == "concat" and axis == left.channel_axis:
             continue
-        if kind == "multiply" and axis != left.channel_axis and 1 in (a, b):
-            continue
         what = "channels" if axis == left.channel_axis else "sizes"
-        claims.append(Claim(a, "==", b, f"`{kind}` can't merge {sizes}: their {what} {{left}} and {{right}} differ"))
+        relation = "broadcasts" if kind == "multiply" and what == "sizes" else "=="
+        claims.append(Claim(a, relation, b, f"`{kind}` can't merge {sizes}: their {what} {{left}} and {{right}} differ"))
     return claims
 
 
@@ -310,8 +310,7 @@ def _merged(kind: str, left: Shape, right: Shape) -> Shape:
     if kind == "concat":
         return left.with_channels(left.channels + right.channels)
     if kind == "multiply":
-        pairs = zip(left.sizes, right.sizes)
-        return Shape(tuple(b if type(a) is int and a == 1 else a for a, b in pairs), left.channel_axis)
+        return Shape(tuple(map(broadcast, left.sizes, right.sizes)), left.channel_axis)
     return left
 
 
@@ -322,7 +321,7 @@ def shape_text(shape: Shape) -> str:
 # ---- on numbers
 
 
-class _Numbers(_Tracer):
+class NumberTracer(_Tracer):
     def __init__(self, graph: Graph) -> None:
         super().__init__(graph)
         self.bodies: dict[Any, TracedBody] = {}
@@ -430,7 +429,7 @@ def _totals(steps: tuple[Traced, ...], place: Place) -> tuple[int, int, int, int
 
 def numbers(graph: Graph, input_shape: tuple[int, ...], overrides: dict[str, Value]) -> TracedBody:
     """Traces the network on an input of (channels, sizes...). Raises Stopped at the first step that does not fit."""
-    tracer = _Numbers(graph)
+    tracer = NumberTracer(graph)
     network = tracer.body(graph.network, overrides, Shape(input_shape))
     return network.replace(calls=tuple((key[0], body.names) for key, body in tracer.bodies.items()))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from archgen.expressions import names_of
-from archgen.ops.base import Axis, Claim, Op, Real, Shape, product
+from archgen.ops.base import Axis, Claim, Op, Reads, Real, Shape, product
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +33,10 @@ class Flatten(Op):
         sizes = (*x.sizes[:start], product(x.sizes[start : end + 1]), *x.sizes[end + 1 :])
         axis = x.channel_axis
         return Shape(sizes, axis if axis < start else start if axis <= end else axis - (end - start))
+
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        start, end = self.span(x)
+        return super().reads(x) if start == end else (None,) * (x.rank - (end - start))
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         axes = len(x.sizes) + 1
