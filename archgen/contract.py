@@ -59,7 +59,7 @@ class Judged(Record):
 
 
 class Examined(Record):
-    """A network on symbolic sizes, with every constraint judged; runs: by axis, the sizes that satisfy all that were decided."""
+    """A network on symbolic sizes, every constraint judged. runs: by axis, the sizes that satisfy all that were decided."""
 
     traced: SymbolicTrace
     followed: fields.Followed

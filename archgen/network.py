@@ -14,6 +14,7 @@ from archgen.expressions import parse as parse_expression
 
 if TYPE_CHECKING:
     from archgen.analysis.report import Report
+    from archgen.contract import Examined
 
 
 def load(path: str | Path, settings: tuple[str, ...] = ()) -> Network:
@@ -91,6 +92,21 @@ class Network:
             )
             raise trace.Stopped(Problem(Place(Source("--input", "x".join(map(str, input_shape))), 0, 0), sentence))
         return trace.numbers(self.graph, input_shape, {})
+
+    def examine(self, input_shape: tuple[int, ...] | None = None) -> Examined:
+        """Returns what holds for inputs of every size: each layer's output as a function of it, and the network's contract.
+
+        Where sizes become features, the network is the one built for an input of (channels, sizes...), by default the spec's.
+        Raises SpecError if it does not run on that.
+        """
+        from archgen import contract
+
+        shape = tuple(input_shape or self.spec.input)
+        try:
+            self.trace(shape)
+        except trace.Stopped as stopped:
+            raise SpecError(stopped.problem) from None
+        return contract.examine(self.graph, shape)
 
     def broken_assertion(self, totals: reports.Totals) -> Problem | None:
         """Returns the first claim of `assert` that the totals break."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Union
 from archgen.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 LONGEST_PERIOD = 4096  # sizes that one question may look at; the zoo needs 64
 PRODUCT = " · "
@@ -157,7 +157,7 @@ def _factor(of: Size, text: str) -> str:
     return f"({text})" if isinstance(of, Joined) and of.operator in ("+", "-") else text
 
 
-_OPERATIONS = {
+_OPERATIONS: dict[str, Callable[[int, int], int]] = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
     "*": lambda a, b: a * b,
@@ -176,7 +176,7 @@ class Joined(Size):
 
     def at(self, sizes: Mapping[str, int]) -> int:
         left, right = (value if isinstance(value, int) else value.at(sizes) for value in (self.left, self.right))
-        return int(_OPERATIONS[self.operator](left, right))
+        return _OPERATIONS[self.operator](left, right)
 
     @property
     def axes(self) -> frozenset[str]:
@@ -256,6 +256,8 @@ def floor(of: Size, times: int, plus: int, by: int) -> Any:
             return floor(of.of, of.times, of.plus + plus * of.by, of.by * by)
         if times == -1:  # -⌊x / b⌋ = ⌊(b - 1 - x) / b⌋
             return floor(of.of, -of.times, of.by - 1 - of.plus + plus * of.by, of.by * by)
+        turns, plus = plus // abs(times), plus % abs(times)  # 2⌊x / b⌋ + 3 = 2⌊(x + b) / b⌋ + 1
+        of = floor(of, 1, turns if times > 0 else -turns, 1)
     return of if (times, plus, by) == (1, 0, 1) else Floor(of, times, plus, by)
 
 

@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING
 
 from archgen.records import Record
-from archgen.sizes import LONGEST_PERIOD, Number, Size, axes_of, number_at
+from archgen.sizes import LONGEST_PERIOD, Number, Size, axes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ LONGEST_START = 2**20
 
 
 class SizeSet(Record):
-    """A set of integers from 1 on: `early` has a bit for each below `start` (1 is the lowest bit), `pattern` repeats from there."""
+    """A set of integers from 1 on: `early` has a bit for each below `start`, 1 the lowest; `pattern` repeats from there."""
 
     start: int
     period: int

@@ -134,11 +134,11 @@ class _Symbolic(NumberTracer):
 
 
 class Side(Record):
-    """One of the values that a merge takes: the step that gave it its size, and that size."""
+    """One of the values that a merge takes: the step that gave it its size, and what it gave."""
 
     name: str
     place: Place
-    sizes: tuple[Number, ...]
+    shape: Shape
 
 
 def sides(found: SymbolicTrace, constraint: Constraint) -> tuple[Side, ...]:
@@ -154,19 +154,18 @@ def sides(found: SymbolicTrace, constraint: Constraint) -> tuple[Side, ...]:
 
 
 def _side(steps: tuple[Traced, ...], value: int, merge: Traced) -> Side:
-    """Goes back from a value to the step that gave it its size."""
-    while value:
-        step = steps[value - 1]
-        entering = step.inputs[0]
-        if step.output.spatial != entering.spatial or len(step.values) != 1:
-            break
-        value = step.values[0].value
+    """Goes back from a value to the step that gave it its size; a value that has the input's is named itself."""
     if not value:
-        return Side("input", merge.place, steps[0].inputs[0].spatial)
-    step, name = steps[value - 1], steps[value - 1].name
+        return Side("input", merge.place, steps[0].inputs[0])
+    giver = value
+    while steps[giver - 1].output.spatial == steps[giver - 1].inputs[0].spatial and len(steps[giver - 1].values) == 1:
+        giver = steps[giver - 1].values[0].value
+        if not giver:
+            giver = value
+            break
+    step, name = steps[giver - 1], steps[giver - 1].name
     while step.role == "chain":  # the item that changed the size
-        step = next(
-            (child for child in reversed(step.children) if child.output.spatial != child.inputs[0].spatial), step.children[-1]
-        )
+        changed = [child for child in step.children if child.output.spatial != child.inputs[0].spatial]
+        step = (changed or list(step.children))[-1]
         name += f".{step.name}"
-    return Side(name, step.place, step.output.spatial)
+    return Side(name, step.place, step.output)
