@@ -190,6 +190,8 @@ def shapes(
       archgen shapes specs/resnet18.yaml --set num_classes=10 --format json
       archgen shapes specs/unet.yaml --symbolic
     """
+    import dataclasses
+
     from archgen.analysis import table
     from archgen.network import load
 
@@ -197,6 +199,8 @@ def shapes(
     if symbolic:
         return _symbolic(network, shape, depth, form)
     report = network.report(shape)
+    if report.problem is None:
+        report = dataclasses.replace(report, contract=network.examine(shape).contract)
     text = table.json_text(report, depth, batch) if form == "json" else table.table(report, depth, batch)
     click.echo(text)
     if report.problem is not None:

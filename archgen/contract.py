@@ -40,10 +40,26 @@ class Contract(Record):
     reduction: PerAxis
     receptive_field: PerAxis | None
 
+    def told(self) -> list[tuple[str, str]]:
+        """The contract as names and values for people."""
+        least = "none with all sizes equal" if self.min_size is None else str(self.min_size)
+        return [
+            ("runs on", self.sizes),
+            ("smallest", least),
+            ("uncropped", self.exact_sizes or "not known"),
+            ("reduction", _text(self.reduction)),
+            ("field", _text(self.receptive_field)),
+        ]
+
     def as_json(self) -> dict[str, Any]:
         """The contract as JSON values; `docs/report.schema.json` is their schema."""
-        values = {name: getattr(self, name) for name in self.fields}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
+
+
+def _text(value: PerAxis | None) -> str:
+    if value is None:
+        return "the whole input"
+    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 class Judged(Record):
@@ -138,7 +154,7 @@ def _least_common(sets: list[SizeSet], bound: int) -> int | None:
 
 def _rules(runs: dict[str, SizeSet], others: list[Constraint]) -> str:
     rules = [one.rule(axis) for axis, one in runs.items() if not one.everything]
-    rules += [one.formula() for one in others]
+    rules += [one.formula(ascii_only=True) for one in others]
     rules = [f"({rule})" if " or " in rule and len(rules) > 1 else rule for rule in rules]
     return " and ".join(rules) or "every size"
 

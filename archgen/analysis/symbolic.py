@@ -14,7 +14,7 @@ from archgen.symbolic import sides
 
 if TYPE_CHECKING:
     from archgen.analysis.report import Row
-    from archgen.contract import Contract, Examined, Judged, PerAxis
+    from archgen.contract import Examined, Judged
     from archgen.diagnostics import Place
     from archgen.fields import View
     from archgen.sizes import Number
@@ -67,7 +67,9 @@ class Bound(Record):
 
 
 class Findings(Record):
-    merges: int
+    """merges: the paths of all of them. bounds: for each axis, the layer that asks for most."""
+
+    merges: tuple[str, ...]
     breaks: tuple[Break, ...]
     bounds: tuple[Bound, ...]
     opened: tuple[Open, ...]
@@ -81,7 +83,7 @@ def findings(found: Examined, ascii_only: bool = False) -> Findings:
     breaks = [_break(found, one, bounds[one.axis], rows, ascii_only) for one in decided if one.constraint.relation != ">="]
     opened = [_open(found, one, ascii_only) for one in found.judged if one.holds is None]
     return Findings(
-        sum(row.role == "merge" for row in rows),
+        tuple(row.path for row in rows if row.role == "merge"),
         tuple(one for one in breaks if one is not None),
         tuple(one for axis in bounds for one in _binding([one for one in decided if one.axis == axis])),
         tuple(opened),
@@ -149,27 +151,9 @@ def table(found: Examined, name: str, spec: str, depth: int | None = None, ascii
         others = " and ".join(TITLES[axis] for axis in axes[1:])
         lines.append(f"{axes[0]} is the input's {TITLES[axes[0]]}; {others} alike")
     lines.append("field: how many positions of the input one position sees")
-    lines += ["", *facts([*contract_facts(found.contract), ("spec", f"{name}, {printable(spec)}")]), ""]
+    lines += ["", *facts([*found.contract.told(), ("spec", f"{name}, {printable(spec)}")]), ""]
     told = findings(found, ascii_only)
     return "\n".join([*lines, *_told(_along(told, axes[0]) if alike else told)])
-
-
-def contract_facts(contract: Contract) -> list[tuple[str, str]]:
-    """The contract as names and values, one a line."""
-    least = "none with all sizes equal" if contract.min_size is None else str(contract.min_size)
-    return [
-        ("runs on", contract.sizes),
-        ("smallest", least),
-        ("uncropped", contract.exact_sizes or "not known"),
-        ("reduction", _number(contract.reduction)),
-        ("field", _number(contract.receptive_field)),
-    ]
-
-
-def _number(value: PerAxis | None) -> str:
-    if value is None:
-        return "the whole input"
-    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _axes_alike(found: Examined) -> bool:
@@ -202,8 +186,12 @@ def _field(view: View | None) -> str:
 def _told(found: Findings) -> list[str]:
     """What is proved and what is not, in sentences."""
     lines = []
-    if found.merges and not any(one.sides for one in found.breaks):
-        lines.append(f"{found.merges} merges: proved to fit at every size that has enough for each layer")
+    unproved = {path for one in found.breaks for path in one.paths} | {one.path for one in found.opened}
+    proved = [path for path in found.merges if path not in unproved]
+    if proved:
+        enough = " and ".join(f"{one.axis} >= {one.least}" for one in found.bounds)
+        count = f"{len(proved)} of {len(found.merges)} merges" if len(proved) < len(found.merges) else _counted(len(proved))
+        lines.append(f"{count}: proved to fit wherever {enough}" if enough else f"{count}: proved to fit at every size")
     lines += [f"{one.path} (line {one.place.line}) needs {one.axis} >= {one.least}" for one in found.bounds]
     lines += [line for one in found.breaks for line in _broken(one)]
     for left in found.opened:
@@ -212,6 +200,10 @@ def _told(found: Findings) -> list[str]:
         lines.append(f"{left.path} (line {left.place.line}) needs {left.formula}")
         lines.append(f"  {why}; tried with all sizes equal, {tried}")
     return lines or ["no layer needs anything of the sizes"]
+
+
+def _counted(merges: int) -> str:
+    return "1 merge" if merges == 1 else f"all {merges} merges"
 
 
 def _along(found: Findings, axis: str) -> Findings:
@@ -243,7 +235,7 @@ def json_text(found: Examined, name: str, spec: str, depth: int | None = None) -
         "spec": spec,
         "axes": list(found.traced.axes),
         "contract": found.contract.as_json(),
-        "merges": told.merges,
+        "merges": len(told.merges),
         "breaks": [_break_json(one) for one in told.breaks],
         "bounds": [{"path": one.path, "line": one.place.line, "axis": one.axis, "least": one.least} for one in told.bounds],
         "unproved": [
