@@ -5,7 +5,6 @@ It follows from the symbolic trace alone, so both the report and the generated m
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from archgen import fields, symbolic
@@ -160,12 +159,13 @@ def _rules(runs: dict[str, SizeSet], others: list[Constraint]) -> str:
 
 
 def _reduction(traced: SymbolicTrace, axis: str) -> int | float:
-    reduction = Fraction(1)
+    reduction: int | float = 1
     for size in _sizes(traced.steps):
         rhythm = size.rhythm() if size.axes == {axis} else None
         if rhythm is not None and rhythm.growth > 0:
-            reduction = max(reduction, Fraction(rhythm.period, rhythm.growth))
-    return int(reduction) if reduction.denominator == 1 else float(reduction)
+            whole = rhythm.period % rhythm.growth == 0
+            reduction = max(reduction, rhythm.period // rhythm.growth if whole else rhythm.period / rhythm.growth)
+    return reduction
 
 
 def _sizes(steps: tuple[Traced, ...]) -> set[Size]:

@@ -56,6 +56,7 @@ class Size(Record):
         raise NotImplementedError
 
     def text(self, ascii_only: bool = False) -> str:
+        """As people write it, `2⌊(H + 1) / 4⌋`; in ASCII as Python does, `2 * floor((H + 1) / 4)`."""
         raise NotImplementedError
 
     def __add__(self, other: Number) -> Any:
@@ -144,17 +145,15 @@ class Floor(Size):
     def text(self, ascii_only: bool = False) -> str:
         inner = self.of.text(ascii_only)
         if self.times != 1:
-            inner = f"-{_factor(self.of, inner)}" if self.times == -1 else f"{self.times}{_factor(self.of, inner)}"
+            inner = f"({inner})" if _is_sum(self.of) else inner
+            factor = "-" if self.times == -1 else f"{self.times} * " if ascii_only else str(self.times)
+            inner = f"{factor}{inner}"
         if self.plus:
             inner += f" {'+' if self.plus > 0 else '-'} {abs(self.plus)}"
         if self.by == 1:
             return inner
         inner = f"({inner})" if self.plus or isinstance(self.of, Joined) else inner
         return f"floor({inner} / {self.by})" if ascii_only else f"⌊{inner} / {self.by}⌋"
-
-
-def _factor(of: Size, text: str) -> str:
-    return f"({text})" if isinstance(of, Joined) and of.operator in ("+", "-") else text
 
 
 _OPERATIONS: dict[str, Callable[[int, int], int]] = {
