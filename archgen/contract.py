@@ -39,16 +39,14 @@ class Contract(Record):
     reduction: PerAxis
     receptive_field: PerAxis | None
 
+    def brief(self) -> list[tuple[str, str]]:
+        """What a report says of it: names and values for people."""
+        return [("runs on", self.sizes), ("reduction", _text(self.reduction)), ("field", _text(self.receptive_field))]
+
     def told(self) -> list[tuple[str, str]]:
-        """The contract as names and values for people."""
+        """All of it, as names and values for people."""
         least = "none with all sizes equal" if self.min_size is None else str(self.min_size)
-        return [
-            ("runs on", self.sizes),
-            ("smallest", least),
-            ("uncropped", self.exact_sizes or "not known"),
-            ("reduction", _text(self.reduction)),
-            ("field", _text(self.receptive_field)),
-        ]
+        return [*self.brief(), ("smallest", least), ("uncropped", self.exact_sizes or "not known")]
 
     def as_json(self) -> dict[str, Any]:
         """The contract as JSON values; `docs/report.schema.json` is their schema."""

@@ -78,7 +78,7 @@ def test_a_chain_of_rules_gives_the_same_on_a_size_as_on_numbers(pair: Any) -> N
 
 def test_a_wrong_carrier_is_seen() -> None:
     """The meta-test: a floor that forgets to scale what is added to the inner one."""
-    pair = ([lambda size: size // 2, lambda size: (size + 1) // 3], [], "")
+    pair: Any = ([lambda size: size // 2, lambda size: (size + 1) // 3], [], "")
     assert differences(pair, run(pair, H)) == []
     assert differences(pair, Floor(H, 1, 1, 6)) != []
 

@@ -72,10 +72,10 @@ def _below(report: Report, batch: int) -> list[str]:
             ("buffers", f"{report.totals.buffers:,}"),
             ("MACs", f"{report.totals.macs * batch:,}" + (f" for a batch of {batch}" if batch > 1 else "")),
         ]
-    if report.contract is not None:
-        pairs += report.contract.told()
     pairs.append(("input", shape_text(report.input_shape, batch)))
     pairs.append(("spec", f"{report.name}, {printable(report.spec)}"))
+    if report.contract is not None:
+        pairs += report.contract.brief()
     return [*facts(pairs), "", *textwrap.wrap(MAC_CONVENTION[:1].upper() + MAC_CONVENTION[1:], WIDTH)]
 
 
