@@ -200,7 +200,7 @@ def shapes(
         return _symbolic(network, shape, depth, form)
     report = network.report(shape)
     if report.problem is None:
-        report = dataclasses.replace(report, contract=network.examine(shape).contract)
+        report = dataclasses.replace(report, contract=network.contract(shape))
     text = table.json_text(report, depth, batch) if form == "json" else table.table(report, depth, batch)
     click.echo(text)
     if report.problem is not None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from archgen.symbolic import Constraint, SymbolicTrace
     from archgen.trace import Traced
 
+MOST_EFFORT = 1_000_000  # floors that are evaluated for one network, in about a second; the zoo needs 2,000
+
 PerAxis: TypeAlias = "int | float | tuple[int | float, ...]"  # one number where all axes are alike
 
 
@@ -30,7 +32,7 @@ class Contract(Record):
     "" where that is beyond proof.
     reduction: how many positions of the input stand for one of the smallest value in the network, its stride.
     receptive_field: how many positions, from the first to the last, an output reads, or else the value that the last pooling
-    to a fixed size took; None where there is no such number, because a gate or a pooling made every value see the whole input.
+    to a fixed size took; None where there is no such number, mostly because a gate lets every value see the whole input.
     """
 
     min_size: int | None
@@ -55,7 +57,7 @@ class Contract(Record):
 
 def _text(value: PerAxis | None) -> str:
     if value is None:
-        return "the whole input"
+        return "no fixed number"
     return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
@@ -104,8 +106,10 @@ def _judged(constraints: Iterable[Constraint], runs: dict[str, SizeSet]) -> tupl
     """Judges each, and narrows the sizes of each axis to those that satisfy them."""
     runs = dict(runs)
     found = []
+    effort = 0
     for one in constraints:
-        judged = Judged(one, _decided(one))
+        effort += one.effort()
+        judged = Judged(one, _decided(one) if effort <= MOST_EFFORT else None)
         if judged.holds is not None and len(one.axes) == 1:
             try:
                 runs[judged.axis] = runs[judged.axis] & judged.holds

@@ -12,7 +12,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from archgen.graph import Input
-from archgen.sizes import LONGEST_PERIOD
+from archgen.ops.base import MOST_PHASES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from archgen.graph import Body, Graph
     from archgen.ops.base import Reads
     from archgen.trace import Traced
+
+MOST_READS = 16 * MOST_PHASES  # positions and their taps that are worked out for one layer
 
 Span: TypeAlias = "tuple[int, int] | None"  # the first and last position that is read; None where there is none
 
@@ -66,10 +68,10 @@ def through(field: Field | None, reads: Reads | None) -> Field | None:
     stride, taps, up = reads.stride, reads.taps, reads.up
     if up == field.period == 1 and field.spans[0] is not None:
         (first, last), growth = field.spans[0], field.growth
-        return Field(field.axis, 1, growth * stride, ((first + growth * min(taps), last + growth * max(taps)),))
+        return Field(field.axis, 1, growth * stride, ((first + growth * taps[0], last + growth * taps[-1]),))
     turn = up * field.period
     period = turn // math.gcd(stride, turn)
-    if period > LONGEST_PERIOD:
+    if period * len(taps) > MOST_READS:
         return None
     spans = [
         _hull([field.at((phase * stride + tap) // up) for tap in taps if (phase * stride + tap) % up == 0])
@@ -85,7 +87,7 @@ def union(left: Field | None, right: Field | None) -> Field | None:
     if left == right:
         return left
     period = math.lcm(left.period, right.period)
-    if left.growth * right.period != right.growth * left.period or period > LONGEST_PERIOD:
+    if left.growth * right.period != right.growth * left.period or period > MOST_PHASES:
         return None
     spans = tuple(_hull([left.at(phase), right.at(phase)]) for phase in range(period))
     return Field(left.axis, period, left.growth * (period // left.period), spans)
@@ -146,8 +148,10 @@ def _merged(views: list[View]) -> View:
 
 
 def _behind(view: View, reads: tuple[Reads | None, ...]) -> View:
-    sources = (axis if one is None or one.source < 0 else one.source for axis, one in enumerate(reads))
-    fields = tuple(
-        through(view.fields[source] if source < len(view.fields) else None, one) for source, one in zip(sources, reads)
-    )
-    return View(fields, fields if fields and None not in fields else view.local)
+    sources = [axis if one is None or one.source < 0 else one.source for axis, one in enumerate(reads)]
+    entering = [view.fields[source] if source < len(view.fields) else None for source in sources]
+    fields = tuple(map(through, entering, reads))
+    if fields and None not in fields:
+        return View(fields, fields)
+    lost = any(field is None and x is not None and one is not None for field, x, one in zip(fields, entering, reads))
+    return View(fields, (None,) * len(fields) if lost else view.local)

@@ -14,12 +14,13 @@ from archgen.expressions import parse as parse_expression
 
 if TYPE_CHECKING:
     from archgen.analysis.report import Report
-    from archgen.contract import Examined
+    from archgen.contract import Contract, Examined
 
 
+_TOO_LONG = "the sizes of this network grow to formulas of more than a hundred parts, too long to work with"
 _WITHOUT_VALUE = {
     "min_size": "no input with all sizes equal fits it: `archgen shapes SPEC --symbolic` says why",
-    "receptive_field": "a gate or a pooling to a fixed size lets every value see the whole input",
+    "receptive_field": "a gate, perhaps, lets every value see the whole input",
 }
 
 
@@ -108,16 +109,30 @@ class Network:
         """Returns what holds for inputs of every size: each layer's output as a function of it, and the network's contract.
 
         Where sizes become features, the network is the one built for an input of (channels, sizes...), by default the spec's.
-        Raises SpecError if it does not run on that.
+        Raises SpecError if it does not run on that, or if its sizes would be formulas of more than a hundred parts.
         """
-        from archgen import contract  # slow to import beside the plain report
-
         shape = tuple(input_shape or self.spec.input)
         try:
             self.trace(shape)
         except trace.Stopped as stopped:
             raise SpecError(stopped.problem) from None
-        return contract.examine(self.graph, shape)
+        found = self._examined(shape)
+        if found is None:
+            raise SpecError(Problem(self.spec.place, _TOO_LONG))
+        return found
+
+    def contract(self, input_shape: tuple[int, ...] | None = None) -> Contract | None:
+        """Returns the contract of a network that runs on such an input; None where formulas grow too long for `examine`."""
+        found = self._examined(tuple(input_shape or self.spec.input))
+        return None if found is None else found.contract
+
+    def _examined(self, input_shape: tuple[int, ...]) -> Examined | None:
+        from archgen import contract, sizes  # beside the plain report they take long to import
+
+        try:
+            return contract.examine(self.graph, input_shape)
+        except sizes.TooManyParts:
+            return None
 
     def broken_assertion(self, totals: reports.Totals, input_shape: tuple[int, ...]) -> Problem | None:
         """Returns the first claim of `assert` that the totals or the contract for an input of this shape break."""
@@ -125,7 +140,10 @@ class Network:
             known: dict[str, Any] = {"parameters": totals.parameters, "buffers": totals.buffers, "macs": totals.macs}
             named = sorted(names_of(assertion.value))
             if not known.keys() >= set(named):
-                known |= vars(self.examine(input_shape).contract)
+                contract = self.contract(input_shape)
+                if contract is None:
+                    return Problem(assertion.place, _TOO_LONG)
+                known |= vars(contract)
             unknown = [name for name in named if known[name] is None]
             if unknown:
                 return Problem(assertion.place, f"`{unknown[0]}` has no value for this network", _WITHOUT_VALUE[unknown[0]])

@@ -21,9 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 LONGEST_PERIOD = 4096  # sizes that one question may look at; the zoo needs 64
+MOST_PARTS = 100  # floors and joints of one size; the zoo needs 3
 PRODUCT = " · "
 
 Number: TypeAlias = Union[int, "Size"]
+
+
+class TooManyParts(Exception):
+    """A size would be a longer formula than anyone can read; its evaluation would take as long."""
 
 
 class Rhythm(NamedTuple):
@@ -45,6 +50,11 @@ class Size(Record):
     def axes(self) -> frozenset[str]:
         """The axes of the input that it depends on."""
         raise NotImplementedError
+
+    @property
+    def parts(self) -> int:
+        """How many floors and joints it is made of."""
+        return 0
 
     def rhythm(self) -> Rhythm | None:
         """None where none is known, or where its period is too long to look at."""
@@ -71,15 +81,15 @@ class Size(Record):
         return floor(self, -1, other, 1)
 
     def __mul__(self, other: Number) -> Any:
-        return floor(self, other, 0, 1) if type(other) is int else Joined("*", self, other)
+        return floor(self, other, 0, 1) if type(other) is int else joined("*", self, other)
 
     __rmul__ = __mul__
 
     def __floordiv__(self, other: Number) -> Any:
-        return floor(self, 1, 0, other) if type(other) is int else Joined("//", self, other)
+        return floor(self, 1, 0, other) if type(other) is int else joined("//", self, other)
 
     def __rfloordiv__(self, other: int) -> Any:
-        return Joined("//", other, self)
+        return joined("//", other, self)
 
     def minimum(self, other: Number) -> Any:
         return _extreme("min", self, other)
@@ -121,6 +131,10 @@ class Floor(Size):
     times: int
     plus: int
     by: int
+
+    @property
+    def parts(self) -> int:
+        return self.of.parts + 1
 
     def at(self, sizes: Mapping[str, int]) -> int:
         return (self.times * self.of.at(sizes) + self.plus) // self.by
@@ -173,6 +187,10 @@ class Joined(Size):
     left: Number
     right: Number
 
+    @property
+    def parts(self) -> int:
+        return 1 + sum(value.parts for value in (self.left, self.right) if isinstance(value, Size))
+
     def at(self, sizes: Mapping[str, int]) -> int:
         left, right = (value if isinstance(value, int) else value.at(sizes) for value in (self.left, self.right))
         return _OPERATIONS[self.operator](left, right)
@@ -201,7 +219,7 @@ class Joined(Size):
     def _parted(self, period: int, start: int, growth: int) -> int:
         """The size from which on the side that grows faster stays the larger one."""
         (axis,) = self.axes
-        difference = Joined("-", self.left, self.right)
+        difference = joined("-", self.left, self.right)
         most = max(abs(difference.at({axis: h})) for h in range(start, start + period))
         return start + period * (most // abs(growth) + 1)
 
@@ -257,7 +275,17 @@ def floor(of: Size, times: int, plus: int, by: int) -> Any:
             return floor(of.of, -of.times, of.by - 1 - of.plus + plus * of.by, of.by * by)
         turns, plus = plus // abs(times), plus % abs(times)  # 2⌊x / b⌋ + 3 = 2⌊(x + b) / b⌋ + 1
         of = floor(of, 1, turns if times > 0 else -turns, 1)
-    return of if (times, plus, by) == (1, 0, 1) else Floor(of, times, plus, by)
+    return of if (times, plus, by) == (1, 0, 1) else _bounded(Floor(of, times, plus, by))
+
+
+def joined(operator: str, left: Number, right: Number) -> Size:
+    return _bounded(Joined(operator, left, right))
+
+
+def _bounded(size: Size) -> Size:
+    if size.parts > MOST_PARTS:
+        raise TooManyParts
+    return size
 
 
 def _linear(size: Size) -> tuple[Size, int, int]:
@@ -271,7 +299,7 @@ def _sum(left: Size, right: Number, sign: int) -> Any:
     (of, times, plus), (other, count, more) = _linear(left), _linear(right)
     if of == other:
         return floor(of, times + sign * count, plus + sign * more, 1)
-    return Joined("+" if sign == 1 else "-", left, right)
+    return joined("+" if sign == 1 else "-", left, right)
 
 
 def _extreme(which: str, left: Size, right: Number) -> Any:
@@ -283,4 +311,4 @@ def _extreme(which: str, left: Size, right: Number) -> Any:
             never_less = where(large, ">=", small)
             if never_less is not None and never_less.everything:
                 return small if which == "min" else large
-    return Joined(which, left, right)
+    return joined(which, left, right)

@@ -46,6 +46,14 @@ class Constraint(Record):
         relation = {"divides": "divides", "broadcasts": "=="}.get(self.relation, self.relation)
         return f"{text_of(self.left, ascii_only)} {relation} {text_of(self.right, ascii_only)}"
 
+    def effort(self) -> int:
+        """How many floors must be evaluated, at most, to know where it holds."""
+        difference = self.left - self.right
+        if not isinstance(difference, Size) or difference.increasing:
+            return 0
+        rhythm = difference.rhythm()
+        return 0 if rhythm is None else 2 * rhythm.period * (difference.parts + 1)
+
     def holds_at(self, sizes: dict[str, int]) -> bool:
         """Judges it for an input with these sizes."""
         left, right = number_at(self.left, sizes), number_at(self.right, sizes)
@@ -123,8 +131,8 @@ class _Symbolic(NumberTracer):
     def leaf(self, name: str, op: Op, x: Shape, y: Shape, place: Place) -> Traced:
         for size, made, reads in zip(x.spatial, y.spatial, op.reads(x)):
             if reads is not None and reads.up == 1 and reads.stride > 1:
-                skipped = max(0, reads.stride - 1 - max(reads.taps) + min(reads.taps))  # between windows, at every size
-                read = (made - 1) * reads.stride + max(reads.taps) + 1 + skipped
+                skipped = max(0, reads.stride - 1 - reads.taps[-1] + reads.taps[0])  # between windows, at every size
+                read = (made - 1) * reads.stride + reads.taps[-1] + 1 + skipped
                 if isinstance(read, Size) or isinstance(size, Size):
                     self.whole.append(Constraint(tuple(self.path), read, ">=", size, "", place))
         return Traced(name, op.type_name(x), "op", (x,), y, place, op)

@@ -17,7 +17,7 @@ from archgen.expressions import Expression, Index, Name, Value, evaluate, is_num
 from archgen.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 MAC_CONVENTION = "MACs: multiply-accumulates of convolutions and linear layers; bias and normalisation not counted"
 
@@ -88,16 +88,17 @@ class Reads(NamedTuple):
     """What an output position reads along one spatial axis: position i reads every j with j * up = i * stride + tap.
 
     A convolution has a tap for each place of its kernel; one that is transposed divides instead (`up` is its stride).
-    source: the spatial axis of the input, where the op moves axes; -1: the axis with the same number.
+    taps: in rising order. source: the spatial axis of the input, where the op moves axes; -1: the axis with the same number.
     """
 
     stride: int
-    taps: tuple[int, ...]
+    taps: Sequence[int]
     up: int = 1
     source: int = -1
 
 
 POINTWISE = Reads(1, (0,))
+MOST_PHASES = 4096  # positions in a row that read differently; beyond, what they read is not worked out
 
 
 class Kind(NamedTuple):
@@ -270,7 +271,8 @@ def together(values: tuple[Size, ...]) -> PerAxis:
 def window_reads(windows: Iterable[tuple[Size, Size, Size, Size]]) -> tuple[Reads, ...]:
     """What windows of (kernel, stride, padding, dilation) read."""
     return tuple(
-        Reads(stride, tuple(dilation * tap - padding for tap in range(kernel))) for kernel, stride, padding, dilation in windows
+        Reads(stride, range(-padding, dilation * (kernel - 1) - padding + 1, dilation))
+        for kernel, stride, padding, dilation in windows
     )
 
 

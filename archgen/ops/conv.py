@@ -187,9 +187,9 @@ class ConvTranspose(Op):
 
     def reads(self, x: Shape) -> tuple[Reads | None, ...]:
         options = (self.kernel_size, self.stride, self.padding, self.dilation)
-        windows = zip(*(axes(option, x.rank) for option in options))
         return tuple(
-            Reads(1, tuple(padding - dilation * tap for tap in range(kernel)), up) for kernel, up, padding, dilation in windows
+            Reads(1, range(padding - dilation * (kernel - 1), padding + 1, dilation), stride)
+            for kernel, stride, padding, dilation in zip(*(axes(option, x.rank) for option in options))
         )
 
     def inferred(self, x: Shape) -> tuple[Size, ...]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from archgen.ops.base import POINTWISE, Axes, Claim, Int, Ints, Op, Reads, Shape, Word, spatial_claims
+from archgen.ops.base import MOST_PHASES, POINTWISE, Axes, Claim, Int, Ints, Op, Reads, Shape, Word, spatial_claims
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 class Permute(Op):
@@ -98,7 +98,7 @@ class PixelUnshuffle(Op):
         return Shape((x.channels * factor * factor, *(size // factor for size in x.sizes[1:])))
 
     def reads(self, x: Shape) -> tuple[Reads | None, ...]:
-        return (Reads(self.downscale_factor, tuple(range(self.downscale_factor))),) * x.rank
+        return (Reads(self.downscale_factor, range(self.downscale_factor)),) * x.rank
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from _image_claims(self, x)
@@ -117,7 +117,7 @@ def _image_claims(op: Op, x: Shape) -> Iterable[Claim]:
 
 def _repeated(factor: int) -> Reads:
     """Each position is read `factor` times: i reads i // factor."""
-    return Reads(1, tuple(range(1 - factor, 1)), factor)
+    return Reads(1, range(1 - factor, 1), factor)
 
 
 _INTERPOLATION = {"linear": 1, "bilinear": 1, "trilinear": 1, "bicubic": 2}  # positions read on each side
@@ -149,8 +149,10 @@ class Upsample(Op):
         if self.mode not in _INTERPOLATION:
             return (_repeated(factor),) * x.rank
         reach = 2 * factor * _INTERPOLATION[self.mode]
-        taps = [1 - factor + distance for distance in range(1 - reach, reach) if distance == 0 or distance % (2 * factor)]
-        return (Reads(2, tuple(taps), 2 * factor),) * x.rank
+        taps: Sequence[int] = range(2 - factor - reach, 1 - factor + reach)
+        if self.mode == "bicubic" and factor <= MOST_PHASES:
+            taps = [tap for tap in taps if tap == 1 - factor or (tap - 1 + factor) % (2 * factor)]
+        return (Reads(2, taps, 2 * factor),) * x.rank
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from spatial_claims(self, x)

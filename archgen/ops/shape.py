@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from archgen.expressions import names_of
-from archgen.ops.base import Axis, Claim, Op, Reads, Real, Shape, product
+from archgen.ops.base import POINTWISE, Axis, Claim, Op, Reads, Real, Shape, product
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,7 +36,13 @@ class Flatten(Op):
 
     def reads(self, x: Shape) -> tuple[Reads | None, ...]:
         start, end = self.span(x)
-        return super().reads(x) if start == end else (None,) * (x.rank - (end - start))
+        kept: list[Reads | None] = []
+        for axis in range(len(x.sizes)):
+            if axis == x.channel_axis or start < axis <= end or (axis == start and start <= x.channel_axis <= end):
+                continue  # the channels, or joined with what came before, or with the channels
+            joined = axis == start and end > start
+            kept.append(None if joined else POINTWISE._replace(source=axis - (axis > x.channel_axis)))
+        return tuple(kept)
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         axes = len(x.sizes) + 1
