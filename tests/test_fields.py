@@ -31,7 +31,8 @@ def support(module: Any, x: Shape, axis: int, along: int) -> list[tuple[int, ...
     count = x.sizes[axis]
     values = torch.zeros(count + 1, *x.sizes, dtype=torch.float64)
     for position in range(count):
-        values[position].select(axis, position).fill_(1.0)
+        raised = values[position].select(axis, position)
+        raised.copy_(torch.arange(1.0, raised.numel() + 1).reshape(raised.shape))  # unequal, or a softmax would not move
     with torch.no_grad():
         outputs = module(values)
     moved = (outputs[:-1] - outputs[-1]).abs() > 1e-12
