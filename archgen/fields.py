@@ -12,7 +12,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from archgen.graph import Input
-from archgen.ops.base import MOST_PHASES
+from archgen.ops.base import MOST_PHASES, POINTWISE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -148,6 +148,8 @@ def _merged(views: list[View]) -> View:
 
 
 def _behind(view: View, reads: tuple[Reads | None, ...]) -> View:
+    if reads.count(POINTWISE) == len(view.fields) == len(reads):
+        return view
     sources = [axis if one is None or one.source < 0 else one.source for axis, one in enumerate(reads)]
     entering = [view.fields[source] if source < len(view.fields) else None for source in sources]
     fields = tuple(map(through, entering, reads))
