@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from archgen.analysis import symbolic as texts
 from archgen.sizes import number_at
 from archgen.sizesets import ALL
 from tests import sizes as against_torch
+from tests.conftest import python
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,25 +33,8 @@ TORCHVISION: dict[str, Any] = json.loads((ROOT / "tests/reference/torchvision.js
 CONTRACTS: dict[str, Any] = json.loads((ROOT / "tests/reference/contracts.json").read_text())
 SCHEMA = json.loads((ROOT / "docs/symbolic.schema.json").read_text())
 
-RESNET_D = """\
-name: Net
-input: [3, 32, 32]
-stem:
-  conv1: {conv: 8, kernel_size: 3, stride: 2}
-stages:
-  layer1: {Block: 16, stride: 2}
-blocks:
-  Block:
-    args: {channels: int, stride: 1}
-    layers:
-      added:
-        residual:
-          conv1: {conv: channels, kernel_size: 3, stride: stride}
-          relu1: relu
-          conv2: {conv: channels, kernel_size: 3}
-        shortcut:
-          downsample: [{avg_pool: 2, stride: stride}, {conv: channels, kernel_size: 1}]
-"""
+DOCS = (ROOT / "docs/sizes.md").read_text(encoding="utf-8")
+RESNET_D = re.findall(r"^```yaml\n(.*?)^```", DOCS, re.M | re.S)[0]
 
 
 def examined(folder: Path, text: str) -> Examined:
@@ -250,12 +235,22 @@ def test_a_claim_that_holds(tmp_path: Path, claim: str) -> None:
 # ---- the command
 
 
-def test_the_table(archgen: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_unicode_the_table_is_ascii(tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").write_text(RESNET_D)
+    for encoding in ("ascii", "cp1252"):
+        code = f"import sys; sys.stdout.reconfigure(encoding={encoding!r}); from archgen.cli import main; main(sys.argv[1:])"
+        shown = python(code, "shapes", str(tmp_path / "net.yaml"), "--symbolic")
+        assert shown.stderr == ""
+        assert "floor((H + 3) / 4)" in shown.stdout
+        assert shown.stdout.isascii()
+
+
+def test_the_table_of_the_docs(archgen: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "net.yaml").write_text(RESNET_D)
     monkeypatch.chdir(tmp_path)
     shown = archgen("shapes", "net.yaml", "--symbolic")
     assert (shown.code, shown.err) == (0, "")
-    assert shown.out == (ROOT / "tests/reference/resnet_d.txt").read_text(encoding="utf-8")
+    assert re.findall(r"^```text\n(.*?)^```", DOCS, re.M | re.S) == [shown.out]
 
 
 def test_json(archgen: Callable[..., Result]) -> None:
