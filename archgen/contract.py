@@ -50,6 +50,16 @@ class Contract(Record):
         least = "none with all sizes equal" if self.min_size is None else str(self.min_size)
         return [*self.brief(), ("smallest", least), ("uncropped", self.exact_sizes or "not known")]
 
+    def sentence(self) -> str:
+        """All of it in one sentence, for the generated module."""
+        if not self.exact_sizes:
+            cropped = ""
+        else:
+            cropped = ", none cropped" if self.exact_sizes == self.sizes else f", uncropped where {self.exact_sizes}"
+        least = "no square size" if self.min_size is None else f"min size {self.min_size}"
+        seen = "no fixed receptive field" if self.receptive_field is None else f"receptive field {_text(self.receptive_field)}"
+        return f"Input: {self.sizes}{cropped}; {least}, reduction {_text(self.reduction)}, {seen}."
+
     def as_json(self) -> dict[str, Any]:
         """The contract as JSON values; `docs/report.schema.json` is their schema."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
