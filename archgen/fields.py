@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from archgen.graph import Body, Graph
     from archgen.ops.base import Reads
+    from archgen.sizes import Number
     from archgen.trace import Traced
 
 MOST_READS = 16 * MOST_PHASES  # positions and their taps that are worked out for one layer
@@ -137,7 +138,7 @@ class _Follower:
             return view
         if step.role == "merge":
             return _merged([one for one, condition in zip(views, step.conditions) if condition is not False])
-        return view if step.op is None else _behind(view, step.op.reads(step.inputs[0]))
+        return view if step.op is None else _behind(view, step.op.reads(step.inputs[0]), step.output.spatial)
 
 
 def _merged(views: list[View]) -> View:
@@ -147,7 +148,8 @@ def _merged(views: list[View]) -> View:
     return View(fields, views[0].local if len(views) == 1 else fields)
 
 
-def _behind(view: View, reads: tuple[Reads | None, ...]) -> View:
+def _behind(view: View, reads: tuple[Reads | None, ...], sizes: tuple[Number, ...]) -> View:
+    """What an op's result reads; `sizes` are its own. Only where these are numbers does the last local value stand for it."""
     if reads.count(POINTWISE) == len(view.fields) == len(reads):
         return view
     sources = [axis if one is None or one.source < 0 else one.source for axis, one in enumerate(reads)]
@@ -155,5 +157,5 @@ def _behind(view: View, reads: tuple[Reads | None, ...]) -> View:
     fields = tuple(map(through, entering, reads))
     if fields and None not in fields:
         return View(fields, fields)
-    lost = any(field is None and x is not None and one is not None for field, x, one in zip(fields, entering, reads))
-    return View(fields, (None,) * len(fields) if lost else view.local)
+    fixed = all(field is not None or isinstance(size, int) for field, size in zip(fields, sizes))
+    return View(fields, view.local if fixed else (None,) * len(fields))

@@ -61,7 +61,10 @@ class Constraint(Record):
 
 
 class SymbolicTrace(Record):
-    """A network on symbolic sizes. axes: the names of the input's. whole: what must hold for no layer to crop its input."""
+    """A network on symbolic sizes.
+
+    axes: the names of the input's. outputs: without those of training. whole: what must hold for no layer to crop its input.
+    """
 
     axes: tuple[str, ...]
     steps: tuple[Traced, ...]
@@ -75,7 +78,9 @@ def trace(graph: Graph, input_shape: tuple[int, ...]) -> SymbolicTrace:
     axes = AXES[len(input_shape) - 1]
     tracer = _Symbolic(graph, dict(zip(axes, input_shape[1:])))
     body = tracer.body(graph.network, {}, Shape((input_shape[0], *map(Variable, axes))))
-    return SymbolicTrace(axes, body.steps, body.outputs, _distinct(tracer.constraints), _distinct(tracer.whole))
+    return SymbolicTrace(
+        axes, body.steps, body.outputs[: len(graph.network.results)], _distinct(tracer.constraints), _distinct(tracer.whole)
+    )
 
 
 def _distinct(constraints: list[Constraint]) -> tuple[Constraint, ...]:

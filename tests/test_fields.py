@@ -207,6 +207,20 @@ def test_a_gate_sees_the_whole_input() -> None:
     assert found.contract.receptive_field is None
 
 
+def test_a_softmax_over_positions_sees_the_whole_input(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text(HEAD + "  a: {conv: 2, kernel_size: 3}\n  b: {softmax: 2}\n")
+    found = archgen.load(path).examine()
+    assert [field and field.size for field in found.followed.outputs[0].fields] == [None, 3]
+    assert found.contract.receptive_field is None
+
+
+def test_before_a_pooling_to_a_fixed_size_the_field_is_known(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text(HEAD + "  a: {conv: 2, kernel_size: 3}\n  b: {adaptive_avg_pool: 2}\n  c: {upsample: 2}\n  d: flatten\n")
+    assert archgen.load(path).examine().contract.receptive_field == 3
+
+
 def test_what_is_too_much_to_work_out_has_no_number(tmp_path: Path) -> None:
     path = tmp_path / "net.yaml"
     path.write_text(HEAD + "  a: {conv: 2, kernel_size: 3}\n  b: {upsample: 5000}\n")
