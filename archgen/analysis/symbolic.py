@@ -8,7 +8,7 @@ from archgen.analysis import report as reports
 from archgen.analysis.table import GAP, aligned, facts, json_lines
 from archgen.diagnostics import printable
 from archgen.records import Record
-from archgen.sizes import LONGEST_PERIOD, axes_of, text_of
+from archgen.sizes import axes_of, text_of
 from archgen.sizesets import ALL, TooLong
 from archgen.symbolic import sides
 
@@ -195,7 +195,7 @@ def _told(found: Findings) -> list[str]:
     lines += [f"{one.path} (line {one.place.line}) needs {one.axis} >= {one.least}" for one in found.bounds]
     lines += [line for one in found.breaks for line in _broken(one)]
     for left in found.opened:
-        why = "several axes at once" if left.several else f"beyond proof: it repeats after more than {LONGEST_PERIOD:,} sizes"
+        why = "several axes at once" if left.several else "beyond proof: too many sizes to look at before it repeats"
         tried = f"it breaks first at {left.breaks}" if left.breaks else f"it holds up to {CHECKED:,}"
         lines.append(f"{left.path} (line {left.place.line}) needs {left.formula}")
         lines.append(f"  {why}; tried with all sizes equal, {tried}")
