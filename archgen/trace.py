@@ -16,6 +16,7 @@ from archgen.expressions import (
     ExpressionError,
     Name,
     Value,
+    broadcast,
     describe,
     evaluate,
     is_number,
@@ -56,6 +57,13 @@ class Traced(Record):
     buffers: int = 0
     macs: int = 0
     layers: int = 1
+
+    def named(self, name: str) -> Traced:
+        """The same step under another name: `replace`, for a thousand blocks."""
+        step = object.__new__(Traced)
+        step.__dict__.update(self.__dict__)
+        step.__dict__["name"] = name
+        return step
 
 
 class TracedBody(Record):
@@ -204,9 +212,10 @@ class _Tracer:
         children: list[Traced] = []
         steady = not any(names_of(value) & DEPTH_NAMES for _, value, _ in node.others.arguments)
         for index in range(count):
-            if steady and index > 1 and x == children[-1].inputs[0]:
-                children.append(children[-1].replace(name=str(index)))
-                continue
+            if steady and index > 1 and x == children[-1].inputs[0]:  # so will it be to the end
+                last = children[-1]
+                children += [last.named(str(number)) for number in range(index, count)]
+                break
             inside = {**names, "index": index, "block_index": offset + index, "block_count": total}
             block = node.others if index else node.first
             try:
@@ -303,10 +312,9 @@ def _merge_claims(kind: str, left: Shape, right: Shape) -> list[Claim]:
     for axis, (a, b) in enumerate(zip(left.sizes, right.sizes)):
         if kind == "concat" and axis == left.channel_axis:
             continue
-        if kind == "multiply" and axis != left.channel_axis and 1 in (a, b):
-            continue
         what = "channels" if axis == left.channel_axis else "sizes"
-        claims.append(Claim(a, "==", b, f"`{kind}` can't merge {sizes}: their {what} {{left}} and {{right}} differ"))
+        relation = "broadcasts" if kind == "multiply" and what == "sizes" else "=="
+        claims.append(Claim(a, relation, b, f"`{kind}` can't merge {sizes}: their {what} {{left}} and {{right}} differ"))
     return claims
 
 
@@ -314,8 +322,7 @@ def _merged(kind: str, left: Shape, right: Shape) -> Shape:
     if kind == "concat":
         return left.with_channels(left.channels + right.channels)
     if kind == "multiply":
-        pairs = zip(left.sizes, right.sizes)
-        return Shape(tuple(b if type(a) is int and a == 1 else a for a, b in pairs), left.channel_axis)
+        return Shape(tuple(map(broadcast, left.sizes, right.sizes)), left.channel_axis)
     return left
 
 
@@ -326,7 +333,7 @@ def shape_text(shape: Shape) -> str:
 # ---- on numbers
 
 
-class _Numbers(_Tracer):
+class NumberTracer(_Tracer):
     def __init__(self, graph: Graph) -> None:
         super().__init__(graph)
         self.bodies: dict[Any, TracedBody] = {}
@@ -435,7 +442,7 @@ def _totals(steps: tuple[Traced, ...], place: Place) -> tuple[int, int, int, int
 
 def numbers(graph: Graph, input_shape: tuple[int, ...], overrides: dict[str, Value]) -> TracedBody:
     """Traces the network on an input of (channels, sizes...). Raises Stopped at the first step that does not fit."""
-    tracer = _Numbers(graph)
+    tracer = NumberTracer(graph)
     network = tracer.body(graph.network, overrides, Shape(input_shape))
     return network.replace(calls=tuple((key[0], body.names) for key, body in tracer.bodies.items()))
 

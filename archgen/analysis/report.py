@@ -10,6 +10,7 @@ from archgen.ops import MAC_CONVENTION
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from archgen.contract import Contract
     from archgen.diagnostics import Problem
     from archgen.ops import Op
     from archgen.trace import Traced
@@ -95,6 +96,7 @@ class Report:
 
     input_shape: channels, then sizes, without the batch. output_shapes: of each output, those of training last.
     problem: None, or the first layer that does not fit; then the rows end before it.
+    contract: what holds for inputs of every size, where it was asked for: `Network.examine` works it out.
     """
 
     name: str
@@ -104,6 +106,7 @@ class Report:
     totals: Totals
     rows: tuple[Row, ...]
     problem: Problem | None = None
+    contract: Contract | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The report as JSON values; `docs/report.schema.json` is their schema."""
@@ -115,6 +118,7 @@ class Report:
             "output_shapes": [list(shape) for shape in self.output_shapes],
             "mac_convention": MAC_CONVENTION,
             "totals": {"parameters": self.totals.parameters, "buffers": self.totals.buffers, "macs": self.totals.macs},
+            **({} if self.contract is None else {"contract": self.contract.as_json()}),
             "layers": [
                 {
                     "path": row.path,

@@ -72,10 +72,13 @@ def _rendered(network: Network, classes: list[ClassText]) -> str:
     helpers = [_MAKE_DIVISIBLE] if "make_divisible(" in body else []
     helpers += [op.module_source for op in own_classes() if f"{op.__name__}(" in body]
     body = "\n".join([*helpers, body])
-    description = network.spec.description.strip() or f"{network.name}."
+    paragraphs = [network.spec.description.strip() or f"{network.name}."]
+    contract = network.contract()
+    if contract is not None:
+        paragraphs.append(contract.sentence())
     return environment.get_template("module.py.jinja").render(
         header=_header(network),
-        docstring=docstring([description], 0, WIDTH),
+        docstring=docstring(paragraphs, 0, WIDTH),
         imports=_imports(body),
         helpers=helpers,
         classes=classes,

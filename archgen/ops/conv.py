@@ -11,6 +11,7 @@ from archgen.ops.base import (
     Int,
     Op,
     PerAxis,
+    Reads,
     Shape,
     Size,
     Word,
@@ -21,6 +22,7 @@ from archgen.ops.base import (
     product,
     spatial_claims,
     together,
+    window_reads,
 )
 
 if TYPE_CHECKING:
@@ -114,6 +116,9 @@ class Conv(Op):
     def macs(self, x: Shape, y: Shape) -> Size:
         return product(y.sizes) * (x.channels // self.groups) * product(axes(self.kernel_size, x.rank))
 
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        return window_reads(self.windows(x.rank))
+
     def inferred(self, x: Shape) -> tuple[Size, ...]:
         return (x.channels,)
 
@@ -181,6 +186,13 @@ class ConvTranspose(Op):
 
     def macs(self, x: Shape, y: Shape) -> Size:
         return product(x.sizes) * (self.out_channels // self.groups) * product(axes(self.kernel_size, x.rank))
+
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        options = (self.kernel_size, self.stride, self.padding, self.dilation)
+        return tuple(
+            Reads(1, range(padding - dilation * (kernel - 1), padding + 1, dilation), stride)
+            for kernel, stride, padding, dilation in zip(*(axes(option, x.rank) for option in options))
+        )
 
     def inferred(self, x: Shape) -> tuple[Size, ...]:
         return (x.channels,)

@@ -5,7 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from archgen.expressions import minimum, select
-from archgen.ops.base import Bool, Claim, Op, PerAxis, Shape, Size, axes, axis_claims, list_claims, spatial_claims
+from archgen.ops.base import (
+    Bool,
+    Claim,
+    Op,
+    PerAxis,
+    Reads,
+    Shape,
+    Size,
+    axes,
+    axis_claims,
+    list_claims,
+    spatial_claims,
+    window_reads,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,6 +50,9 @@ class Pool(Op):
         option: Any = self
         ceil_mode = option.ceil_mode
         return x.with_spatial(pooled_size(size, *window, ceil_mode) for size, window in zip(x.sizes[1:], self.windows(x.rank)))
+
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        return window_reads(self.windows(x.rank))
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from spatial_claims(self, x)
@@ -97,6 +113,9 @@ class AdaptivePool(Op):
     def output(self, x: Shape) -> Shape:
         option: Any = self
         return x.with_spatial(axes(option.output_size, x.rank))
+
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        return (None,) * x.rank
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from spatial_claims(self, x)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from archgen.ops.base import Axes, Claim, Int, Ints, Op, Shape, Word, spatial_claims
+from archgen.ops.base import MOST_PHASES, POINTWISE, Axes, Claim, Int, Ints, Op, Reads, Shape, Word, spatial_claims
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 class Permute(Op):
@@ -32,6 +32,10 @@ class Permute(nn.Module):
     def output(self, x: Shape) -> Shape:
         axes = [dim - 1 for dim in self.dims[1:]]
         return Shape(tuple(x.sizes[axis] for axis in axes), axes.index(x.channel_axis))
+
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        spatial = [dim - 1 for dim in self.dims[1:] if dim - 1 != x.channel_axis]
+        return tuple(POINTWISE._replace(source=axis - (axis > x.channel_axis)) for axis in spatial)
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         count = len(x.sizes) + 1
@@ -74,6 +78,9 @@ class PixelShuffle(Op):
         factor = self.upscale_factor
         return Shape((x.channels // (factor * factor), *(size * factor for size in x.sizes[1:])))
 
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        return (_repeated(self.upscale_factor),) * x.rank
+
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from _image_claims(self, x)
         yield Claim(self.upscale_factor, ">=", 1, "`upscale_factor` is {left}, and must be at least {right}", "upscale_factor")
@@ -95,6 +102,9 @@ class PixelUnshuffle(Op):
         factor = self.downscale_factor
         return Shape((x.channels * factor * factor, *(size // factor for size in x.sizes[1:])))
 
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        return (Reads(self.downscale_factor, range(self.downscale_factor)),) * x.rank
+
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from _image_claims(self, x)
         yield Claim(
@@ -108,6 +118,14 @@ class PixelUnshuffle(Op):
 def _image_claims(op: Op, x: Shape) -> Iterable[Claim]:
     yield from spatial_claims(op, x)
     yield Claim(x.rank, "==", 2, f"`{op.name}` takes two spatial axes, not {{left}}")
+
+
+def _repeated(factor: int) -> Reads:
+    """Each position is read `factor` times: i reads i // factor."""
+    return Reads(1, range(1 - factor, 1), factor)
+
+
+_INTERPOLATION = {"linear": 1, "bilinear": 1, "trilinear": 1, "bicubic": 2}  # positions read on each side
 
 
 class Upsample(Op):
@@ -131,6 +149,17 @@ class Upsample(Op):
     def output(self, x: Shape) -> Shape:
         return x.with_spatial(size * self.scale_factor for size in x.sizes[1:])
 
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        """The centre of i lies at (2i + 1 - factor) / (2 factor); of what is read, that at a whole distance has weight 0."""
+        factor = self.scale_factor
+        if self.mode not in _INTERPOLATION:
+            return (_repeated(factor),) * x.rank
+        reach = 2 * factor * _INTERPOLATION[self.mode]
+        taps: Sequence[int] = range(2 - factor - reach, 1 - factor + reach)
+        if self.mode == "bicubic" and factor <= MOST_PHASES:
+            taps = [tap for tap in taps if tap == 1 - factor or (tap - 1 + factor) % (2 * factor)]
+        return (Reads(2, taps, 2 * factor),) * x.rank
+
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from spatial_claims(self, x)
         yield Claim(self.scale_factor, ">=", 1, "`scale_factor` is {left}, and must be at least {right}", "scale_factor")
@@ -151,6 +180,9 @@ class Pad(Op):
         before, after = self.padding[::2], self.padding[1::2]
         pairs = zip(x.sizes[1:], reversed(before), reversed(after))
         return x.with_spatial(size + left + right for size, left, right in pairs)
+
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        return tuple(Reads(1, (-before,)) for before in reversed(self.padding[::2]))
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from spatial_claims(self, x)
