@@ -120,7 +120,10 @@ class _Tracer:
             try:
                 traced = self.step(step, tuple([_value(values, source) for source in step.inputs]), names)
             except Stopped as stopped:
-                raise Stopped(stopped.problem, (*done, *stopped.finished)) from None
+                problem = stopped.problem
+                if isinstance(step.node, Merge) and problem.place is step.place and not problem.help:
+                    problem = problem.replace(help=_makers(step.inputs, done, entering))
+                raise Stopped(problem, (*done, *stopped.finished)) from None
             done.append(traced)
             values.append(traced.output if traced.role != "split" else (traced.output,) * len(traced.conditions))
         return tuple(done), values
@@ -270,6 +273,18 @@ class _Tracer:
         self.judge(Claim(node.parts, "divides", x.channels, "{right} channels can't be shared among {left} branches"), place)
         share = x.with_channels(x.channels // node.parts)
         return Traced(name, "split", "split", (x,), share, place, conditions=(True,) * node.parts)
+
+
+def _makers(inputs: tuple[Input, ...], done: list[Traced], entering: Shape) -> str:
+    """Says which steps made the values that a merge can't put together, where they stand, and what they give."""
+    told = []
+    for source in inputs:
+        if source.value:
+            step = done[source.value - 1]
+            told.append(f"`{step.name}` (line {step.place.line}) gives {shape_text(step.output)}")
+        else:
+            told.append(f"what enters is {shape_text(entering)}")
+    return ", ".join(told)
 
 
 # What an argument of each type takes. An int may be given a list where it feeds options that have a value for each axis.

@@ -151,7 +151,12 @@ class Forward:
         if reader.role != "merge" or reader.condition is not True:
             return False
         own = len(self.readers[inputs[0]]) > 1 or inputs[0].part >= 0
-        return own and all(self.is_branch_of(other, reader) for other in self.steps[number + 1 : readers[0]])
+        between = range(number + 1, readers[0])
+        if not own or not all(self.is_branch_of(self.steps[other], reader) for other in between):
+            return False
+        merged = self.inputs(reader)  # what runs first must be written first
+        later = [merged.index(Input(other + 1)) for other in between if self.steps[other].role != "absent"]
+        return all(merged.index(Input(number + 1)) < position for position in later)
 
     def is_branch_of(self, step: Traced, merge: Traced) -> bool:
         """Whether a step too will be written inside the merge, after those before it."""
