@@ -220,8 +220,8 @@ class ClassBuilder:
         if step.role == "block":
             return self.call(step)
         if step.count:
-            items = self.loop(step)
-            return Group("nn.Sequential(", tuple(items), ")", exploded=len(items) > 1)
+            loop = self.loop(step)
+            return Group("nn.Sequential(", tuple(loop), ")", exploded=len(loop) > 1)
         if step.children and step.children[0].role == "block" and all(child.condition is True for child in step.children):
             return Group("nn.Sequential(", tuple(self.run(step.children)), ")", exploded=True)
         return self.chain(step)
