@@ -17,7 +17,7 @@ from archgen.spec import COMPOSITIONS, is_empty
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_SECTIONS = ("stem", "stages", "head", "blocks")  # a blank line stands before each
+_SECTIONS = ("stem", "stages", "head", "blocks")  # with a blank line around each
 _OPEN = frozenset({*_SECTIONS, "layers", "shortcut", *COMPOSITIONS})  # below these, every entry has a line of its own
 _PLAIN = re.compile(r"(?:[\w(./]|-(?=[\w(.]))[ -~]*", re.ASCII)  # what YAML reads as it stands, unless it holds
 _SPECIAL = re.compile(r": |:$| #|##\[| $|^\.\.\.")  # one of these,
@@ -25,11 +25,15 @@ _SPECIAL_IN_BRACES = re.compile(r"[][{},:?]")  # or inside braces, brackets or a
 
 
 class Line(Record):
-    """A line of the text. `value` is what starts on it, None for a key alone; `key` is None for an item of a list."""
+    """A line of the text.
+
+    value: what starts on it, None for a key alone. key: None for an item of a list. goes_on: in the next line.
+    """
 
     text: str
     key: Scalar | None = None
     value: Tree | None = None
+    goes_on: bool = False
 
 
 def text(tree: Mapping) -> str:
@@ -39,15 +43,17 @@ def text(tree: Mapping) -> str:
 
 def lines(tree: Mapping) -> Iterator[Line]:
     """Yields the lines of a spec's tree, at most 80 characters wide where no single value is wider."""
+    before = ""
     for key, value in tree.entries:
-        if key.text in _SECTIONS:
+        if before and not {before, key.text}.isdisjoint(_SECTIONS):
             yield Line("")
         yield from _entry(key, value, 0)
+        before = key.text
 
 
 def _entry(key: Scalar, value: Tree, indent: int) -> Iterator[Line]:
     start = " " * indent + scalar(key, inside=True) + ":"
-    one_line = f"{start} {_flow(value)}".rstrip()
+    one_line = f"{start} {flow(value)}".rstrip()
     if _is_open(value, key.text) or (len(one_line) > WIDTH and not _wraps(value)):
         yield Line(start)
         yield from _below(value, indent + 2)
@@ -67,7 +73,7 @@ def _below(tree: Tree, indent: int) -> Iterator[Line]:
 
 def _item(item: Tree, indent: int) -> Iterator[Line]:
     start = " " * indent + "-"
-    one_line = f"{start} {_flow(item)}"
+    one_line = f"{start} {flow(item)}"
     if _is_open(item) or (len(one_line) > WIDTH and not _wraps(item)):
         first, *rest = _below(item, indent + 2)
         yield first.replace(text=start + first.text[len(start) :])
@@ -100,7 +106,7 @@ def _wrapped(one_line: str, start: str, key: Scalar | None, value: Tree) -> Iter
     line = Line(start, key, value)
     for piece in _pieces("", value, WIDTH - len(indent) - 2):
         if len(line.text) + 1 + len(piece) > WIDTH:
-            yield line
+            yield line.replace(goes_on=True)
             line = Line(indent + piece)
         else:
             line = line.replace(text=f"{line.text} {piece}")
@@ -114,7 +120,7 @@ def _pieces(name: str, tree: Tree, room: int) -> list[str]:
     ends = "[]" if isinstance(tree, Sequence) else "{}"
     pieces = [name + ends[0]]
     for part, value in _parts(tree):
-        whole = part + _flow(value, inside=True)
+        whole = part + flow(value, inside=True)
         inner = [whole] if len(whole) <= room else _pieces(part, value, room)
         if pieces[-1] == name + ends[0]:
             inner[0] = pieces.pop() + inner[0]
@@ -123,12 +129,12 @@ def _pieces(name: str, tree: Tree, room: int) -> list[str]:
     return [*pieces[:-1], pieces[-1].removesuffix(",") + ends[1]]
 
 
-def _flow(tree: Tree, inside: bool = False) -> str:
+def flow(tree: Tree, inside: bool = False) -> str:
     """A value in one line; `inside` braces or brackets, a comma would end it."""
     if isinstance(tree, Scalar):
         return scalar(tree, inside)
     ends = "[]" if isinstance(tree, Sequence) else "{}"
-    return ends[0] + ", ".join(name + _flow(value, inside=True) for name, value in _parts(tree)) + ends[1]
+    return ends[0] + ", ".join(name + flow(value, inside=True) for name, value in _parts(tree)) + ends[1]
 
 
 def _parts(tree: Sequence | Mapping) -> list[tuple[str, Tree]]:
