@@ -27,6 +27,7 @@ def test_the_text_is_the_same_network(path: Path, tmp_path: Path) -> None:
     alone.write_text(text, encoding="utf-8")
     before, after = package.load(path).checked(), package.load(alone).checked()
     assert after.spec == before.spec
+    assert figures(after) == figures(before)
     assert classes(after.source()) == classes(before.source())
     assert all(len(line) <= 80 or line.lstrip().startswith("description: ") for line in text.splitlines())
 
