@@ -198,7 +198,7 @@ def shapes(
 @FOLDER
 @click.option("--check", is_flag=True, help="Write nothing; show what is stale, missing or left over.")
 @click.option("--verify", "verified", is_flag=True, help="Verify what was built (needs torch).")
-@click.option("--force", is_flag=True, help="Replace files that archgen did not write.")
+@click.option("--force", is_flag=True, help="Replace files that archgen did not write, or that were edited.")
 @DEBUG
 def build(specs: tuple[Path, ...], folder: Path | None, check: bool, verified: bool, force: bool) -> int:
     """Write the PyTorch modules of specs, without torch.
@@ -234,7 +234,8 @@ def _check(outputs: Sequence[Output]) -> int:
     for text in differences:
         click.echo(text)
     if differences:
-        click.echo(f"{len(differences)} of {len(outputs)} files differ; `archgen build` writes them anew", err=True)
+        edited = ", with `--force` where they were edited" if any(output.edited for output in outputs) else ""
+        click.echo(f"{len(differences)} of {len(outputs)} files differ; `archgen build` writes them anew{edited}", err=True)
         return DIFFERENT
     click.echo(f"{len(outputs)} files are up to date")
     return OK

@@ -11,6 +11,7 @@ import ast
 import builtins
 import functools
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 from archgen.ops import OPS
@@ -60,6 +61,46 @@ def check(text: str, network: Network, numbers: TracedBody) -> None:
             raise ProofError(f"{path} is built as {built[path]}, and the trace has {layer}")
 
 
+def check_texts(text: str, neutral: str) -> None:
+    """Raises ProofError unless free texts of the spec stay in the docstrings and the header, and change nothing else.
+
+    neutral: what the same spec generates with "x" for each of its free texts. The two must be the same to the letter, comments
+    and blank lines too, but for the docstrings, as Python's parser finds them in the bytes, and the header, whose form is fixed.
+    """
+    mine, others = _without_texts(text), _without_texts(neutral)
+    if mine != others:
+        line = next((a for a, b in zip(mine, others) if a != b), "the number of lines")
+        raise ProofError(f"the code depends on a text of the spec: {line.strip()}")
+
+
+def _without_texts(text: str) -> list[str]:
+    """The lines of a module, less its header and the docstrings of itself and its classes."""
+    if not _PLAIN.fullmatch(text):
+        raise ProofError("the module holds other characters than line feeds and printable ASCII")
+    lines = text.split("\n")
+    tree = ast.parse(text.encode())
+    kept, end = [], 0
+    for said in (tree.body[0], *(node.body[0] for node in tree.body if isinstance(node, ast.ClassDef))):
+        first, last = said.lineno - 1, said.end_lineno or 0
+        around = lines[first][: said.col_offset].strip() + lines[last - 1][said.end_col_offset :]
+        if not _is_text(said) or around:
+            raise ProofError(f"line {said.lineno}: no docstring, or more than one in its lines")
+        kept += lines[end:first]
+        end = last
+    header = lines[: tree.body[0].lineno - 1]
+    if not all(map(_HEADER.fullmatch, header)):
+        raise ProofError("the header holds more than a safe path and digests")
+    return kept[len(header) :] + lines[end:]
+
+
+_PLAIN = re.compile("[\n -~]*")
+_HEADER = re.compile(r"# (?!.*coding[:=])[A-Za-z0-9 ,.:;/_-]*")  # in the first two lines "coding:" would change how all is read
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
 def _written(op: Op, positional: tuple[Any, ...], count: int) -> tuple[Any, ...]:
     """Drops the last positional arguments that say torch's defaults: the value of an argument may happen to be one."""
     inferred = count - sum(field not in op.defaults for field in op.fields[: op.positional])
@@ -78,14 +119,19 @@ def _plain(value: Any) -> Any:
 
 def _without_own_classes(tree: ast.Module) -> ast.Module:
     """Takes out the classes that ops bring, after a look that they are the ops' text to the letter."""
-    known = {op.__name__: ast.dump(ast.parse(op.module_source).body[0]) for op in OPS.values() if op.module_source}
     body = []
     for node in tree.body:
-        if not (isinstance(node, ast.ClassDef) and node.name in known):
+        if not (isinstance(node, ast.ClassDef) and node.name in _OWN_CLASSES):
             body.append(node)
-        elif ast.dump(node) != known[node.name]:
+        elif ast.dump(node) != _own_class(node.name):
             raise ProofError(f"the class {node.name} is not the text that its op brings")
     return ast.Module(body, [])
+
+
+@functools.cache
+def _own_class(name: str) -> str:
+    (op,) = (op for op in OPS.values() if op.module_source and op.__name__ == name)
+    return ast.dump(ast.parse(op.module_source).body[0])
 
 
 def _check_shape(tree: ast.Module) -> None:
@@ -96,19 +142,18 @@ def _check_shape(tree: ast.Module) -> None:
         if not isinstance(node, _NODES):
             raise ProofError(f"line {getattr(node, 'lineno', 0)}: {type(node).__name__} can't come from a template")
         if isinstance(node, (ast.Name, ast.Attribute)):
-            name = node.id if isinstance(node, ast.Name) else node.attr
-            if name.startswith("_") and name not in ("_", "__init__"):
-                raise ProofError(f"line {node.lineno}: the name {name}")
-        if isinstance(node, ast.FunctionDef):
-            for call in ast.walk(node):
-                if isinstance(call, ast.Call):
-                    _check_call(call, called | {argument.arg for argument in node.args.args})
+            _check_name(node)
+    for function in _functions(tree):
+        known = called | {argument.arg for argument in function.args.args}
+        for call in ast.walk(function):
+            if isinstance(call, ast.Call):
+                _check_call(call, known)
 
 
 def _check_top(tree: ast.Module) -> None:
     """A module is a docstring, imports, at most one helper, and classes, whose bodies are a docstring and two methods."""
     first, *rest = tree.body
-    if not (isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)):
+    if not _is_text(first):
         raise ProofError("the module does not begin with its docstring")
     for node in rest:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -116,10 +161,34 @@ def _check_top(tree: ast.Module) -> None:
             if not set(modules) <= _IMPORTS:
                 raise ProofError(f"line {node.lineno}: an import of {modules}")
         elif isinstance(node, ast.ClassDef):
-            if [type(member) for member in node.body] != [ast.Expr, ast.FunctionDef, ast.FunctionDef]:
-                raise ProofError(f"the class {node.name} has other parts than a docstring, `__init__` and `forward`")
-        elif not (isinstance(node, ast.FunctionDef) and node.name == "make_divisible"):
+            _check_class(node)
+        elif not (isinstance(node, ast.FunctionDef) and node.name == "make_divisible" and not node.decorator_list):
             raise ProofError(f"line {node.lineno}: {type(node).__name__} can't stand at the top of a module")
+
+
+def _check_class(node: ast.ClassDef) -> None:
+    if [ast.unparse(base) for base in node.bases] != ["nn.Module"] or node.keywords or node.decorator_list:
+        raise ProofError(f"the class {node.name} is more or less than an `nn.Module`")
+    documented, *methods = node.body
+    names = [member.name for member in methods if isinstance(member, ast.FunctionDef) and not member.decorator_list]
+    if not _is_text(documented) or names != ["__init__", "forward"] or len(methods) != 2:
+        raise ProofError(f"the class {node.name} has other parts than a docstring, `__init__` and `forward`")
+
+
+def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
+    for node in tree.body:
+        for member in node.body if isinstance(node, ast.ClassDef) else [node]:
+            if isinstance(member, ast.FunctionDef):
+                yield member
+
+
+def _check_name(node: ast.Name | ast.Attribute) -> None:
+    name = node.id if isinstance(node, ast.Name) else node.attr
+    if name.startswith("_") and name not in ("_", "__init__"):
+        raise ProofError(f"line {node.lineno}: the name {name}")
+    stored = isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+    if stored and not (isinstance(node.value, ast.Name) and node.value.id == "self"):
+        raise ProofError(f"line {node.lineno}: an attribute of another object than the module is set")
 
 
 def _check_call(call: ast.Call, called: set[str]) -> None:
@@ -129,9 +198,17 @@ def _check_call(call: ast.Call, called: set[str]) -> None:
         return
     if isinstance(target, ast.Attribute):
         owner = target.value.id if isinstance(target.value, ast.Name) else ""
-        if owner in ("nn", "self") or (owner, target.attr) in _FUNCTIONS or target.attr in _METHODS:
+        if owner == "self" or (owner == "nn" and target.attr in _layer_classes()):
+            return
+        if (owner, target.attr) in _FUNCTIONS or target.attr in _METHODS:
             return
     raise ProofError(f"line {call.lineno}: a call of {ast.unparse(target)}")
+
+
+@functools.cache
+def _layer_classes() -> frozenset[str]:
+    """The classes of torch.nn that the ops stand for, at every rank, and those that hold them."""
+    return frozenset({"Sequential", "Identity"} | {op.class_name(rank) for op in OPS.values() for rank in range(4)})
 
 
 _OWN_CLASSES = [op.__name__ for op in OPS.values() if op.module_source]
@@ -182,11 +259,10 @@ class _Layers:
 def _construct(tree: ast.Module, name: str) -> _Module:
     """Runs the classes of an already checked tree, without its imports and annotations, and builds the network."""
     body: list[ast.stmt] = [node for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))]
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef):
-            node.returns = None
-            for argument in node.args.args:
-                argument.annotation = None
+    for function in _functions(tree):
+        function.returns = None
+        for argument in function.args.args:
+            argument.annotation = None
     allowed = {builtin: getattr(builtins, builtin) for builtin in _BUILTINS}
     scope: dict[str, Any] = {
         "nn": _Layers(),

@@ -18,13 +18,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-MARKER = f"# {module.MARKER}".encode()
 TEMPORARY = ".archgen-tmp"  # how the names of temporary files end
 
 
 def is_ours(data: bytes) -> bool:
     """Whether archgen wrote this file: its first line says so."""
-    return data.startswith(MARKER)
+    return data.startswith(module.MARKER.encode())
+
+
+def not_ours(data: bytes) -> str:
+    """Returns why a file is not as archgen wrote it, or ''. A checkout may have changed the line ends: that is no edit."""
+    if not is_ours(data):
+        return "not written by archgen"
+    text = data.decode(errors="replace").replace("\r\n", "\n")
+    return "" if module.is_sealed(text) else "edited since archgen wrote it"
 
 
 def read(path: Path) -> bytes | None:
@@ -77,8 +84,9 @@ def _refuse(path: Path, old: bytes | None, force: bool) -> None:
         return
     if not os.access(path, os.W_OK):  # a replacement would succeed, against the will of who made the file read-only
         raise EnvironmentFault(f"{_shown(path)} is read-only")
-    if not is_ours(old) and not force:
-        raise EnvironmentFault(f"{_shown(path)} was not written by archgen", "`--force` replaces it")
+    reason = not_ours(old)
+    if reason and not force:
+        raise EnvironmentFault(f"{_shown(path)} was {reason}", "`--force` replaces it")
 
 
 def _replace_all(files: Mapping[Path, bytes], folder: Path) -> None:
