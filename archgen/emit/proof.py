@@ -65,7 +65,8 @@ def check_texts(text: str, neutral: str) -> None:
     """Raises ProofError unless free texts of the spec stay in the docstrings and the header, and change nothing else.
 
     neutral: what the same spec generates with "x" for each of its free texts. The two must be the same to the letter, comments
-    and blank lines too, but for the docstrings, as Python's parser finds them in the bytes, and the header, whose form is fixed.
+    and blank lines too, but for the docstrings, as Python's parser finds them in the bytes, and for the header, whose form is
+    fixed.
     """
     mine, others = _without_texts(text), _without_texts(neutral)
     if mine != others:
