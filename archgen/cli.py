@@ -140,6 +140,59 @@ def cli() -> None:
 
 
 @cli.command()
+@click.argument("name", metavar="NAME")
+@click.option("target", "-o", metavar="FILE", type=click.Path(path_type=Path), help="The file to write, by default NAME.yaml.")
+@DEBUG
+def init(name: str, target: Path | None) -> int:
+    """Write a spec to start from: one of `archgen list`.
+
+    Where it extends others, they are written beside it. No file is ever
+    overwritten.
+
+    \b
+    Example:
+      archgen init resnet50
+      archgen init resnet18 -o specs/mine.yaml
+    """
+    from archgen.handbook import catalogue
+
+    click.echo("\n".join(catalogue.start(name, target or Path(f"{name}.yaml"))))
+    return OK
+
+
+@cli.command(name="list")
+@DEBUG
+def list_() -> int:
+    """List the specs and blocks that come with archgen.
+
+    \b
+    Example:
+      archgen list
+    """
+    from archgen.handbook import catalogue
+
+    click.echo(catalogue.listing())
+    return OK
+
+
+@cli.command()
+@click.argument("name", metavar="[NAME]", required=False)
+@DEBUG
+def ops(name: str | None) -> int:
+    """List the ops, or say what one takes, does and costs.
+
+    \b
+    Example:
+      archgen ops
+      archgen ops conv
+    """
+    from archgen.handbook import text
+
+    click.echo(text.all_ops() if name is None else text.one_op(name))
+    return OK
+
+
+@cli.command()
 @SPECS
 @DEBUG
 def validate(specs: tuple[Path, ...]) -> int:
@@ -171,9 +224,16 @@ def validate(specs: tuple[Path, ...]) -> int:
 @click.option("--batch", type=click.IntRange(1, LONGEST), metavar="N", default=1, help="Count shapes and MACs for N images.")
 @SET
 @click.option("form", "--format", type=click.Choice(["table", "json"]), default="table", help="For people or for programs.")
+@click.option("--symbolic", is_flag=True, help="Sizes as functions of the input's, and what breaks at which.")
 @DEBUG
 def shapes(
-    spec: Path, depth: int | None, shape: tuple[int, ...] | None, batch: int, settings: tuple[str, ...], form: str
+    spec: Path,
+    depth: int | None,
+    shape: tuple[int, ...] | None,
+    batch: int,
+    settings: tuple[str, ...],
+    form: str,
+    symbolic: bool,
 ) -> int:
     """Show each layer's shape, parameters and MACs, without torch.
 
@@ -181,16 +241,43 @@ def shapes(
     Example:
       archgen shapes specs/resnet18.yaml --depth 1 --input 3x320x320
       archgen shapes specs/resnet18.yaml --set num_classes=10 --format json
+      archgen shapes specs/unet.yaml --symbolic
     """
+    import dataclasses
+
     from archgen.analysis import table
     from archgen.network import load
 
-    report = load(spec, settings).report(shape)
+    network = load(spec, settings)
+    if symbolic:
+        return _symbolic(network, shape, depth, form)
+    report = network.report(shape)
+    if report.problem is None:
+        report = dataclasses.replace(report, contract=network.contract(shape))
     text = table.json_text(report, depth, batch) if form == "json" else table.table(report, depth, batch)
     click.echo(text)
     if report.problem is not None:
         raise SpecError(report.problem)
     return OK
+
+
+def _symbolic(network: Network, shape: tuple[int, ...] | None, depth: int | None, form: str) -> int:
+    from archgen.analysis import symbolic
+
+    found, path = network.examine(shape), network.path.as_posix()
+    if form == "json":
+        click.echo(symbolic.json_text(found, network.name, path, depth))
+    else:
+        click.echo(symbolic.table(found, network.name, path, depth, ascii_only=not _can_print(symbolic.SIGNS)))
+    return OK
+
+
+def _can_print(signs: str) -> bool:
+    try:
+        signs.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @cli.command()

@@ -353,9 +353,24 @@ def call(name: str, *arguments: Value) -> Any:
     return bounded(FUNCTIONS[name][0](*arguments))
 
 
-def minimum(left: Value, right: Value) -> Any:
+def minimum(left: Any, right: Any) -> Any:
     """The smaller of two sizes, on every carrier."""
-    return call("min", left, right) if isinstance(left, Expression) or isinstance(right, Expression) else min(left, right)  # type: ignore[type-var]
+    if isinstance(left, Expression) or isinstance(right, Expression):
+        return call("min", left, right)
+    if is_number(left):
+        return min(left, right) if is_number(right) else right.minimum(left)
+    return left.minimum(right)
+
+
+def broadcast(left: Any, right: Any) -> Any:
+    """The size that two make where one of them may be 1 and is stretched to the other, on every carrier."""
+    if type(left) is int:
+        return right if left == 1 else left
+    if isinstance(left, Expression) or left == right:
+        return left
+    if type(right) is int:
+        return left if right == 1 else right
+    return left.maximum(right)
 
 
 def _index(value: Index, names: Environment) -> Value:

@@ -9,11 +9,24 @@ from typing import TYPE_CHECKING, Any
 from archgen import extends, graph, library, spec, trace
 from archgen.analysis import report as reports
 from archgen.diagnostics import Place, Problem, Source, SpecError, quote, suggest
-from archgen.expressions import Expression, ExpressionError, Value, describe, evaluate
+from archgen.expressions import Expression, ExpressionError, describe, evaluate, names_of
 from archgen.expressions import parse as parse_expression
 
 if TYPE_CHECKING:
     from archgen.analysis.report import Report
+    from archgen.contract import Contract, Examined
+
+
+_TOO_LONG = "the sizes of this network grow to formulas of more than a hundred parts, too long to work with"
+_WITHOUT_VALUE = {
+    "min_size": "no input with all sizes equal fits it: `archgen shapes SPEC --symbolic` says why",
+    "receptive_field": "a gate, perhaps, lets every value see the whole input",
+}
+
+
+def _number_text(value: Any) -> str:
+    """A number, or one for each axis, with thousands apart."""
+    return f"[{', '.join(f'{item:,}' for item in value)}]" if isinstance(value, tuple) else f"{value:,}"
 
 
 def load(path: str | Path, settings: tuple[str, ...] = ()) -> Network:
@@ -79,7 +92,7 @@ class Network:
             steps, problem = stopped.finished, stopped.problem
         totals = reports.totals(steps)
         if problem is None:
-            problem = self.broken_assertion(totals)
+            problem = self.broken_assertion(totals, shape)
         name = self.path.as_posix()
         return reports.Report(self.name, name, shape, outputs, totals, reports.rows(steps), problem)
 
@@ -98,10 +111,48 @@ class Network:
             raise trace.Stopped(Problem(Place(Source("--input", "x".join(map(str, input_shape))), 0, 0), sentence))
         return trace.numbers(self.graph, input_shape, {})
 
-    def broken_assertion(self, totals: reports.Totals) -> Problem | None:
-        """Returns the first claim of `assert` that the totals break."""
-        known: dict[str, Value] = {"parameters": totals.parameters, "buffers": totals.buffers, "macs": totals.macs}
+    def examine(self, input_shape: tuple[int, ...] | None = None) -> Examined:
+        """Returns what holds for inputs of every size: each layer's output as a function of it, and the network's contract.
+
+        Where sizes become features, the network is the one built for an input of (channels, sizes...), by default the spec's.
+        Raises SpecError if it does not run on that, or if its sizes would be formulas of more than a hundred parts.
+        """
+        shape = tuple(input_shape or self.spec.input)
+        try:
+            self.trace(shape)
+        except trace.Stopped as stopped:
+            raise SpecError(stopped.problem) from None
+        found = self._examined(shape)
+        if found is None:
+            raise SpecError(Problem(self.spec.place, _TOO_LONG))
+        return found
+
+    def contract(self, input_shape: tuple[int, ...] | None = None) -> Contract | None:
+        """Returns the contract of a network that runs on such an input; None where formulas grow too long for `examine`."""
+        found = self._examined(tuple(input_shape or self.spec.input))
+        return None if found is None else found.contract
+
+    def _examined(self, input_shape: tuple[int, ...]) -> Examined | None:
+        from archgen import contract, sizes  # beside the plain report they take long to import
+
+        try:
+            return contract.examine(self.graph, input_shape)
+        except sizes.TooManyParts:
+            return None
+
+    def broken_assertion(self, totals: reports.Totals, input_shape: tuple[int, ...]) -> Problem | None:
+        """Returns the first claim of `assert` that the totals or the contract for an input of this shape break."""
         for assertion in self.spec.assertions:
+            known: dict[str, Any] = {"parameters": totals.parameters, "buffers": totals.buffers, "macs": totals.macs}
+            named = sorted(names_of(assertion.value))
+            if not known.keys() >= set(named):
+                contract = self.contract(input_shape)
+                if contract is None:
+                    return Problem(assertion.place, _TOO_LONG)
+                known |= vars(contract)
+            unknown = [name for name in named if known[name] is None]
+            if unknown:
+                return Problem(assertion.place, f"`{unknown[0]}` has no value for this network", _WITHOUT_VALUE[unknown[0]])
             try:
                 holds = evaluate(assertion.value, known)
             except ExpressionError as error:
@@ -109,7 +160,7 @@ class Network:
             if type(holds) is not bool:
                 return Problem(assertion.place, f"a claim is true or false, not {describe(holds)}", "compare it: `macs <= 2e9`")
             if not holds:
-                have = ", ".join(f"`{name}` is {value:,}" for name, value in known.items() if name in assertion.text)
+                have = ", ".join(f"`{name}` is {_number_text(known[name])}" for name in named)
                 return Problem(assertion.place, f"this claim is broken: {have}")
         return None
 

@@ -238,8 +238,11 @@ class Reader:
         scope = _Scope(parameters, ())
         constants = self.constants(keys.get("let"), scope)
         count = len(self.problems)
-        sections = [self.layers(keys.get(section), scope, set()) for section in ("stem", "stages", "head")]
-        layers = tuple(layer for section in sections for layer in section)
+        sections: list[Layers] = []
+        layers: Layers = ()
+        for section in ("stem", "stages", "head"):  # one scope in three parts
+            sections.append(self.layers(keys.get(section), scope, {layer.name for layer in layers}))
+            layers += sections[-1]
         self.unique(layers, parameters, constants)
         if not layers and len(self.problems) == count:
             self.missing(whole, "the network has no layers", "write `stem:`, `stages:` or `head:`", "stem", "stages", "head")
@@ -411,7 +414,7 @@ class Reader:
             self.problem(tree.place, "`assert` is a list of conditions", 'write `assert: ["parameters <= 12_000_000"]`')
             return ()
         scope = _Scope((), ())
-        scope.known = {"parameters", "buffers", "macs"}
+        scope.known = {"parameters", "buffers", "macs", "min_size", "reduction", "receptive_field"}
         return tuple(Assertion(self.text(item), self.value(item, scope), item.place) for item in tree.items)
 
     def outputs(self, tree: source.Tree | None, layers: Layers) -> tuple[Reference, ...]:

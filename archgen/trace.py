@@ -16,6 +16,7 @@ from archgen.expressions import (
     ExpressionError,
     Name,
     Value,
+    broadcast,
     describe,
     evaluate,
     is_number,
@@ -40,8 +41,8 @@ class Traced(Record):
     """One step with what the trace knows of it. Repeats of a block share their children."""
 
     name: str
-    type: str  # the class in the generated module; for a merge, its kind
-    role: str  # "op", "held", "merge", "split", "block", "chain" or "absent"
+    type: str  # the class in the generated module; for a merge, its kind; for a line of `forward`, its op
+    role: str  # "op", "line", "held", "merge", "split", "block", "chain" or "absent"
     inputs: tuple[Shape, ...]
     output: Shape
     place: Place
@@ -51,10 +52,18 @@ class Traced(Record):
     condition: Value = True
     conditions: tuple[Value, ...] = ()  # of a merge's inputs
     values: tuple[Input, ...] = ()
+    training: bool = False  # runs only while training
     parameters: int = 0
     buffers: int = 0
     macs: int = 0
     layers: int = 1
+
+    def named(self, name: str) -> Traced:
+        """The same step under another name: `replace`, for a thousand blocks."""
+        step = object.__new__(Traced)
+        step.__dict__.update(self.__dict__)
+        step.__dict__["name"] = name
+        return step
 
 
 class TracedBody(Record):
@@ -123,7 +132,9 @@ class _Tracer:
         else:
             traced = self.node(step, inputs, names)
         if condition is not True or step.inputs:
-            traced.__dict__.update(condition=condition, values=step.inputs)  # made just now, so nobody has seen it yet
+            traced.__dict__.update(
+                condition=condition, values=step.inputs, training=step.training
+            )  # made just now, so nobody has seen it yet
         return traced
 
     def condition(self, value: Value, place: Place) -> bool:
@@ -163,7 +174,8 @@ class _Tracer:
         if node.dynamic:
             changed = {field: self.option(node, field, names, x, place) for field in node.dynamic}
             op = op.replace(**changed)
-        return self.op(name, op, x, place, node.places)
+        traced = self.op(name, op, x, place, node.places)
+        return traced.replace(role="line", type=op.name) if node.line else traced
 
     def option(self, node: Apply, field: str, names: Environment, x: Shape, place: Place) -> Any:
         try:
@@ -200,9 +212,10 @@ class _Tracer:
         children: list[Traced] = []
         steady = not any(names_of(value) & DEPTH_NAMES for _, value, _ in node.others.arguments)
         for index in range(count):
-            if steady and index > 1 and x == children[-1].inputs[0]:
-                children.append(children[-1].replace(name=str(index)))
-                continue
+            if steady and index > 1 and x == children[-1].inputs[0]:  # so will it be to the end
+                last = children[-1]
+                children += [last.named(str(number)) for number in range(index, count)]
+                break
             inside = {**names, "index": index, "block_index": offset + index, "block_count": total}
             block = node.others if index else node.first
             try:
@@ -299,10 +312,9 @@ def _merge_claims(kind: str, left: Shape, right: Shape) -> list[Claim]:
     for axis, (a, b) in enumerate(zip(left.sizes, right.sizes)):
         if kind == "concat" and axis == left.channel_axis:
             continue
-        if kind == "multiply" and axis != left.channel_axis and 1 in (a, b):
-            continue
         what = "channels" if axis == left.channel_axis else "sizes"
-        claims.append(Claim(a, "==", b, f"`{kind}` can't merge {sizes}: their {what} {{left}} and {{right}} differ"))
+        relation = "broadcasts" if kind == "multiply" and what == "sizes" else "=="
+        claims.append(Claim(a, relation, b, f"`{kind}` can't merge {sizes}: their {what} {{left}} and {{right}} differ"))
     return claims
 
 
@@ -310,8 +322,7 @@ def _merged(kind: str, left: Shape, right: Shape) -> Shape:
     if kind == "concat":
         return left.with_channels(left.channels + right.channels)
     if kind == "multiply":
-        pairs = zip(left.sizes, right.sizes)
-        return Shape(tuple(b if type(a) is int and a == 1 else a for a, b in pairs), left.channel_axis)
+        return Shape(tuple(map(broadcast, left.sizes, right.sizes)), left.channel_axis)
     return left
 
 
@@ -322,7 +333,7 @@ def shape_text(shape: Shape) -> str:
 # ---- on numbers
 
 
-class _Numbers(_Tracer):
+class NumberTracer(_Tracer):
     def __init__(self, graph: Graph) -> None:
         super().__init__(graph)
         self.bodies: dict[Any, TracedBody] = {}
@@ -378,11 +389,12 @@ class _Numbers(_Tracer):
         place: Place,
         totals: tuple[int, int, int, int],
     ) -> Traced:
-        return Traced(name, type_name, "block", (x,), y, place, None, arguments, children, True, (), (), *totals)
+        return Traced(name, type_name, "block", (x,), y, place, None, arguments, children, True, (), (), False, *totals)
 
     def leaf(self, name: str, op: Op, x: Shape, y: Shape, place: Place) -> Traced:
         parameters, buffers = _count(op.weights(x)), _count(op.buffers(x))
-        return Traced(name, op.type_name(x), "op", (x,), y, place, op, (), (), True, (), (), parameters, buffers, op.macs(x, y))
+        totals = parameters, buffers, op.macs(x, y)
+        return Traced(name, op.type_name(x), "op", (x,), y, place, op, (), (), True, (), (), False, *totals, 1)
 
     def held(self, name: str, parameter: str, x: Shape, place: Place, names: Environment) -> Traced:
         op = names[parameter]
@@ -392,7 +404,7 @@ class _Numbers(_Tracer):
     def container(self, name: str, x: Shape, children: tuple[Traced, ...], place: Place) -> Traced:
         output = children[-1].output if children else x
         totals = _totals(children, place)
-        return Traced(name, "Sequential", "chain", (x,), output, place, None, (), children, True, (), (), *totals)
+        return Traced(name, "Sequential", "chain", (x,), output, place, None, (), children, True, (), (), False, *totals)
 
     def absent(self, step: Step, x: Shape, names: Environment) -> Traced:
         """A node with `when` keeps the number of channels, there or not."""
@@ -421,7 +433,7 @@ def _totals(steps: tuple[Traced, ...], place: Place) -> tuple[int, int, int, int
     for step in steps:
         parameters += step.parameters
         buffers += step.buffers
-        macs += step.macs
+        macs += 0 if step.training else step.macs
         layers += step.layers
     if layers > MOST_LAYERS:
         raise Stopped(Problem(place, f"the network has more than {MOST_LAYERS:,} layers"))
@@ -430,7 +442,7 @@ def _totals(steps: tuple[Traced, ...], place: Place) -> tuple[int, int, int, int
 
 def numbers(graph: Graph, input_shape: tuple[int, ...], overrides: dict[str, Value]) -> TracedBody:
     """Traces the network on an input of (channels, sizes...). Raises Stopped at the first step that does not fit."""
-    tracer = _Numbers(graph)
+    tracer = NumberTracer(graph)
     network = tracer.body(graph.network, overrides, Shape(input_shape))
     return network.replace(calls=tuple((key[0], body.names) for key, body in tracer.bodies.items()))
 

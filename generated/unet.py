@@ -3,6 +3,9 @@
 # SHA-256 of the spec: bb1a2914e19820eafce35141755ec1855f71e342dddcdc48afcb1dee845a7bff
 """U-Net (Ronneberger et al., 2015) with padded convolutions and batch normalisation, for two
 classes.
+
+Input: H mod 16 == 0 and W mod 16 == 0, none cropped; min size 16, reduction 16, receptive
+field 204.
 """
 
 import torch

@@ -23,7 +23,7 @@ from tests.conftest import ROOT, SMALL, Result
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-COMMANDS = ["validate", "shapes", "build", "verify"]
+COMMANDS = ["init", "list", "ops", "validate", "shapes", "build", "verify"]
 RESNET = ROOT / "specs/resnet18.yaml"
 SCHEMA = json.loads((ROOT / "docs/report.schema.json").read_text())
 BROKEN = SMALL.replace("kernel_size: 3", "kernel_size: 99, padding: 0")
@@ -199,6 +199,10 @@ def test_json(archgen: Callable[..., Result]) -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     values = json.loads(archgen("shapes", RESNET, "--format", "json").out)
     jsonschema.validate(values, SCHEMA)
+    assert values.pop("contract") == {
+        "min_size": 1, "sizes": "every size", "training_sizes": None, "exact_sizes": "every size", "reduction": 32,
+        "receptive_field": 435,
+    }  # fmt: skip
     assert values == package.load(RESNET).report().as_json()
     assert (values["schema_version"], values["name"], values["input_shape"]) == (1, "ResNet18", [3, 224, 224])
     assert values["totals"] == {"parameters": 11_689_512, "buffers": 9_620, "macs": 1_814_073_344}

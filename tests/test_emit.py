@@ -114,7 +114,10 @@ def test_text_of_the_spec_stays_text(tmp_path: Path) -> None:
     path.write_text(f'name: Net\ndescription: "{hostile}"\ninput: [3, 8, 8]\nstem: {{conv1: {{conv: 4, kernel_size: 3}}}}\n')
     network = archgen.load(path)
     tree = ast.parse(network.source())
-    assert " ".join((ast.get_docstring(tree) or "").split()) == " ".join(network.spec.description.split())
+    contract = network.contract()
+    assert contract is not None
+    expected = f"{network.spec.description} {contract.sentence()}"
+    assert " ".join((ast.get_docstring(tree) or "").split()) == " ".join(expected.split())
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "__import__"]
 
 

@@ -27,6 +27,7 @@ def careless(self, *arguments):
     return report(self, *arguments)
 Network.report = careless
 """
+HANDBOOK: dict[str, list[str]] = {"list": [], "ops": ["conv"], "init": ["alexnet"]}  # the commands that take no spec
 
 
 def imported(code: str, *arguments: str, path: Path | None = None) -> set[str]:
@@ -39,10 +40,12 @@ def imported(code: str, *arguments: str, path: Path | None = None) -> set[str]:
 
 
 def arguments_of(command: str, folder: Path) -> list[str]:
+    if command in HANDBOOK:
+        return [command, *HANDBOOK[command], *(["-o", str(folder) + ".yaml"] if command == "init" else [])]
     return [command, "specs/resnet18.yaml", *(["-o", str(folder)] if command == "build" else [])]
 
 
-@pytest.mark.parametrize("command", ["validate", "shapes", "build"])
+@pytest.mark.parametrize("command", ["validate", "shapes", "build", *HANDBOOK])
 def test_no_torch(command: str, tmp_path: Path) -> None:
     modules = imported(COMMAND, *arguments_of(command, tmp_path))
     assert "torch" not in modules
@@ -62,6 +65,9 @@ def test_the_check_can_fail(command: str, tmp_path: Path) -> None:
     [
         ("validate", {"jinja2", "rich", "numpy", "difflib", "archgen.emit.module", "archgen.build"}),
         ("shapes", {"jinja2", "jsonschema", "rich", "numpy", "difflib", "archgen.emit.module", "archgen.build"}),
+        ("ops", {"jinja2", "jsonschema", "rich", "numpy", "difflib", "archgen.emit.module", "archgen.build"}),
+        ("list", {"jinja2", "jsonschema", "rich", "numpy", "difflib", "archgen.emit.module", "archgen.build"}),
+        ("init", {"jinja2", "jsonschema", "rich", "numpy", "archgen.emit.module", "archgen.build"}),
         ("build", {"jsonschema", "rich", "numpy", "archgen.analysis.table"}),
     ],
 )

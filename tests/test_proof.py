@@ -145,7 +145,7 @@ def test_a_careless_template_is_caught(
     network = written(tmp_path)
     network.spec = network.spec.replace(description=text)  # the loader would refuse some
     clean = module._rendered
-    monkeypatch.setattr(module, "_rendered", lambda of, classes: sink(clean(of, classes), of.spec.description))
+    monkeypatch.setattr(module, "_rendered", lambda of, *others: sink(clean(of, *others), of.spec.description))
     with pytest.raises((proof.ProofError, SyntaxError, ValueError)):
         network.source()
 

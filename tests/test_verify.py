@@ -89,6 +89,7 @@ stem:
     residual:
       inner: {conv: 8, kernel_size: 3}
       scale: layer_scale
+  scaled: [layer_scale, relu]
 head:
   pool: {adaptive_avg_pool: 1}
   flatten: flatten
@@ -114,8 +115,10 @@ def test_a_network_with_chance_is_compared_in_both_modes(chance: archgen.Network
     ("old", "new", "place"),
     [
         ("nn.Dropout(0.3)", "nn.Dropout(0.6)", "drop: p is 0.6, and 0.3 in the spec"),
-        ("LayerScale(8, trailing=2)", "LayerScale(8, 1e-5, trailing=2)", "scale: weight does not start at 1e-06"),
-        ("return x * self.weight", "return x * self.weight * 0", "scale: output 0 differs"),
+        ("LayerScale(8, trailing=2)", "LayerScale(8, 1e-5, trailing=2)", "scaled.0: weight does not start at 1e-06"),
+        ("torch.full((8, 1, 1), 1e-06)", "torch.full((8, 1, 1), 1e-05)", "scale does not start as a 8x1x1 of 1e-06"),
+        ("return x * self.weight", "return x * self.weight * 0", "scaled.0: output 0 differs"),
+        ("out * self.scale", "out * self.scale * 0", "output 0 differs"),
     ],
 )
 def test_what_outputs_hardly_show_is_caught(chance: archgen.Network, old: str, new: str, place: str) -> None:

@@ -57,7 +57,7 @@ class ClassBuilder:
 
     def build(self) -> ClassText:
         steps = self.traced.steps
-        forward = Forward(steps, self.body.results, self.width, self.shape_comment)
+        forward = Forward(steps, self.body.results, self.body.training_results, self.width, self.shape_comment)
         forward_lines = forward.build()
         for number, step in enumerate(steps):
             self.attribute(number, step, forward)
@@ -71,11 +71,17 @@ class ClassBuilder:
             docstring=tuple(docstring(self.documentation(), 4, self.width)),
             init=(*self.signature(inferred), "        super().__init__()", *constants, *self.lines),
             forward=tuple(forward_lines),
-            returns="Tensor" if len(self.body.results) == 1 else f"tuple[{', '.join(['Tensor'] * len(self.body.results))}]",
+            returns=self.returns(),
             inferred=inferred,
             rank=entering.rank,
             tuples=frozenset(p.name for p in self.body.parameters if isinstance(self.traced.names[p.name], ManyName)),
         )
+
+    def returns(self) -> str:
+        """The type of what `forward` returns; while training there may be more."""
+        count, more = len(self.body.results), len(self.body.training_results)
+        found = _tensors(count)
+        return f"{found} | {_tensors(count + more)}" if more else found
 
     def entering(self) -> Shape:
         return self.traced.steps[0].inputs[0] if self.traced.steps else self.traced.outputs[0]
@@ -168,6 +174,10 @@ class ClassBuilder:
                 raise SpecError(Problem(step.place, "a branch whose `when` depends on an argument can't be written yet"))
             return
         target = f"self.{step.name}"
+        if step.role == "line":
+            if parameter := self.parameter(step):
+                self.lines += statement(target, parameter, 8, self.width)
+            return
         inplace = self.may_overwrite(number, forward)
         if step.condition is True:
             self.lines += statement(target, self.module(step, inplace), 8, self.width)
@@ -178,6 +188,14 @@ class ClassBuilder:
         inner = ["    " + line for line in self.lines]
         self.lines = before + inner + statement(f"{target}: nn.Module", text, 12, self.width)
         self.lines += ["        else:", f"            {target} = nn.Identity()"]
+
+    def parameter(self, step: Traced) -> Text | None:
+        """Returns the text of the parameter that a line of `forward` uses, if it uses one."""
+        bare = step.op.bare(step.inputs[0]) if step.op else None
+        if bare is None:
+            return None
+        shape, start = bare
+        return Group("nn.Parameter(", (Group("torch.full(", (self.say(shape), self.say(start)), ")"),), ")")
 
     def may_overwrite(self, number: int, forward: Forward) -> bool:
         """Whether a step is the only reader of a new tensor that its maker's backward does not need."""
@@ -307,8 +325,12 @@ class ClassBuilder:
     def documentation(self) -> list[str]:
         description = self.body.description.strip() or f"{self.body.name}."
         if self.on_numbers is not None:
-            entering, leaving = Shape(self.body_input()), self.on_numbers.outputs
-            shapes = " and ".join(self.shape_words(shape) for shape in leaving)
+            entering = Shape(self.body_input())
+            leaving = [self.shape_words(shape) for shape in self.on_numbers.outputs]
+            count = len(self.body.results)
+            shapes = " and ".join(leaving[:count])
+            if leaving[count:]:
+                shapes += f", while training also {' and '.join(leaving[count:])}"
             return [description, f"{self.shape_words(entering)} to {shapes}; other sizes of input work where the layers allow."]
         shapes = f"{self.shape_words(self.entering())} to {self.shape_words(self.traced.outputs[0])}."
         return [description, shapes]
@@ -336,6 +358,10 @@ class ClassBuilder:
             return ""
         step = self.on_numbers.steps[number]
         return self.shape_words(step.output) if step.role == "merge" or step.output != step.inputs[0] else ""
+
+
+def _tensors(count: int) -> str:
+    return "Tensor" if count == 1 else f"tuple[{', '.join(['Tensor'] * count)}]"
 
 
 def _is_fresh(step: Traced) -> bool:

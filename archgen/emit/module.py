@@ -18,6 +18,7 @@ from archgen.ops import OPS
 if TYPE_CHECKING:
     import jinja2
 
+    from archgen.contract import Contract
     from archgen.expressions import Value
     from archgen.graph import Body
     from archgen.network import Network
@@ -41,14 +42,15 @@ def source(network: Network) -> str:
         numbers = network.trace(network.spec.input)
     except trace.Stopped as stopped:
         raise SpecError(stopped.problem) from None
-    text = _text(network, numbers)
+    contract = network.contract()
+    text = _text(network, numbers, contract)
     proof.check(text, network, numbers)
-    proof.check_texts(text, _text(network.without_texts(), numbers))
+    proof.check_texts(text, _text(network.without_texts(), numbers, contract))
     return text
 
 
-def _text(network: Network, numbers: trace.TracedBody) -> str:
-    return sealed(_rendered(network, _classes(network, numbers)))
+def _text(network: Network, numbers: trace.TracedBody, contract: Contract | None) -> str:
+    return sealed(_rendered(network, _classes(network, numbers), contract))
 
 
 def sealed(text: str) -> str:
@@ -83,15 +85,16 @@ def _classes(network: Network, numbers: trace.TracedBody) -> list[ClassText]:
     return [*(text for _, text in built.values()), top]
 
 
-def _rendered(network: Network, classes: list[ClassText]) -> str:
+def _rendered(network: Network, classes: list[ClassText], contract: Contract | None) -> str:
     body = "\n".join(line for text in classes for line in (*text.init, *text.forward))
     helpers = [_MAKE_DIVISIBLE] if "make_divisible(" in body else []
     helpers += [op.module_source for op in own_classes() if f"{op.__name__}(" in body]
     body = "\n".join([*helpers, body])
     description = network.spec.description.strip() or f"{network.name}."
+    paragraphs = [description] if contract is None else [description, contract.sentence()]
     return _template().render(
         header=_header(network),
-        docstring=docstring([description], 0, WIDTH),
+        docstring=docstring(paragraphs, 0, WIDTH),
         imports=_imports(body),
         helpers=helpers,
         classes=classes,

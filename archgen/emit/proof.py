@@ -29,11 +29,11 @@ _NODES = tuple(
     for name in (
         "Module ClassDef FunctionDef arguments arg Expr Constant Assign AnnAssign If IfExp Return Import ImportFrom alias Name "
         "Attribute Load Store Call keyword List Tuple ListComp comprehension Starred BinOp UnaryOp BoolOp Compare Subscript "
-        "Add Sub Mult Div FloorDiv Mod USub Not And Or Eq NotEq Lt LtE Gt GtE"
+        "Add Sub Mult Div FloorDiv Mod BitOr USub Not And Or Eq NotEq Lt LtE Gt GtE"
     ).split()
 )
-_FUNCTIONS = {("torch", "cat"), ("math", "ceil"), ("math", "floor")}
-_METHODS = {"append", "add_module", "chunk", "__init__"}
+_FUNCTIONS = {("torch", "cat"), ("torch", "full"), ("math", "ceil"), ("math", "floor")}
+_METHODS = {"append", "add_module", "chunk", "permute", "__init__"}
 _IMPORTS = {
     "import math",
     "from collections.abc import Callable",
@@ -220,8 +220,10 @@ def _check_call(call: ast.Call, called: set[str]) -> None:
 
 @functools.cache
 def _layer_classes() -> frozenset[str]:
-    """The classes of torch.nn that the ops stand for, at every rank, and those that hold them."""
-    return frozenset({"Sequential", "Identity"} | {op.class_name(rank) for op in OPS.values() for rank in range(4)})
+    """The classes of torch.nn that the ops stand for, at every rank, those that hold them, and a bare parameter."""
+    return frozenset(
+        {"Sequential", "Identity", "Parameter"} | {op.class_name(rank) for op in OPS.values() for rank in range(4)}
+    )
 
 
 _OWN_CLASSES = [op.__name__ for op in OPS.values() if op.module_source]
@@ -259,6 +261,14 @@ class _Layer:
         self.built = (name, arguments, named)
 
 
+class _Torch:
+    """Stands in for torch: a bare parameter starts as a full tensor."""
+
+    @staticmethod
+    def full(shape: tuple[int, ...], value: float) -> tuple[Any, ...]:
+        return shape, value
+
+
 class _Layers:
     """Stands in for torch.nn."""
 
@@ -279,6 +289,7 @@ def _construct(tree: ast.Module, name: str) -> _Module:
     allowed = {builtin: getattr(builtins, builtin) for builtin in _BUILTINS}
     scope: dict[str, Any] = {
         "nn": _Layers(),
+        "torch": _Torch,
         "math": math,
         "partial": functools.partial,
         "__builtins__": allowed,
@@ -301,7 +312,11 @@ def _leaves(module: _Module, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 def _expected(steps: tuple[Traced, ...], prefix: str) -> Iterator[tuple[str, Any]]:
     for step in steps:
-        if step.op is not None and step.type != "Identity":
+        if step.op is not None and step.role == "line":
+            bare = step.op.bare(step.inputs[0])
+            if bare is not None:
+                yield prefix + step.name, (step.op, ("Parameter", (bare,), {}))
+        elif step.op is not None and step.type != "Identity":
             positional, named = step.op.constructor(step.inputs[0])
             yield prefix + step.name, (step.op, (step.type, positional, named))
         yield from _expected(step.children, f"{prefix}{step.name}.")

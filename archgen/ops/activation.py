@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from archgen.ops.base import Claim, Int, Op, Real, Shape, Size, Word
+from archgen.ops.base import POINTWISE, Claim, Int, Op, Reads, Real, Shape, Size, Word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -144,13 +144,18 @@ class PReLU(Activation):
 
 
 class Softmax(Activation):
-    """exp(x) over its sum along an axis, counted with the batch: torch.nn.Softmax."""
+    """exp(x) over its sum along an axis, counted with the batch: torch.nn.Softmax, which would guess an axis."""
 
     name: ClassVar[str] = "softmax"
+    example: ClassVar[str] = "{softmax: 1}"
     torch_class: ClassVar[str] = "Softmax"
     positional: ClassVar[int] = 1
 
     dim: Int
+
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        axes = [axis for axis in range(len(x.sizes)) if axis != x.channel_axis]
+        return tuple(None if axis == self.dim - 1 else POINTWISE for axis in axes)
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield Claim(self.dim, ">=", 1, "`dim` is {left}; axis 0 is the batch, the channels are axis 1", "dim")

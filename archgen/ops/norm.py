@@ -93,6 +93,7 @@ class GroupNorm(Norm):
     """Group normalisation: torch.nn.GroupNorm."""
 
     name: ClassVar[str] = "group_norm"
+    example: ClassVar[str] = "{group_norm: 8}"
     torch_class: ClassVar[str] = "GroupNorm"
     positional: ClassVar[int] = 1
 
@@ -155,6 +156,7 @@ class LocalResponseNorm(Op):
     """Normalisation over neighbouring channels, AlexNet's: torch.nn.LocalResponseNorm."""
 
     name: ClassVar[str] = "local_response_norm"
+    example: ClassVar[str] = "{local_response_norm: 5}"
     torch_class: ClassVar[str] = "LocalResponseNorm"
 
     size: Int

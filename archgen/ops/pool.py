@@ -5,7 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from archgen.expressions import minimum, select
-from archgen.ops.base import Bool, Claim, Op, PerAxis, Shape, Size, axes, axis_claims, list_claims, spatial_claims
+from archgen.ops.base import (
+    Bool,
+    Claim,
+    Op,
+    PerAxis,
+    Reads,
+    Shape,
+    Size,
+    axes,
+    axis_claims,
+    list_claims,
+    spatial_claims,
+    window_reads,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,6 +51,9 @@ class Pool(Op):
         ceil_mode = option.ceil_mode
         return x.with_spatial(pooled_size(size, *window, ceil_mode) for size, window in zip(x.sizes[1:], self.windows(x.rank)))
 
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        return window_reads(self.windows(x.rank))
+
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from spatial_claims(self, x)
         options = [option for option in ("kernel_size", "stride", "padding", "dilation") if option in self.fields]
@@ -58,9 +74,10 @@ class Pool(Op):
 
 
 class MaxPool(Pool):
-    """Maximum over a window: torch.nn.MaxPool1d, 2d or 3d."""
+    """Maximum over a window: torch.nn.MaxPool1d, 2d or 3d. Without `stride` it is the kernel size."""
 
     name: ClassVar[str] = "max_pool"
+    example: ClassVar[str] = "{max_pool: 3, stride: 2, padding: 1}"
     torch_class: ClassVar[str] = "MaxPool{n}d"
 
     kernel_size: PerAxis
@@ -71,9 +88,10 @@ class MaxPool(Pool):
 
 
 class AvgPool(Pool):
-    """Mean over a window: torch.nn.AvgPool1d, 2d or 3d."""
+    """Mean over a window: torch.nn.AvgPool1d, 2d or 3d. Without `stride` it is the kernel size."""
 
     name: ClassVar[str] = "avg_pool"
+    example: ClassVar[str] = "{avg_pool: 2}"
     torch_class: ClassVar[str] = "AvgPool{n}d"
 
     kernel_size: PerAxis
@@ -96,6 +114,9 @@ class AdaptivePool(Op):
         option: Any = self
         return x.with_spatial(axes(option.output_size, x.rank))
 
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        return (None,) * x.rank
+
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from spatial_claims(self, x)
         yield from list_claims(self, x.rank, "output_size")
@@ -106,6 +127,7 @@ class AdaptiveAvgPool(AdaptivePool):
     """Mean over windows that give the output size: torch.nn.AdaptiveAvgPool1d, 2d or 3d."""
 
     name: ClassVar[str] = "adaptive_avg_pool"
+    example: ClassVar[str] = "{adaptive_avg_pool: 1}"
     torch_class: ClassVar[str] = "AdaptiveAvgPool{n}d"
 
     output_size: PerAxis
@@ -115,6 +137,7 @@ class AdaptiveMaxPool(AdaptivePool):
     """Maximum over windows that give the output size: torch.nn.AdaptiveMaxPool1d, 2d or 3d."""
 
     name: ClassVar[str] = "adaptive_max_pool"
+    example: ClassVar[str] = "{adaptive_max_pool: 1}"
     torch_class: ClassVar[str] = "AdaptiveMaxPool{n}d"
 
     output_size: PerAxis

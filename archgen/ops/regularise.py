@@ -9,6 +9,8 @@ from archgen.ops.base import Claim, Op, Real, Shape, Size, Word, spatial_claims
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from archgen.expressions import Value
+
 
 class ChannelDropout(Op):
     """Zeroes whole channels with probability p while training: torch.nn.Dropout1d, 2d or 3d."""
@@ -38,6 +40,7 @@ class StochasticDepth(Op):
     """
 
     name: ClassVar[str] = "stochastic_depth"
+    example: ClassVar[str] = "{stochastic_depth: 0.1}"
     words: ClassVar[dict[str, tuple[str, ...]]] = {"mode": ("row", "batch")}
     module_source: ClassVar[str] = '''\
 class StochasticDepth(nn.Module):
@@ -71,6 +74,7 @@ class LayerScale(Op):
     name: ClassVar[str] = "layer_scale"
     infers: ClassVar[bool] = True
     fresh: ClassVar[bool] = False
+    line: ClassVar[str] = "{x} * {own}"
     module_source: ClassVar[str] = '''\
 class LayerScale(nn.Module):
     """Multiply each channel by a learnt factor; `trailing` counts the axes after the channels'."""
@@ -92,6 +96,9 @@ class LayerScale(nn.Module):
 
     def weights(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
         return (("weight", (x.channels, *(1,) * self.trailing(x))),)
+
+    def bare(self, x: Shape) -> tuple[tuple[Size, ...], Value]:
+        return (x.channels, *(1,) * self.trailing(x)), self.value
 
     def inferred(self, x: Shape) -> tuple[Size, ...]:
         return (x.channels,)

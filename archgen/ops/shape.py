@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from archgen.expressions import names_of
-from archgen.ops.base import Axis, Claim, Op, Real, Shape, product
+from archgen.ops.base import POINTWISE, Axis, Claim, Op, Reads, Real, Shape, product
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +33,16 @@ class Flatten(Op):
         sizes = (*x.sizes[:start], product(x.sizes[start : end + 1]), *x.sizes[end + 1 :])
         axis = x.channel_axis
         return Shape(sizes, axis if axis < start else start if axis <= end else axis - (end - start))
+
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        start, end = self.span(x)
+        kept: list[Reads | None] = []
+        for axis in range(len(x.sizes)):
+            if axis == x.channel_axis or start < axis <= end or (axis == start and start <= x.channel_axis <= end):
+                continue  # the channels, or joined with what came before, or with the channels
+            joined = axis == start and end > start
+            kept.append(None if joined else POINTWISE._replace(source=axis - (axis > x.channel_axis)))
+        return tuple(kept)
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         axes = len(x.sizes) + 1
