@@ -370,12 +370,15 @@ def _verify(network: Network, path: Path | None, device: str, batch: int, settin
     from archgen.emit.write import shown
     from archgen.verify import parent
 
-    checks = parent.verify(network, None if path is None else Path(shown(path)), device, batch, settings).checks
-    different = [check for check in checks if check.difference]
-    click.echo(f"{printable(network.path.as_posix())}: {'DIFFERENT' if different else 'verified'}")
+    found = parent.verify(network, None if path is None else Path(shown(path)), device, batch, settings)
+    checks, different = found.checks, [check for check in found.checks if check.difference]
+    outcome = "verified" if found.agrees else "NOT RUN" if found.not_run else "DIFFERENT"
+    click.echo(f"{printable(network.path.as_posix())}: {outcome}")
     width = max((len(check.name) for check in checks), default=0)
     for check in checks:
         click.echo(f"  {check.name.ljust(width)}  {check.count:>7,}  {'DIFFERENT' if check.difference else 'equal'}")
     for check in different:
         click.echo(f"{check.name}: {printable(check.difference)}", err=True)
-    return DIFFERENT if different else OK
+    if found.not_run:
+        click.echo(f"the module was not run: {found.not_run}", err=True)
+    return OK if found.agrees else DIFFERENT

@@ -32,7 +32,8 @@ FIELDS = ("network", "block", "paper")
 HARMLESS = ("A network.", "Deep Residual Learning for Image Recognition, He et al., arXiv:1512.03385")
 HOSTILE = (
     '"""', "'''", 'ends in a quote"', "ends in a backslash\\", "\\", '\\"""', '"""\nBOOM()\n"""', '""" + BOOM() + """',
-    "\\N{DASH}", "\\x22\\x22\\x22", "%s %(x)s {x} {0}", "{{ 7*7 }}", "{% raw %}", "{# c #}", "#}", "x\nBOOM()", "x\n\nBOOM()\n#",
+    "\\N{DASH}", "\\x22\\x22\\x22", "%s %(x)s {x} {0}", "{{ 7*7 }}", "{% raw %}", "{# c #}", "#}", "x\nBOOM()",
+    "x\n\nBOOM()\n#",
     "# type: ignore", "fmt: off", "noqa", "coding: utf-7", "-*- coding: utf-7 -*-", "+AAo-BOOM()", "::error::x", "x" * 5000,
     "word " * 2000, "caf\u00e9 \u732b \U0001f600", "\t tabs \t", "}", "$(BOOM)", "`BOOM`", ";BOOM()",
 )  # fmt: skip
@@ -69,7 +70,7 @@ def words(text: str | None) -> list[str]:
 
 @pytest.mark.parametrize("text", [*HARMLESS, *HOSTILE])
 def test_text_of_a_spec_stays_text(text: str, tmp_path: Path) -> None:
-    """Through all of archgen: in each field the tree is that of the plain text, and the docstring says what the author wrote."""
+    """Through all of archgen: in each field the tree is that of the plain text, and the docstring says what was written."""
     (tmp_path / "plain").mkdir()
     plain = skeleton(written(tmp_path / "plain").source())
     for field in FIELDS:
