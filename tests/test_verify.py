@@ -346,7 +346,7 @@ def test_a_network_that_no_machine_holds_is_not_run(tmp_path: Path) -> None:
     ],
 )
 def test_a_limit_holds(limit: str, greed: str, told: str, network: archgen.Network, monkeypatch: pytest.MonkeyPatch) -> None:
-    before, _, after = parent._START.partition("from archgen.verify.child")
+    before = parent._START.partition("from archgen.verify.child")[0]
     monkeypatch.setattr(parent, "_START", f"{before}from archgen.verify import limits\n{limit}\n{greed}\n")
     monkeypatch.setattr(parent, "SECONDS", 20)
     with pytest.raises(archgen.EnvironmentFault, match=told):

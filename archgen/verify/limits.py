@@ -42,7 +42,7 @@ def limit_time(seconds: int) -> None:
 
         signal.alarm(seconds + _GRACE)
         most = (seconds + _GRACE) * (os.cpu_count() or 1)
-        resource.setrlimit(resource.RLIMIT_CPU, (most, most))
+        resource.setrlimit(resource.RLIMIT_CPU, (most, most + 1))  # beyond the first the process is told why it ends
 
 
 def limit_files() -> None:
