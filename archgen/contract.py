@@ -28,7 +28,8 @@ class Contract(Record):
     """What a network asks of its input and does to it; sizes are those of the spatial axes.
 
     min_size: the smallest input with all sizes equal that it runs on; None where there is none up to LONGEST_PERIOD.
-    sizes: the inputs that it runs on, as a rule. training_sizes: while training, None if it does the same then. exact_sizes: those of them at which no layer leaves out a last row or column,
+    sizes: the inputs that it runs on, as a rule. training_sizes: while training, None if it does the same then.
+    exact_sizes: those of them at which no layer leaves out a last row or column,
     "" where that is beyond proof.
     reduction: how many positions of the input stand for one of the smallest value in the network, its stride.
     receptive_field: how many positions, from the first to the last, an output reads, or else the value that the last pooling

@@ -188,7 +188,7 @@ class _Builder:
 
     def unused(self) -> None:
         for block in self.spec.blocks:
-            if block.name not in self.bodies:
+            if block.name not in self.bodies and block.place.source is self.spec.place.source:  # else a spec before used it
                 self.problem(block.place, f"nobody uses the block {quote(block.name)}", "remove it")
         for default in self.spec.option_defaults:
             if default.kind not in self.applied:

@@ -44,6 +44,9 @@ MODULE_NAMES = frozenset(
 # What an expression already means.
 LANGUAGE_NAMES = frozenset("in_channels index block_index block_count input min max round ceil floor true false".split())
 
+# What the constructor of a generated class uses beside its arguments: the sizes of its input, and what it counts blocks with.
+CONSTRUCTOR_NAMES = frozenset("in_length in_depth in_height in_width i modules".split())
+
 DEVICES = frozenset("con prn aux nul".split()) | {f"{name}{number}" for name in ("com", "lpt") for number in range(10)}
 
 
@@ -72,6 +75,8 @@ def why_no_argument(name: str) -> str:
     """Returns the reason why an argument or a constant can't have this name, or ''."""
     if name in LANGUAGE_NAMES:
         return "already means something in an expression"
+    if name in CONSTRUCTOR_NAMES:
+        return "is taken: the generated constructor uses it itself"
     return _why_no_identifier(name)
 
 

@@ -263,8 +263,11 @@ class Reader:
             place=whole,
         )
         self.all_read(layers, spec.outputs + spec.training_outputs)
-        self.all_used(parameters, constants, scope, "the network")
-        return spec
+        unused = self.all_used(parameters, constants, scope, "the network", whole)
+        return spec.replace(
+            parameters=tuple(item for item in parameters if item.name not in unused),
+            constants=tuple(item for item in constants if item.name not in unused),
+        )
 
     def block(self, key: source.Scalar, tree: source.Tree) -> Block:
         reason = names.why_no_class(key.text)
@@ -285,7 +288,7 @@ class Reader:
         layers = self.layers(keys.get("layers"), scope, set())
         self.unique(layers, parameters, constants)
         self.all_read(layers, ())
-        self.all_used(parameters, constants, scope, f"block {quote(key.text)}")
+        self.all_used(parameters, constants, scope, f"block {quote(key.text)}", key.place)
         description, paper = self.text(keys.get("description")), self.text(keys.get("paper"))
         return Block(key.text, description, paper, parameters, constants, layers, key.place)
 
@@ -834,12 +837,21 @@ class Reader:
                 sentence = f"nobody reads the value of {quote(layer.name)}"
                 self.idle.append(Problem(layer.place, sentence, "remove it, or name it in a `from`"))
 
-    def all_used(self, parameters: tuple[Parameter, ...], constants: tuple[Constant, ...], scope: _Scope, owner: str) -> None:
+    def all_used(
+        self, parameters: tuple[Parameter, ...], constants: tuple[Constant, ...], scope: _Scope, owner: str, place: Place
+    ) -> set[str]:
+        """Returns the names that the owner, written at `place`, took over from a spec that it extends and does not use."""
         named: tuple[Parameter | Constant, ...] = (*parameters, *constants)
+        inherited = set()
         for item in named:
-            if item.name not in scope.read:
+            if item.name in scope.read:
+                continue
+            if item.place.source is not place.source:
+                inherited.add(item.name)
+            else:
                 what = "argument" if isinstance(item, Parameter) else "constant"
                 self.idle.append(Problem(item.place, f"{owner} never uses its {what} {quote(item.name)}", "remove it"))
+        return inherited
 
 
 def _sources(node: AnyNode) -> Iterable[str]:

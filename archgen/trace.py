@@ -16,6 +16,7 @@ from archgen.expressions import (
     ExpressionError,
     Name,
     Value,
+    binary,
     broadcast,
     describe,
     evaluate,
@@ -55,6 +56,7 @@ class Traced(Record):
     conditions: tuple[Value, ...] = ()  # of a merge's inputs
     values: tuple[Input, ...] = ()
     training: bool = False  # runs only while training
+    count: Value = 0  # of a chain of blocks on names: how many, where that depends on an argument; the last is the repeated one
     parameters: int = 0
     buffers: int = 0
     macs: int = 0
@@ -113,6 +115,10 @@ class _Tracer:
     def absent(self, step: Step, x: Shape, names: Environment) -> Traced:
         raise NotImplementedError
 
+    def many(self, name: str, node: Repeat, count: Value, x: Shape, names: Environment, offset: Value, place: Place) -> Traced:
+        """Traces blocks that are as many as an expression says."""
+        raise NotImplementedError
+
     # -- the walk
 
     def steps(self, body: Body, entering: Shape, names: Environment) -> tuple[tuple[Traced, ...], list[Any]]:
@@ -122,7 +128,10 @@ class _Tracer:
             try:
                 traced = self.step(step, tuple([_value(values, source) for source in step.inputs]), names)
             except Stopped as stopped:
-                raise Stopped(stopped.problem, (*done, *stopped.finished)) from None
+                problem = stopped.problem
+                if isinstance(step.node, Merge) and problem.place is step.place and not problem.help:
+                    problem = problem.replace(help=_makers(step.inputs, done, entering))
+                raise Stopped(problem, (*done, *stopped.finished)) from None
             done.append(traced)
             values.append(traced.output if traced.role != "split" else (traced.output,) * len(traced.conditions))
         return tuple(done), values
@@ -209,8 +218,10 @@ class _Tracer:
 
     def repeat(self, name: str, node: Repeat, x: Shape, names: Environment, place: Place) -> Traced:
         count = self.depth(node.count, names, place)
-        offset = sum(self.depth(depth, names, place) for depth in node.offset)
-        total = sum(self.depth(depth, names, place) for depth in node.total)
+        offset = self.blocks_in_all(node.offset, names, place)
+        total = self.blocks_in_all(node.total, names, place)
+        if isinstance(count, Expression):
+            return self.many(name, node, count, x, {**names, "block_count": total}, offset, place)
         children: list[Traced] = []
         steady = not any(names_of(value) & DEPTH_NAMES for _, value, _ in node.others.arguments)
         for index in range(count):
@@ -218,7 +229,7 @@ class _Tracer:
                 last = children[-1]
                 children += [last.named(str(number)) for number in range(index, count)]
                 break
-            inside = {**names, "index": index, "block_index": offset + index, "block_count": total}
+            inside = {**names, "index": index, "block_index": binary("+", offset, index), "block_count": total}
             block = node.others if index else node.first
             try:
                 child = self.node(Step(str(index), block, (), True, place), (x,), inside)
@@ -228,13 +239,17 @@ class _Tracer:
             x = child.output
         return self.container(name, children[0].inputs[0], tuple(children), place)
 
-    def depth(self, value: Value, names: Environment, place: Place) -> int:
-        """Returns how many blocks a node with `depth` has."""
+    def blocks_in_all(self, depths: tuple[Value, ...], names: Environment, place: Place) -> Any:
+        total: Any = 0
+        for depth in depths:
+            total = binary("+", total, self.depth(depth, names, place))
+        return total
+
+    def depth(self, value: Value, names: Environment, place: Place) -> Any:
+        """Returns how many blocks a node with `depth` has: a number, or on names an expression."""
         count = self.value(value, names, place)
         if isinstance(count, Expression):
-            raise Stopped(
-                Problem(place, "`depth` depends on an argument: it must be a number", "name it in `let` of the network")
-            )
+            return count
         if type(count) is not int or count < 1:
             raise Stopped(Problem(place, f"`depth` is {describe(count)}, and must be a whole number of at least 1"))
         if count > MOST_LAYERS:
@@ -272,6 +287,18 @@ class _Tracer:
         self.judge(Claim(node.parts, "divides", x.channels, "{right} channels can't be shared among {left} branches"), place)
         share = x.with_channels(x.channels // node.parts)
         return Traced(name, "split", "split", (x,), share, place, conditions=(True,) * node.parts)
+
+
+def _makers(inputs: tuple[Input, ...], done: list[Traced], entering: Shape) -> str:
+    """Says which steps made the values that a merge can't put together, where they stand, and what they give."""
+    told = []
+    for source in inputs:
+        if source.value:
+            step = done[source.value - 1]
+            told.append(f"`{step.name}` (line {step.place.line}) gives {shape_text(step.output)}")
+        else:
+            told.append(f"what enters is {shape_text(entering)}")
+    return ", ".join(told)
 
 
 # What an argument of each type takes. An int may be given a list where it feeds options that have a value for each axis.
@@ -399,7 +426,7 @@ class NumberTracer(_Tracer):
         place: Place,
         totals: tuple[int, int, int, int],
     ) -> Traced:
-        return Traced(name, type_name, "block", (x,), y, place, None, arguments, children, True, (), (), False, *totals)
+        return Traced(name, type_name, "block", (x,), y, place, None, arguments, children, True, (), (), False, 0, *totals)
 
     def leaf(self, name: str, op: Op, x: Shape, y: Shape, place: Place) -> Traced:
         parameters, buffers = _count(op.weights(x)), _count(op.buffers(x))
@@ -407,7 +434,7 @@ class NumberTracer(_Tracer):
         if parameters > MOST_VALUES or product(y.sizes) > MOST_VALUES:
             sentence = f"this layer has {parameters:,} parameters and an output of {shape_text(y)}: no tensor can hold so much"
             raise Stopped(Problem(place, sentence, "a tensor has less than 2**63 bytes"))
-        return Traced(name, op.type_name(x), "op", (x,), y, place, op, (), (), True, (), (), False, *totals, 1)
+        return Traced(name, op.type_name(x), "op", (x,), y, place, op, (), (), True, (), (), False, 0, *totals, 1)
 
     def held(self, name: str, parameter: str, x: Shape, place: Place, names: Environment) -> Traced:
         op = names[parameter]
@@ -417,7 +444,7 @@ class NumberTracer(_Tracer):
     def container(self, name: str, x: Shape, children: tuple[Traced, ...], place: Place) -> Traced:
         output = children[-1].output if children else x
         totals = _totals(children, place)
-        return Traced(name, "Sequential", "chain", (x,), output, place, None, (), children, True, (), (), False, *totals)
+        return Traced(name, "Sequential", "chain", (x,), output, place, None, (), children, True, (), (), False, 0, *totals)
 
     def absent(self, step: Step, x: Shape, names: Environment) -> Traced:
         """A node with `when` keeps the number of channels, there or not."""
@@ -538,6 +565,32 @@ class _Names(_Tracer):
 
     def absent(self, step: Step, x: Shape, names: Environment) -> Traced:
         return Traced(step.name, "Identity", "absent", (x,), x, step.place)
+
+    def many(self, name: str, node: Repeat, count: Value, x: Shape, names: Environment, offset: Value, place: Place) -> Traced:
+        """A loop: all blocks but the first keep the shape, or each adds the same number of channels."""
+        turn = Name("i")
+
+        def block(which: Apply | Hold | Call, index: Any, entering: Shape) -> Traced:
+            inside = {**names, "index": index, "block_index": binary("+", offset, index)}
+            return self.node(Step(str(len(children)), which, (), True, place), (entering,), inside)
+
+        children: list[Traced] = []
+        children.append(block(node.first, 0, x))
+        after = children[0].output
+        children.append(block(node.others, turn, after))
+        if children[1].output == after:
+            if node.first == node.others and x == after:
+                del children[0]
+            return Traced(name, "Sequential", "chain", (x,), after, place, children=tuple(children), count=count)
+        growth = binary("-", after.channels, x.channels)
+        entering = x.with_channels(binary("+", x.channels, binary("*", growth, turn)))
+        steady = block(node.others, turn, entering)
+        grown = x.with_channels(binary("+", entering.channels, growth))
+        if node.first != node.others or "i" in names_of(growth) or steady.output != grown:
+            sentence = "`depth` depends on an argument, but from one block to the next the shape changes in no steady way"
+            raise Stopped(Problem(place, sentence, "write a number, or blocks that keep the shape or add channels"))
+        output = x.with_channels(binary("+", x.channels, binary("*", growth, count)))
+        return Traced(name, "Sequential", "chain", (x,), output, place, children=(steady,), count=count)
 
 
 def names(graph: Graph, input_shape: tuple[int, ...], traced: TracedBody) -> dict[str, TracedBody]:

@@ -3,8 +3,7 @@
 A fenced block says by its language what it is:
 
 - `yaml`: a spec. A first line `# NAME.yaml` names its file, else it is `example.yaml`; a missing `name` or `input` is added at
-  the end, as `docs/language.md` says. It must be valid, unless the next block is a console that validates it. `yaml later`: a
-  part of the language that is not in archgen yet, so it must be refused; the day it is not, the mark has to go.
+  the end, as `docs/language.md` says. It must be valid, unless the next block is a console that validates it.
 - `console`: lines `$ archgen ...` and what they print. A line `...` stands for any lines.
 - `python`: with a first line `# generated/NAME.py`, a part of that file, `...` as above; else a session, run as a doctest.
 - `bash`, `text`: not run.
@@ -31,13 +30,12 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "docs" / name for name in ("language.md", "tutorial.md")]
 ADDED = {"name": "name: Example", "input": "input: [3, 32, 32]"}
 NOT_RUN = ("bash", "text")
-_FENCE = re.compile(r"^```(\w+)( later)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _ANYTHING = "..."
 
 
 class Block(NamedTuple):
     language: str
-    later: bool
     text: str
     line: int
     start: int  # where its text begins in the page
@@ -51,8 +49,7 @@ class Block(NamedTuple):
 def blocks(page: str) -> list[Block]:
     """Returns the fenced blocks of a page."""
     return [
-        Block(found[1], bool(found[2]), found[3], page.count("\n", 0, found.start()) + 1, found.start(3))
-        for found in _FENCE.finditer(page)
+        Block(found[1], found[2], page.count("\n", 0, found.start()) + 1, found.start(2)) for found in _FENCE.finditer(page)
     ]
 
 
@@ -85,10 +82,7 @@ def _spec_faults(block: Block, following: Block | None, folder: Path) -> list[st
     if following is not None and f"$ archgen validate {block.file}\n" in following.text:
         return []
     printed = run(f"archgen validate {block.file}")
-    valid = printed == f"{block.file}: ok\n"
-    if block.later:
-        return ["this is in archgen now: take the mark off"] if valid else []
-    return [] if valid else [printed]
+    return [] if printed == f"{block.file}: ok\n" else [printed]
 
 
 def completed(text: str) -> str:

@@ -116,3 +116,13 @@ def test_the_network_of_the_book() -> None:
     for (_, kind, shape), child in zip(top, module.children(), strict=True):
         x = child(x)
         assert (type(child).__name__, tuple(x.shape)) == (kind, (1, *shape))
+
+
+def test_the_pyramid_is_resnet50_without_its_head_and_eight_convolutions() -> None:
+    """Lin et al., 2017, section 3: on each of four levels a lateral 1x1 and an output 3x3 convolution of 256 channels."""
+    lateral = sum(channels * 256 + 256 for channels in (256, 512, 1024, 2048))
+    level = 256 * 256 * 9 + 256
+    trunk = TORCHVISION["resnet50"]["parameters"] - (2048 * 1000 + 1000)
+    report = network("resnet50_fpn").report()
+    assert report.totals.parameters == trunk + lateral + 4 * level
+    assert report.output_shapes == ((256, 56, 56), (256, 28, 28), (256, 14, 14), (256, 7, 7), (256, 4, 4))

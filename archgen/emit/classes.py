@@ -219,6 +219,9 @@ class ClassBuilder:
             return f"{step.type}()"
         if step.role == "block":
             return self.call(step)
+        if step.count:
+            loop = self.loop(step)
+            return Group("nn.Sequential(", tuple(loop), ")", exploded=len(loop) > 1)
         if step.children and step.children[0].role == "block" and all(child.condition is True for child in step.children):
             return Group("nn.Sequential(", tuple(self.run(step.children)), ")", exploded=True)
         return self.chain(step)
@@ -231,7 +234,8 @@ class ClassBuilder:
         if not named and all(child.condition is True for child in children):
             return Group("nn.Sequential(", tuple(text for _, text in modules), ")", exploded=True)
         self.lists += 1
-        variable = "layers" if self.lists == 1 else f"layers_{self.lists}"
+        variable = "modules" if "layers" in self.traced.names else "layers"
+        variable += f"_{self.lists}" if self.lists > 1 else ""
         self.lines.append(f"        {variable}" + (" = nn.Sequential()" if named else ": list[nn.Module] = []"))
         for child, text in modules:
             items: tuple[Text, ...] = (f'"{child.name}"', text) if named else (text,)
@@ -294,6 +298,18 @@ class ClassBuilder:
                 items.append(self.comprehension(children[start:end]))
                 start = end
         return items
+
+    def loop(self, step: Traced) -> list[Text]:
+        """The items of a stage that has as many blocks as an expression says: the repeated one last, one before it if it differs."""
+        *before, repeated = step.children
+        used, self.used = self.used, set()
+        text = self.module(repeated)
+        turns, self.used = "i" in self.used, used | (self.used - {"i"})
+        first = [self.module(child) for child in before]
+        if not first:
+            return [Comprehension(text, f"for {'i' if turns else '_'} in range({self.say(step.count)})")]
+        count = self.say(step.count) if turns else self.say(binary("-", step.count, 1))
+        return [*first, Comprehension(text, f"for i in range(1, {count})" if turns else f"for _ in range({count})")]
 
     def run_end(self, children: tuple[Traced, ...], start: int) -> int:
         """The end of the longest run from here whose arguments are equal or grow by the same steps."""

@@ -151,22 +151,30 @@ class Forward:
         if reader.role != "merge" or reader.condition is not True:
             return False
         own = len(self.readers[inputs[0]]) > 1 or inputs[0].part >= 0
-        return own and all(self.is_branch_of(other, reader) for other in self.steps[number + 1 : readers[0]])
+        between = range(number + 1, readers[0])
+        if not own or not all(self.is_branch_of(other, reader) for other in between):
+            return False
+        merged = self.inputs(reader)  # what runs first must be written first
+        later = [merged.index(Input(other + 1)) for other in between if self.steps[other].role != "absent"]
+        return all(merged.index(Input(number + 1)) < position for position in later)
 
-    def is_branch_of(self, step: Traced, merge: Traced) -> bool:
+    def is_branch_of(self, number: int, merge: Traced) -> bool:
         """Whether a step too will be written inside the merge, after those before it."""
+        step, value = self.steps[number], Input(number + 1)
         if step.role == "absent":
             return True
-        value = Input(self.steps.index(step) + 1)
         return step.role in _CALLS and value in self.inputs(merge) and len(self.readers.get(value, [])) == 1
 
     def live(self, number: int) -> list[str]:
         """The variables whose values are still read after a step."""
         pending = {name for text in self.inlined.values() for name in _names(flat(text))}
-        held = [
-            name for value, name in self.variables.items() if any(reader > number for reader in self.readers.get(value, []))
-        ]
+        for value in [value for value in self.variables if self.last_reader(value) < number]:
+            del self.variables[value]  # so that a long network is not searched through at every step
+        held = [name for value, name in self.variables.items() if self.last_reader(value) > number]
         return [*held, *pending]
+
+    def last_reader(self, value: Input) -> int:
+        return self.readers[value][-1] if value in self.readers else -1
 
     def target(self, number: int, inputs: tuple[Input, ...]) -> str:
         live = self.live(number)

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from archgen.handbook import networks
 from archgen.handbook.pages import pages
 
-for name, text in pages().items():
-    (Path(__file__).parents[2] / "docs" / name).write_text(text, encoding="utf-8", newline="\n")
+root = Path(__file__).parents[2]
+for name, text in {**pages(), "networks.md": networks.page(root / "specs")}.items():
+    (root / "docs" / name).write_text(text, encoding="utf-8", newline="\n")
