@@ -91,6 +91,11 @@ class Output:
     def current(self) -> bool:
         return self.old == self.text.encode()
 
+    @property
+    def edited(self) -> bool:
+        """Whether what stands there is another's work, in part or whole: only `--force` replaces it."""
+        return self.old is not None and not self.current and bool(write.not_ours(self.old))
+
 
 def plan(specs: Sequence[Path], folder: Path) -> tuple[Output, ...]:
     """Renders the specs; nothing is written. Raises one SpecError with the problems of all."""
@@ -143,12 +148,20 @@ def difference(output: Output) -> str:
     name, old = write.shown(output.path), output.old or b""
     if output.old is not None and _unix(old) == output.text.encode():
         return f"{printable(name)}: only the line endings differ; `*.py text eol=lf` in .gitattributes keeps them as they are"
+    state = f"{printable(name)}: {_state(output)}"
     before = name if output.old is not None else "/dev/null"
     after = name if output.network is not None else "/dev/null"
     old_lines = _unix(old).decode(errors="backslashreplace").splitlines()
     lines = difflib.unified_diff(old_lines, output.text.splitlines(), before, after, lineterm="")
-    reason = "" if output.network is not None else f"{printable(name)}: left over, its spec is gone\n"
-    return reason + "\n".join(map(_safe, lines))
+    return "\n".join([state, *map(_safe, lines)])
+
+
+def _state(output: Output) -> str:
+    if output.old is None:
+        return "missing"
+    if output.network is None:
+        return "left over, its spec is gone"
+    return write.not_ours(output.old) or "stale, its spec or archgen has changed"
 
 
 def _unix(data: bytes) -> bytes:

@@ -312,7 +312,7 @@ def show(spec: Path) -> int:
 @FOLDER
 @click.option("--check", is_flag=True, help="Write nothing; show what is stale, missing or left over.")
 @click.option("--verify", "verified", is_flag=True, help="Verify what was built (needs torch).")
-@click.option("--force", is_flag=True, help="Replace files that archgen did not write.")
+@click.option("--force", is_flag=True, help="Replace files that archgen did not write, or that were edited.")
 @DEBUG
 def build(specs: tuple[Path, ...], folder: Path | None, check: bool, verified: bool, force: bool) -> int:
     """Write the PyTorch modules of specs, without torch.
@@ -348,7 +348,8 @@ def _check(outputs: Sequence[Output]) -> int:
     for text in differences:
         click.echo(text)
     if differences:
-        click.echo(f"{len(differences)} of {len(outputs)} files differ; `archgen build` writes them anew", err=True)
+        edited = ", with `--force` where they were edited" if any(output.edited for output in outputs) else ""
+        click.echo(f"{len(differences)} of {len(outputs)} files differ; `archgen build` writes them anew{edited}", err=True)
         return DIFFERENT
     click.echo(f"{len(outputs)} files are up to date")
     return OK
@@ -396,12 +397,15 @@ def _verify(network: Network, path: Path | None, device: str, batch: int, settin
     from archgen.emit.write import shown
     from archgen.verify import parent
 
-    checks = parent.verify(network, None if path is None else Path(shown(path)), device, batch, settings).checks
-    different = [check for check in checks if check.difference]
-    click.echo(f"{printable(network.path.as_posix())}: {'DIFFERENT' if different else 'verified'}")
+    found = parent.verify(network, None if path is None else Path(shown(path)), device, batch, settings)
+    checks, different = found.checks, [check for check in found.checks if check.difference]
+    outcome = "verified" if found.agrees else "NOT RUN" if found.not_run else "DIFFERENT"
+    click.echo(f"{printable(network.path.as_posix())}: {outcome}")
     width = max((len(check.name) for check in checks), default=0)
     for check in checks:
         click.echo(f"  {check.name.ljust(width)}  {check.count:>7,}  {'DIFFERENT' if check.difference else 'equal'}")
     for check in different:
         click.echo(f"{check.name}: {printable(check.difference)}", err=True)
-    return DIFFERENT if different else OK
+    if found.not_run:
+        click.echo(f"the module was not run: {found.not_run}", err=True)
+    return OK if found.agrees else DIFFERENT

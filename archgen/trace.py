@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from archgen.spec import Parameter
 
 MOST_LAYERS = 10_000
+MOST_STEPS = 5 * MOST_LAYERS  # steps looked at, each once for each arguments and shape; those left out cost time too
+MOST_VALUES = 2**61  # of a weight or an output: its bytes must be a number that torch can hold
 AXIS_NAMES = {0: (), 1: ("in_length",), 2: ("in_height", "in_width"), 3: ("in_depth", "in_height", "in_width")}
 
 
@@ -365,6 +367,14 @@ class NumberTracer(_Tracer):
         super().__init__(graph)
         self.bodies: dict[Any, TracedBody] = {}
         self.plain: dict[tuple[int, str, Shape], Traced] = {}
+        self.seen = 0
+
+    def node(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
+        self.seen += 1
+        if self.seen > MOST_STEPS:
+            sentence = f"the network has more than {MOST_STEPS:,} steps, those among them that are left out"
+            raise Stopped(Problem(step.place, sentence))
+        return super().node(step, inputs, names)
 
     def apply(self, name: str, node: Apply, x: Shape, names: Environment, place: Place) -> Traced:
         """An op that waits for no name is the same wherever its block meets the same shape."""
@@ -421,6 +431,9 @@ class NumberTracer(_Tracer):
     def leaf(self, name: str, op: Op, x: Shape, y: Shape, place: Place) -> Traced:
         parameters, buffers = _count(op.weights(x)), _count(op.buffers(x))
         totals = parameters, buffers, op.macs(x, y)
+        if parameters > MOST_VALUES or product(y.sizes) > MOST_VALUES:
+            sentence = f"this layer has {parameters:,} parameters and an output of {shape_text(y)}: no tensor can hold so much"
+            raise Stopped(Problem(place, sentence, "a tensor has less than 2**63 bytes"))
         return Traced(name, op.type_name(x), "op", (x,), y, place, op, (), (), True, (), (), False, 0, *totals, 1)
 
     def held(self, name: str, parameter: str, x: Shape, place: Place, names: Environment) -> Traced:
