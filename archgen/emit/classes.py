@@ -300,7 +300,7 @@ class ClassBuilder:
         return items
 
     def loop(self, step: Traced) -> list[Text]:
-        """The items of a stage that has as many blocks as an expression says: the repeated one last, one before it if it differs."""
+        """The items of a stage that has as many blocks as an expression says: the first if it differs, and the repeated one."""
         *before, repeated = step.children
         used, self.used = self.used, set()
         text = self.module(repeated)
