@@ -12,7 +12,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 OK, DIFFERENT, REFUSED, ENVIRONMENT, BUG = 0, 1, 2, 3, 70
 INTERRUPTED, BROKEN_PIPE = 130, 141  # as a shell reports them
 LONGEST = 1_000_000  # images in a batch
-COLOURS = {"place": "cyan", "error": "red", "line": "blue", "caret": "red", "help": "green"}
+COLOURS = {"place": "cyan", "error": "red", "line": "blue", "caret": "red", "help": "green", "remark": "bright_black"}
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
 
 
@@ -92,9 +92,9 @@ def _print_problems(error: SpecError) -> None:
     click.echo(render_all(error.problems, _style()), err=True)
 
 
-def _style() -> _Style:
-    """Colours on a terminal alone, and not where the user asks for none."""
-    return _coloured if sys.stderr.isatty() and "NO_COLOR" not in os.environ else plain
+def _style(stream: TextIO | None = None) -> _Style:
+    """Colours on a terminal alone, and not where the user asks for none; the stream is that of errors, if it is not given."""
+    return _coloured if (stream or sys.stderr).isatty() and "NO_COLOR" not in os.environ else plain
 
 
 def _coloured(text: str, role: str) -> str:
@@ -278,6 +278,33 @@ def _can_print(signs: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+@cli.command()
+@click.argument("spec", metavar="SPEC", type=click.Path(path_type=Path))
+@DEBUG
+def show(spec: Path) -> int:
+    """Show a spec with those that it extends merged in, and which file gave what.
+
+    What is shown is a spec: it can be written to a file. It is shown even if
+    it is refused then.
+
+    \b
+    Example:
+      archgen show specs/resnet34.yaml
+    """
+    from archgen import extends, network
+    from archgen.show import text
+
+    loaded = extends.load(spec)
+    try:
+        found = network.load(spec)
+    except SpecError:
+        click.echo(text(loaded, None, _style(sys.stdout)), nl=False)
+        raise
+    click.echo(text(loaded, found, _style(sys.stdout)), nl=False)
+    found.checked()
+    return OK
 
 
 @cli.command()

@@ -109,10 +109,14 @@ class Body(Record):
 
 
 class Graph(Record):
-    """The network, and the blocks that it uses in an order in which each comes after those it calls."""
+    """The network, and the blocks that it uses in an order in which each comes after those it calls.
+
+    with_defaults: the kinds that some node takes option defaults for.
+    """
 
     network: Body
     blocks: dict[str, Body]
+    with_defaults: frozenset[str]
 
 
 def build(spec: specs.Spec) -> Graph:
@@ -122,7 +126,7 @@ def build(spec: specs.Spec) -> Graph:
     builder.unused()
     if builder.problems:
         raise SpecError(*builder.problems)
-    return Graph(network, builder.bodies)
+    return Graph(network, builder.bodies, frozenset(builder.applied))
 
 
 class _Builder:
@@ -187,11 +191,13 @@ class _Builder:
         return block
 
     def unused(self) -> None:
+        """Only of what the spec's own file says: what it took over, a spec before it used."""
+        own = self.spec.place.source
         for block in self.spec.blocks:
-            if block.name not in self.bodies and block.place.source is self.spec.place.source:  # else a spec before used it
+            if block.name not in self.bodies and block.place.source is own:
                 self.problem(block.place, f"nobody uses the block {quote(block.name)}", "remove it")
         for default in self.spec.option_defaults:
-            if default.kind not in self.applied:
+            if default.kind not in self.applied and default.place.source is own:
                 self.problem(default.place, f"no node of kind {quote(default.kind)} takes these defaults", "remove them")
 
 

@@ -66,6 +66,8 @@ def why_no_attribute(name: str) -> str:
     """Returns the reason why a layer can't have this name, or ''."""
     if name == "input":
         return "already names the value that enters"
+    if name in ("true", "false"):
+        return "is a truth value"
     if name in MODULE_ATTRIBUTES:
         return "is an attribute of every `torch.nn.Module`"
     return _why_no_identifier(name)

@@ -384,6 +384,7 @@ class Reader:
             constants.append(Constant(key.text, self.value(value, scope), key.place))
             scope.known.add(key.text)
         scope.later = set()
+        scope.read = set()  # what a constant names is used if the constant is: `all_used` sees to that
         return tuple(constants)
 
     def argument_name(self, key: source.Scalar, what: str) -> None:
@@ -610,7 +611,13 @@ class Reader:
             if name.text == "first" and key.text not in OPS:
                 first = self.first(key, name, option, depth, inside)
                 continue
+            if key.text in scope.ops:
+                self.holds_its_options(key.text, name.place)
+                continue
             arguments.append(self.option(key.text, name, option, inside, ("when", "from")))
+            if key.text in OPS and name.text in {argument.name for argument in arguments[:-1]}:
+                help = f"it is the value beside `{key.text}`: leave one of them out"
+                self.problem(name.place, f"the option {quote(name.text)} is given twice", help)
         return Use(when, sources, place, key.text, tuple(arguments), depth, first)
 
     def depth(self, tree: source.Tree, scope: _Scope) -> Value:
@@ -643,8 +650,11 @@ class Reader:
                 return Argument("", 0, value.place)
             return Argument(first, self.op_option(key.text, first, value, scope), value.place)
         if key.text in scope.ops:
-            self.problem(value.place, f"{quote(key.text)} holds an op with its options: it takes none here")
+            self.holds_its_options(key.text, value.place)
         return Argument("", self.argument_value(value, scope), value.place)
+
+    def holds_its_options(self, argument: str, place: Place) -> None:
+        self.problem(place, f"{quote(argument)} holds an op with its options: it takes none here")
 
     def option(self, kind: str, key: source.Scalar, value: source.Tree, scope: _Scope, also: tuple[str, ...] = ()) -> Argument:
         if kind not in OPS:
@@ -841,6 +851,9 @@ class Reader:
         self, parameters: tuple[Parameter, ...], constants: tuple[Constant, ...], scope: _Scope, owner: str, place: Place
     ) -> set[str]:
         """Returns the names that the owner, written at `place`, took over from a spec that it extends and does not use."""
+        for constant in reversed(constants):
+            if constant.name in scope.read:
+                scope.read |= names_of(constant.value)
         named: tuple[Parameter | Constant, ...] = (*parameters, *constants)
         inherited = set()
         for item in named:

@@ -45,14 +45,14 @@ def arguments_of(command: str, folder: Path) -> list[str]:
     return [command, "specs/resnet18.yaml", *(["-o", str(folder)] if command == "build" else [])]
 
 
-@pytest.mark.parametrize("command", ["validate", "shapes", "build", *HANDBOOK])
+@pytest.mark.parametrize("command", ["validate", "shapes", "show", "build", *HANDBOOK])
 def test_no_torch(command: str, tmp_path: Path) -> None:
     modules = imported(COMMAND, *arguments_of(command, tmp_path))
     assert "torch" not in modules
     assert "archgen.verify" not in modules
 
 
-@pytest.mark.parametrize("command", ["validate", "shapes", "build"])
+@pytest.mark.parametrize("command", ["validate", "shapes", "show", "build"])
 def test_the_check_can_fail(command: str, tmp_path: Path) -> None:
     fake = tmp_path / "modules"  # so that this test needs no torch
     (fake / "torch").mkdir(parents=True)
@@ -68,6 +68,7 @@ def test_the_check_can_fail(command: str, tmp_path: Path) -> None:
         ("ops", {"jinja2", "jsonschema", "rich", "numpy", "difflib", "archgen.emit.module", "archgen.build"}),
         ("list", {"jinja2", "jsonschema", "rich", "numpy", "difflib", "archgen.emit.module", "archgen.build"}),
         ("init", {"jinja2", "jsonschema", "rich", "numpy", "archgen.emit.module", "archgen.build"}),
+        ("show", {"jinja2", "jsonschema", "rich", "numpy", "difflib", "archgen.emit.module", "archgen.analysis.table"}),
         ("build", {"jsonschema", "rich", "numpy", "archgen.analysis.table"}),
     ],
 )

@@ -14,6 +14,7 @@ import archgen
 ROOT = Path(__file__).parent.parent
 TORCHVISION: dict[str, Any] = json.loads((ROOT / "tests/reference/torchvision.json").read_text())
 WRITTEN = sorted(name for name in TORCHVISION if (ROOT / f"specs/{name}.yaml").is_file())
+PUBLISHED: dict[str, Any] = json.loads((ROOT / "tests/reference/published.json").read_text())["networks"]
 
 
 def network(name: str) -> archgen.Network:
@@ -126,3 +127,21 @@ def test_the_pyramid_is_resnet50_without_its_head_and_eight_convolutions() -> No
     report = network("resnet50_fpn").report()
     assert report.totals.parameters == trunk + lateral + 4 * level
     assert report.output_shapes == ((256, 56, 56), (256, 28, 28), (256, 14, 14), (256, 7, 7), (256, 4, 4))
+
+
+def agrees(parameters: int, published: str) -> bool:
+    """Whether a count in millions is the published one, to as many digits as that has."""
+    return f"{parameters / 1e6:.{len(published.partition('.')[2])}f}" == published
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_networks_of_other_authors_have_the_published_parameters(name: str) -> None:
+    assert agrees(network(name).report().totals.parameters, PUBLISHED[name]["millions"])
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_one_more_in_the_last_digit_does_not_agree(name: str) -> None:
+    """The meta-test."""
+    published = PUBLISHED[name]["millions"]
+    unit = 10 ** (6 - len(published.partition(".")[2]))
+    assert not agrees(network(name).report().totals.parameters + unit, published)
