@@ -99,7 +99,7 @@ class Network:
     def without_texts(self) -> Network:
         """Returns the same network with "x" for every free text of its author: descriptions, the file's name, what it says."""
         texts = {block.name: block.replace(description="x") for block in self.graph.blocks.values()}
-        steps = graph.Graph(self.graph.network.replace(description="x"), texts)
+        steps = self.graph.replace(network=self.graph.network.replace(description="x"), blocks=texts)
         return Network(Path("x.yaml"), self.spec.replace(description="x"), steps, ("x",))
 
     def trace(self, input_shape: tuple[int, ...]) -> trace.TracedBody:
