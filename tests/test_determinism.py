@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-SPECS = ("googlenet", "inception_v3", "mobilenet_v2", "shufflenet_v2_x0_5")
+SPECS = ("googlenet", "inception_v3", "mobilenet_v2", "squeezenet1_0")
 PLACES = (
     {"TZ": "UTC", "LC_ALL": "C"},
     {"TZ": "Asia/Kathmandu", "LC_ALL": "tr_TR.UTF-8", "PYTHONUTF8": "0"},
