@@ -82,8 +82,8 @@ def _of(*types: str) -> Schema:
 
 
 def _where(kind: str, then: Schema) -> Schema:
-    """A rule for the nodes of a kind."""
-    return {"if": {"type": "object", "required": [kind]}, "then": then}
+    """A rule for the mappings of a kind."""
+    return {"if": {"required": [kind]}, "then": then}
 
 
 def _described(description: str, schema: Schema) -> Schema:
@@ -227,7 +227,7 @@ def _use_of_block() -> Schema:
         "patternProperties": {_BLOCK: _of(*_VALUE["type"], "null")},
         "additionalProperties": _VALUE,
     }
-    return {"if": {"type": "object", "not": {"propertyNames": {"not": {"pattern": _BLOCK}}}}, "then": then}
+    return {"if": {"not": {"propertyNames": {"not": {"pattern": _BLOCK}}}}, "then": then}
 
 
 def _defaults() -> Schema:
@@ -261,11 +261,14 @@ def _nodes(node: str, layers: str) -> dict[str, Schema]:
             "items": _ref(f"{node}_of_a_sequence"),
             "minItems": 1,
             "anyOf": [{"enum": list(words), "enumDescriptions": list(words.values())}, {}],  # never refuses
-            "allOf": [
-                _ref("use"),
-                *(_where(kind, _composition(kind, node, layers)) for kind in COMPOSITIONS),
-                {"if": {"type": "object", **no_kind}, "then": suggested | (_HOLDS_AN_OP if node == "node" else {})},
-            ],
+            "if": {"type": "object"},
+            "then": {
+                "allOf": [
+                    _ref("use"),
+                    *(_where(kind, _composition(kind, node, layers)) for kind in COMPOSITIONS),
+                    {"if": no_kind, "then": suggested | (_HOLDS_AN_OP if node == "node" else {})},
+                ]
+            },
             **({"dependentRequired": {"first": ["depth"]}} if node == "node" else {}),
         },
         f"{node}_of_a_sequence": {**_ref(node), "properties": {**beside_each_other, "from": False}},
