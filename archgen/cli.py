@@ -202,14 +202,19 @@ def validate(specs: tuple[Path, ...]) -> int:
     Example:
       archgen validate specs/*.yaml
     """
+    from archgen import extends, schema
     from archgen.network import load
 
     refused: list[Problem] = []
     for path in specs:
         try:
             load(path).checked()
+            schema.agree(extends.load(path).tree)
         except SpecError as error:
             refused.extend(error.problems)
+        except schema.Disagreement as bug:
+            click.echo(f"{printable(path.as_posix())}: internal error: {printable(str(bug))}; please report it", err=True)
+            return BUG
         else:
             click.echo(f"{printable(path.as_posix())}: ok")
     if refused:

@@ -496,7 +496,7 @@ class Reader:
         rest = [(name, option) for name, option in options if name.text not in ("when", "from")]
         if key.text not in COMPOSITIONS:
             return self.use(key, value, rest, scope, when, sources, tree.place)
-        return self.composition(key, value, rest, scope, when, sources, tree.place, earlier)
+        return self.composition(key, value, rest, scope, when, sources, tree, earlier)
 
     def kind_known(self, key: source.Scalar, scope: _Scope) -> bool:
         text = key.text
@@ -716,7 +716,7 @@ class Reader:
         scope: _Scope,
         when: Value | None,
         sources: tuple[Reference, ...],
-        place: Place,
+        tree: source.Mapping,
         earlier: set[str],
     ) -> AnyNode:
         allowed = {"residual": ("shortcut",), "sequence": ()}.get(key.text, ("split",))
@@ -731,7 +731,7 @@ class Reader:
                 )
         given = {name.text: option for name, option in options}
         if key.text == "sequence":
-            return Sequence(when, sources, place, self.items(value, scope))
+            return Sequence(when, sources, tree.place, self.items(value, scope))
         if key.text == "residual":
             if len(sources) > 1:
                 self.problem(sources[1].place, "`residual` takes one value")
@@ -741,9 +741,10 @@ class Reader:
             self.all_read(shortcut, ())
             if not residual:
                 self.problem(value.place, "`residual` needs at least one layer")
-            shortcut_first = "shortcut" in given and given["shortcut"].place < value.place
-            return Residual(when, sources, place, residual, shortcut, shortcut_first)
-        return self.merge(key, value, given, scope, when, sources, place)
+            order = [name.text for name, _ in tree.entries]  # places don't tell: each way may be from a file of its own
+            shortcut_first = "shortcut" in given and order.index("shortcut") < order.index("residual")
+            return Residual(when, sources, tree.place, residual, shortcut, shortcut_first)
+        return self.merge(key, value, given, scope, when, sources, tree.place)
 
     def merge(
         self,
