@@ -115,6 +115,7 @@ def _input_shape(context: click.Context, option: click.Parameter, text: str | No
 SPECS = click.argument("specs", nargs=-1, required=True, metavar="SPEC...", type=click.Path(path_type=Path))
 DEBUG = click.option("--debug", is_flag=True, expose_value=False, help="Show the trace of an internal error.")
 SET = click.option("settings", "--set", multiple=True, metavar="NAME=VALUE", help="Another value of a network's argument.")
+INPUT = click.option("shape", "--input", metavar="SHAPE", callback=_input_shape, help="Another input, as 3x320x320.")
 FOLDER = click.option("folder", "-o", metavar="DIR", type=click.Path(path_type=Path), help="The folder of the generated files.")
 DEVICE = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where the module runs.")
 
@@ -167,7 +168,7 @@ def validate(specs: tuple[Path, ...]) -> int:
 @cli.command()
 @click.argument("spec", metavar="SPEC", type=click.Path(path_type=Path))
 @click.option("--depth", type=click.IntRange(min=1), metavar="N", help="Show no rows below this depth.")
-@click.option("shape", "--input", metavar="SHAPE", callback=_input_shape, help="Another input, as 3x320x320.")
+@INPUT
 @click.option("--batch", type=click.IntRange(1, LONGEST), metavar="N", default=1, help="Count shapes and MACs for N images.")
 @SET
 @click.option("form", "--format", type=click.Choice(["table", "json"]), default="table", help="For people or for programs.")
@@ -191,6 +192,40 @@ def shapes(
     if report.problem is not None:
         raise SpecError(report.problem)
     return OK
+
+
+@cli.command()
+@click.argument("spec", metavar="SPEC", type=click.Path(path_type=Path))
+@click.argument("layer", required=False, default="")
+@INPUT
+@SET
+@DEBUG
+def explain(spec: Path, layer: str, shape: tuple[int, ...] | None, settings: tuple[str, ...]) -> int:
+    """Say how each number of the report comes about, without torch.
+
+    LAYER is a path as `archgen shapes` shows it; what is in it is explained
+    too. Without LAYER: the whole network, in the order in which it runs.
+
+    \b
+    Example:
+      archgen explain specs/d2l_resnet18.yaml
+      archgen explain specs/resnet18.yaml layer2.0.conv1
+    """
+    from archgen.analysis import explain
+    from archgen.network import load
+
+    signs = explain.PRETTY if _can_print(explain.PRETTY.text) else explain.PLAIN
+    network = load(spec, settings)
+    click.echo(explain.text(network.graph, network.traced(shape), layer, signs))
+    return OK
+
+
+def _can_print(signs: str) -> bool:
+    try:
+        signs.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @cli.command()

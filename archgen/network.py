@@ -92,6 +92,13 @@ class Network:
             raise trace.Stopped(Problem(Place(Source("--input", "x".join(map(str, input_shape))), 0, 0), sentence))
         return trace.numbers(self.graph, input_shape, {})
 
+    def traced(self, input_shape: tuple[int, ...] | None = None) -> trace.TracedBody:
+        """Traces the network on numbers, by default for the spec's own input; raises SpecError where a layer does not fit."""
+        try:
+            return self.trace(tuple(input_shape or self.spec.input))
+        except trace.Stopped as stopped:
+            raise SpecError(stopped.problem) from None
+
     def broken_assertion(self, totals: reports.Totals) -> Problem | None:
         """Returns the first claim of `assert` that the totals break."""
         known: dict[str, Value] = {"parameters": totals.parameters, "buffers": totals.buffers, "macs": totals.macs}

@@ -133,12 +133,7 @@ class _Tracer:
             raise Stopped(Problem(place, error.sentence)) from None
 
     def value(self, value: Value, names: Environment, place: Place) -> Any:
-        if not isinstance(value, (Expression, tuple, Op)):
-            return value
-        try:
-            return value.evaluated(names) if isinstance(value, Op) else evaluate(value, names)
-        except ExpressionError as error:
-            raise Stopped(Problem(place, error.sentence, error.help)) from None
+        return _evaluated(value, names, place)
 
     def node(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
         node, name, place = step.node, step.name, step.place
@@ -279,6 +274,25 @@ def _given(parameter: Parameter, given: dict[str, Value]) -> Value:
     return value
 
 
+def _evaluated(value: Value, names: Environment, place: Place) -> Any:
+    if not isinstance(value, (Expression, tuple, Op)):
+        return value
+    try:
+        return value.evaluated(names) if isinstance(value, Op) else evaluate(value, names)
+    except ExpressionError as error:
+        raise Stopped(Problem(place, error.sentence, error.help)) from None
+
+
+def scope(body: Body, given: dict[str, Value], x: Shape) -> dict[str, Value]:
+    """Returns what the names of a body stand for: its input's channels, its arguments, those of a call first, its constants."""
+    names: dict[str, Value] = {"in_channels": x.channels}
+    for parameter in body.parameters:
+        names[parameter.name] = _given(parameter, given)
+    for constant in body.constants:
+        names[constant.name] = _evaluated(constant.value, names, constant.place)
+    return names
+
+
 def spread(value: Value, rank: int) -> Value:
     """Returns a number as a list with it for each axis, which is what an argument takes that some call gives a list."""
     return (value,) * rank if type(value) is int else value
@@ -346,11 +360,7 @@ class _Numbers(_Tracer):
         key = (body.name, tuple(given.items()), x)
         found = self.bodies.get(key)
         if found is None:
-            names: dict[str, Value] = {"in_channels": x.channels}
-            for parameter in body.parameters:
-                names[parameter.name] = _given(parameter, given)
-            for constant in body.constants:
-                names[constant.name] = self.value(constant.value, names, constant.place)
+            names = scope(body, given, x)
             steps, values = self.steps(body, x, names)
             outputs = tuple(_value(values, result) for result in (*body.results, *body.training_results))
             found = self.bodies[key] = TracedBody(steps, outputs, names, _totals(steps, body.place))
