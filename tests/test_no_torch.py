@@ -42,7 +42,7 @@ def arguments_of(command: str, folder: Path) -> list[str]:
     return [command, "specs/resnet18.yaml", *(["-o", str(folder)] if command == "build" else [])]
 
 
-@pytest.mark.parametrize("command", ["validate", "shapes", "build"])
+@pytest.mark.parametrize("command", ["validate", "shapes", "explain", "build"])
 def test_no_torch(command: str, tmp_path: Path) -> None:
     modules = imported(COMMAND, *arguments_of(command, tmp_path))
     assert "torch" not in modules
@@ -62,6 +62,7 @@ def test_the_check_can_fail(command: str, tmp_path: Path) -> None:
     [
         ("validate", {"jinja2", "rich", "numpy", "difflib", "archgen.emit.module", "archgen.build"}),
         ("shapes", {"jinja2", "jsonschema", "rich", "numpy", "difflib", "archgen.emit.module", "archgen.build"}),
+        ("explain", {"jinja2", "jsonschema", "rich", "numpy", "difflib", "archgen.emit.module", "archgen.build"}),
         ("build", {"jsonschema", "rich", "numpy", "archgen.analysis.table"}),
     ],
 )

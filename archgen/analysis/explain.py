@@ -14,7 +14,7 @@ from archgen.analysis.table import WIDTH, shape_text
 from archgen.diagnostics import Place, Problem, Source, SpecError, printable, suggest
 from archgen.expressions import Binary, Call, Expression, Name, Select, Value, evaluate, render
 from archgen.graph import Call as BlockCall
-from archgen.graph import Chain, Hold, Merge, Repeat
+from archgen.graph import Apply, Chain, Hold, Merge, Repeat
 from archgen.ops.base import Op, Shape, axes, product, same
 from archgen.records import Record
 from archgen.trace import AXIS_NAMES, scope
@@ -302,7 +302,7 @@ class _Explainer:
     def entry(self, node: AnyNode, done: Traced, names: dict[str, Value], path: str, why: list[tuple[str, str]]) -> Entry:
         change = _change(done)
         if done.role == "absent":
-            return Entry(path, f"left out: {change}", tuple(why))
+            return Entry(path, f"{_kind(node)} left out: {change}", tuple(why))
         if done.role == "merge":
             return Entry(path, f"{done.type}: {change}", (*why, *self.merge_parts(node, done)))
         if done.op is not None:
@@ -311,11 +311,12 @@ class _Explainer:
             return Entry(path, title, (*why, *parts), (), done.op.name, _first_line(type(done.op).__doc__ or ""))
         entries, does = self.inside(node, done, names, path), ""
         if done.role == "block":
-            does = self.graph.blocks[done.type].description
+            block = self.graph.blocks[done.type]
+            does, why = block.description, [*why, *self.constants(block, done)]
         arguments = ", ".join(f"{name} {_value_text(value)}" for name, value in done.arguments)
         title = f"{done.type}{' (' if arguments else ''}{arguments}{')' if arguments else ''}: {change}"
         key = (done.type, done.arguments, done.inputs) if done.role == "block" else None
-        return Entry(path, title, (*why, *self.container_parts(done, path)), entries, done.type, does, key)
+        return Entry(path, title, (*why, *self.container_parts(done)), entries, done.type, does, key)
 
     def inside(self, node: AnyNode, done: Traced, names: dict[str, Value], path: str) -> tuple[Entry, ...]:
         if isinstance(node, BlockCall):
@@ -371,14 +372,22 @@ class _Explainer:
         every = "both" if len(present) == 2 else f"all {len(present)}"
         return [("shapes", f"{every} are {sizes[0]}, as `{done.type}` needs them")]
 
-    def container_parts(self, done: Traced, path: str) -> list[tuple[str, str]]:
+    def constants(self, body: Body, done: Traced) -> Iterator[tuple[str, str]]:
+        """The block's own constants, with the numbers that they are made of."""
+        names = scope(body, dict(done.arguments), done.inputs[0])
+        for constant in body.constants:
+            if isinstance(constant.value, Expression):
+                numbers, result = render(_with_numbers(constant.value, names)), _value_text(names[constant.name])
+                yield "let", f"{constant.name} = {render(constant.value)} = {numbers} = {result}"
+
+    def container_parts(self, done: Traced) -> list[tuple[str, str]]:
         parts = []
         x, y = done.inputs[0], done.output
         if len(x.sizes) == len(y.sizes):
             for label, before, after in zip(axis_labels(y), x.sizes, y.sizes):
                 if before != after:
-                    where = [f"{path}.{child.name}" for child in done.children if _changes(child, label)]
-                    parts.append((label, f"{before} -> {after}{_times(before, after)}, in {' and '.join(where)}"))
+                    where = ", ".join(child.name for child in done.children if _changes(child, label))
+                    parts.append((label, f"{before} -> {after}{_times(before, after)}, in {where}"))
             parts = _both(parts)
         for label in ("parameters", "MACs"):
             parts += self.sum_of(label, [getattr(child, label.lower()) for child in done.children])
@@ -391,6 +400,16 @@ class _Explainer:
             return []
         total = f"{sum(counts):,}"
         return [(label, total if terms == [total] else f"{' + '.join(terms)} = {total}")]
+
+
+def _kind(node: AnyNode) -> str:
+    if isinstance(node, Apply):
+        return node.op.name
+    if isinstance(node, Hold):
+        return node.parameter
+    if isinstance(node, Merge):
+        return node.kind
+    return node.block if isinstance(node, BlockCall) else "sequence"
 
 
 def _both(parts: list[tuple[str, str]]) -> list[tuple[str, str]]:
