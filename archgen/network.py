@@ -14,6 +14,7 @@ from archgen.expressions import parse as parse_expression
 
 if TYPE_CHECKING:
     from archgen.analysis.report import Report
+    from archgen.trace import TracedBody
 
 
 def load(path: str | Path, settings: tuple[str, ...] = ()) -> Network:
@@ -92,7 +93,7 @@ class Network:
             raise trace.Stopped(Problem(Place(Source("--input", "x".join(map(str, input_shape))), 0, 0), sentence))
         return trace.numbers(self.graph, input_shape, {})
 
-    def traced(self, input_shape: tuple[int, ...] | None = None) -> trace.TracedBody:
+    def traced(self, input_shape: tuple[int, ...] | None = None) -> TracedBody:
         """Traces the network on numbers, by default for the spec's own input; raises SpecError where a layer does not fit."""
         try:
             return self.trace(tuple(input_shape or self.spec.input))

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archgen.analysis.table import WIDTH, shape_text
 from archgen.diagnostics import Place, Problem, Source, SpecError, printable, suggest
 from archgen.expressions import Binary, Call, Expression, Name, Select, Value, evaluate, render
-from archgen.graph import Call as BlockCall
 from archgen.graph import Apply, Chain, Hold, Merge, Repeat
+from archgen.graph import Call as BlockCall
 from archgen.ops.base import Op, Shape, axes, product, same
 from archgen.records import Record
 from archgen.trace import AXIS_NAMES, scope
