@@ -8,6 +8,7 @@ from archgen.diagnostics import Problem, SpecError
 from archgen.emit.forward import Forward
 from archgen.emit.layout import Comprehension, Group, Text, docstring, lines, statement
 from archgen.expressions import Expression, ExpressionError, Name, Select, Value, binary, evaluate, names_of, render
+from archgen.flow import follows_fresh
 from archgen.ops.base import ManyName, Op, Shape, same
 from archgen.records import Record
 from archgen.trace import AXIS_NAMES, spread
@@ -168,7 +169,7 @@ class ClassBuilder:
                 raise SpecError(Problem(step.place, "a branch whose `when` depends on an argument can't be written yet"))
             return
         target = f"self.{step.name}"
-        inplace = self.may_overwrite(number, forward)
+        inplace = forward.may_overwrite(number)
         if step.condition is True:
             self.lines += statement(target, self.module(step, inplace), 8, self.width)
             return
@@ -178,13 +179,6 @@ class ClassBuilder:
         inner = ["    " + line for line in self.lines]
         self.lines = before + inner + statement(f"{target}: nn.Module", text, 12, self.width)
         self.lines += ["        else:", f"            {target} = nn.Identity()"]
-
-    def may_overwrite(self, number: int, forward: Forward) -> bool:
-        """Whether a step is the only reader of a new tensor that its maker's backward does not need."""
-        source = forward.source(self.traced.steps[number].values[0])
-        if source.value == 0 or source.part >= 0 or len(forward.readers[source]) != 1:
-            return False
-        return _is_fresh(self.traced.steps[source.value - 1])
 
     def module(self, step: Traced, inplace: bool = False) -> Text:
         """Returns the text that builds a step's module."""
@@ -208,7 +202,7 @@ class ClassBuilder:
     def chain(self, step: Traced) -> Text:
         """A sequence; children that may be left out are appended under an `if`, names of the author's are added by name."""
         children = [child for child in step.children if child.role != "absent"]
-        modules = [(child, self.module(child, self.follows_fresh(children, number))) for number, child in enumerate(children)]
+        modules = [(child, self.module(child, follows_fresh(children, number))) for number, child in enumerate(children)]
         named = any(not child.name.isdecimal() for child in children)
         if not named and all(child.condition is True for child in children):
             return Group("nn.Sequential(", tuple(text for _, text in modules), ")", exploded=True)
@@ -223,9 +217,6 @@ class ClassBuilder:
             else:
                 self.lines += [f"        if {self.say(child.condition)}:", *lines(group, 12, self.width)]
         return variable if named else f"nn.Sequential(*{variable})"
-
-    def follows_fresh(self, children: list[Traced], number: int) -> bool:
-        return number > 0 and _is_fresh(children[number - 1])
 
     # ---- calls of blocks
 
@@ -336,14 +327,6 @@ class ClassBuilder:
             return ""
         step = self.on_numbers.steps[number]
         return self.shape_words(step.output) if step.role == "merge" or step.output != step.inputs[0] else ""
-
-
-def _is_fresh(step: Traced) -> bool:
-    if step.condition is not True:
-        return False
-    if step.role == "merge":
-        return step.type != "multiply" and len(step.inputs) > 1
-    return step.op is not None and step.op.fresh
 
 
 def _growth(left: tuple[list[Value], dict[str, Value]], right: tuple[list[Value], dict[str, Value]]) -> list[int] | None:

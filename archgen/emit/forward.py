@@ -10,6 +10,7 @@ import os.path
 from typing import TYPE_CHECKING
 
 from archgen.emit.layout import Group, Text, flat, statement
+from archgen.flow import Flow
 from archgen.graph import Input
 
 if TYPE_CHECKING:
@@ -21,41 +22,19 @@ _SIGNS = {"add": " + ", "subtract": " - ", "multiply": " * "}
 _CALLS = ("op", "held", "block", "chain")
 
 
-class Forward:
+class Forward(Flow):
     """Builds the lines of one body's `forward`."""
 
     def __init__(
         self, steps: tuple[Traced, ...], results: tuple[Input, ...], width: int, comment: Callable[[int], str] = lambda _: ""
     ) -> None:
-        self.steps, self.width, self.comment = steps, width, comment
-        self.alias: dict[Input, Input] = {}
-        for number, step in enumerate(steps):
-            if step.role == "absent":
-                self.alias[Input(number + 1)] = self.source(step.values[0])
-        self.results = tuple(self.source(result) for result in results)
-        self.readers: dict[Input, list[int]] = {}  # value -> the steps that read it; one past the last is the return
-        for number, step in enumerate(steps):
-            for value in self.inputs(step):
-                self.readers.setdefault(value, []).append(number)
-        for result in self.results:
-            self.readers.setdefault(result, []).append(len(steps))
+        super().__init__(steps, results)
+        self.width, self.comment = width, comment
+        self.results = tuple(map(self.source, results))
         self.variables: dict[Input, str] = {Input(0): "x"}
         self.inlined: dict[Input, Text] = {}
         self.lines: list[str] = []
         self.conditions: dict[str, str] = {}  # step -> the attribute that holds its condition
-
-    def source(self, value: Input) -> Input:
-        while value in self.alias:
-            value = self.alias[value]
-        return value
-
-    def inputs(self, step: Traced) -> tuple[Input, ...]:
-        if step.role == "absent":
-            return ()
-        kept = step.conditions or (True,) * len(step.values)
-        if step.role == "split":
-            kept = (True,)
-        return tuple(self.source(value) for value, condition in zip(step.values, kept) if condition is not False)
 
     def build(self) -> list[str]:
         for number, step in enumerate(self.steps):
