@@ -82,6 +82,24 @@ class Claim(NamedTuple):
         return self.sentence.format(left=self.left, right=self.right)
 
 
+class Footprint(NamedTuple):
+    """What a call of an op leaves in memory, parameters apart: what the eager mode of torch keeps for the backward pass.
+
+    shared: the result is the memory of the input, so the call makes nothing new.
+    keeps: `input`, `output`. image, batch: how many further values of the activations' type, for each image and for the batch.
+    indices: how many int64 values for each image; they are made without a backward pass too, and then thrown away.
+    """
+
+    shared: bool = False
+    keeps: tuple[str, ...] = ()
+    image: Size = 0
+    batch: Size = 0
+    indices: Size = 0
+
+
+SHARED = Footprint(shared=True)
+
+
 class Kind(NamedTuple):
     """What an option's value may be: the test on an evaluated value, its name in a sentence, and its JSON Schema."""
 
@@ -138,6 +156,8 @@ class Op(Record):
     infers: ClassVar[bool] = False  # takes sizes from its input, so it can't be built before that is known
     fresh: ClassVar[bool] = False  # makes a new tensor that its own backward does not need: what follows may overwrite it
     inplace: ClassVar[bool] = False  # the torch class takes `inplace`
+    keeps: ClassVar[tuple[str, ...]] = ()  # which of `input` and `output` the backward pass needs
+    inplace_keeps_output: ClassVar[bool] = False  # in place it needs the output alone; the rest then keep a copy of the input
     registry: ClassVar[dict[str, type[Op]]] = {}
 
     def __init_subclass__(cls) -> None:
@@ -167,6 +187,10 @@ class Op(Record):
 
     def macs(self, x: Shape, y: Shape) -> Size:
         return 0
+
+    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+        """The memory that a call takes beside its result; what is kept matters only while gradients are wanted."""
+        return Footprint(keeps=self.keeps)
 
     def inferred(self, x: Shape) -> tuple[Size, ...]:
         """The leading constructor arguments that a spec never writes, because the input tells them."""

@@ -8,6 +8,7 @@ from archgen.expressions import binary, call, select
 from archgen.ops.base import (
     Bool,
     Claim,
+    Footprint,
     Int,
     Op,
     PerAxis,
@@ -53,6 +54,7 @@ class Conv(Op):
     torch_class: ClassVar[str] = "Conv{n}d"
     infers: ClassVar[bool] = True
     fresh: ClassVar[bool] = True
+    keeps: ClassVar[tuple[str, ...]] = ("input",)
     words: ClassVar[dict[str, tuple[str, ...]]] = {"padding_mode": ("zeros", "reflect", "replicate", "circular")}
 
     out_channels: Int
@@ -113,6 +115,12 @@ class Conv(Op):
     def macs(self, x: Shape, y: Shape) -> Size:
         return product(y.sizes) * (x.channels // self.groups) * product(axes(self.kernel_size, x.rank))
 
+    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+        if self.padding_mode == "zeros":
+            return super().footprint(x, y, training)
+        padded = x.channels * product(size + 2 * padding for size, padding in zip(x.sizes[1:], self.paddings(x.rank)))
+        return Footprint(keeps=() if self.padding_mode == "circular" else self.keeps, image=padded)
+
     def inferred(self, x: Shape) -> tuple[Size, ...]:
         return (x.channels,)
 
@@ -129,6 +137,7 @@ class ConvTranspose(Op):
     torch_class: ClassVar[str] = "ConvTranspose{n}d"
     infers: ClassVar[bool] = True
     fresh: ClassVar[bool] = True
+    keeps: ClassVar[tuple[str, ...]] = ("input",)
 
     out_channels: Int
     kernel_size: PerAxis
@@ -191,6 +200,7 @@ class Linear(Op):
     torch_class: ClassVar[str] = "Linear"
     infers: ClassVar[bool] = True
     fresh: ClassVar[bool] = True
+    keeps: ClassVar[tuple[str, ...]] = ("input",)
 
     out_features: Int
     bias: Bool = True

@@ -5,7 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from archgen.expressions import minimum, select
-from archgen.ops.base import Bool, Claim, Op, PerAxis, Shape, Size, axes, axis_claims, list_claims, spatial_claims
+from archgen.ops.base import (
+    Bool,
+    Claim,
+    Footprint,
+    Op,
+    PerAxis,
+    Shape,
+    Size,
+    axes,
+    axis_claims,
+    list_claims,
+    product,
+    spatial_claims,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +38,7 @@ class Pool(Op):
     """What max and average pooling share; `stride` is the kernel size where none is written."""
 
     positional: ClassVar[int] = 1
+    keeps: ClassVar[tuple[str, ...]] = ("input",)
 
     def windows(self, rank: int) -> Iterable[tuple[Size, Size, Size, Size]]:
         """Kernel, stride, padding and dilation along each axis."""
@@ -69,6 +83,9 @@ class MaxPool(Pool):
     dilation: PerAxis = 1
     ceil_mode: Bool = False
 
+    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+        return Footprint(keeps=self.keeps, indices=product(y.sizes))
+
 
 class AvgPool(Pool):
     """Mean over a window: torch.nn.AvgPool1d, 2d or 3d."""
@@ -92,6 +109,8 @@ class AvgPool(Pool):
 class AdaptivePool(Op):
     """What the adaptive poolings share: the output size is given, the windows follow."""
 
+    keeps: ClassVar[tuple[str, ...]] = ("input",)
+
     def output(self, x: Shape) -> Shape:
         option: Any = self
         return x.with_spatial(axes(option.output_size, x.rank))
@@ -110,6 +129,10 @@ class AdaptiveAvgPool(AdaptivePool):
 
     output_size: PerAxis
 
+    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+        """To one position it is a plain mean, which needs nothing to go back."""
+        return Footprint(keeps=() if all(size == 1 for size in y.sizes[1:]) else self.keeps)
+
 
 class AdaptiveMaxPool(AdaptivePool):
     """Maximum over windows that give the output size: torch.nn.AdaptiveMaxPool1d, 2d or 3d."""
@@ -118,3 +141,5 @@ class AdaptiveMaxPool(AdaptivePool):
     torch_class: ClassVar[str] = "AdaptiveMaxPool{n}d"
 
     output_size: PerAxis
+
+    footprint = MaxPool.footprint

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from archgen.ops.base import Axes, Claim, Int, Ints, Op, Shape, Word, spatial_claims
+from archgen.ops.base import SHARED, Axes, Claim, Footprint, Int, Ints, Op, Shape, Word, spatial_claims
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,6 +26,9 @@ class Permute(nn.Module):
         return x.permute(self.dims)'''
 
     dims: Axes
+
+    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+        return SHARED
 
     def output(self, x: Shape) -> Shape:
         axes = [dim - 1 for dim in self.dims[1:]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from archgen.expressions import names_of
-from archgen.ops.base import Axis, Claim, Op, Real, Shape, product
+from archgen.ops.base import SHARED, Axis, Claim, Footprint, Op, Real, Shape, product
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,6 +34,9 @@ class Flatten(Op):
         axis = x.channel_axis
         return Shape(sizes, axis if axis < start else start if axis <= end else axis - (end - start))
 
+    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+        return SHARED
+
     def claims(self, x: Shape) -> Iterable[Claim]:
         axes = len(x.sizes) + 1
         for option in ("start_dim", "end_dim"):
@@ -56,6 +59,10 @@ class Dropout(Op):
 
     def output(self, x: Shape) -> Shape:
         return x
+
+    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+        """On the CPU the mask is of the activations' type; where nothing is dropped the input is handed on."""
+        return Footprint(image=product(x.sizes)) if training and self.p else SHARED
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield Claim(self.p, ">=", 0, "`p` is {left}, and must be at least 0", "p")
