@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from archgen.trace import Traced
 
 
+_INFIX = ("add", "subtract", "multiply")
+_CALLS = ("op", "held", "block", "chain")
+
+
 class Flow:
     """The readers of each value of a body; a step that is absent hands its input on, and so reads nothing."""
 
@@ -50,6 +54,31 @@ class Flow:
         if source.value == 0 or source.part >= 0 or len(self.readers[source]) != 1:
             return False
         return is_fresh(self.steps[source.value - 1])
+
+    # ---- what is written where
+
+    def is_inlined(self, number: int) -> bool:
+        """Whether a value goes to its reader without a variable: a sum into a call, a branch of one call into a merge."""
+        step = self.steps[number]
+        readers = self.readers.get(Input(number + 1), [])
+        if len(readers) != 1 or readers[0] == len(self.steps):
+            return False
+        reader = self.steps[readers[0]]
+        if step.role == "merge":
+            following = readers[0] == number + 1 or all(other.role == "absent" for other in self.steps[number + 1 : readers[0]])
+            return step.type in _INFIX and step.condition is True and reader.role in _CALLS and following
+        if reader.role != "merge" or reader.condition is not True:
+            return False
+        first = self.inputs(step)[0]
+        own = len(self.readers[first]) > 1 or first.part >= 0
+        return own and all(self.is_branch_of(other, reader) for other in self.steps[number + 1 : readers[0]])
+
+    def is_branch_of(self, step: Traced, merge: Traced) -> bool:
+        """Whether a step too will be written inside the merge, after those before it."""
+        if step.role == "absent":
+            return True
+        value = Input(self.steps.index(step) + 1)
+        return step.role in _CALLS and value in self.inputs(merge) and len(self.readers.get(value, [])) == 1
 
 
 def follows_fresh(children: Sequence[Traced], number: int) -> bool:

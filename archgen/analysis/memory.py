@@ -1,11 +1,13 @@
-"""The memory of a run, without running: the steps of the generated `forward` are gone through, then those of its backward pass.
+"""The memory of a run, without running: the steps of the generated `forward` are gone through, then its backward pass.
 
-Every tensor is a block of bytes with holders. Who calls a module holds its input until it returns (Python keeps the arguments of
-a call); a value is held until its last reader has run; a view holds the memory of its source. While training, an op also holds
-what its `Footprint` says until the backward pass has been through it. A gradient is held until all that it is made into is made.
+Every tensor is a block of bytes with holders. Who calls a module holds its input until it returns, since Python keeps the
+arguments of a call. A value is held until its variable gets another, which is where the step that read it last puts its own
+result; where that step read two for the last time, the second stays until the `forward` around it returns. A view holds the
+memory of its source. While training, an op also holds what its `Footprint` says until the backward pass has been through it,
+and a gradient is held until all that it is made into is made.
 
-Counted are the input, the activations, what is kept for the backward pass, and the gradients of activations: all that grows with
-the batch. Not counted are parameters, their gradients, the state of an optimiser, and what a kernel takes for itself.
+Counted are the input, the activations, what is kept for the backward pass, and the gradients of activations: all that grows
+with the batch. Not counted are parameters, their gradients, the state of an optimiser, and what a kernel takes for itself.
 """
 
 from __future__ import annotations
@@ -103,7 +105,7 @@ class _Heap:
 
 
 class _Value:
-    """What a step makes: its memory, its own size (a part of a split is smaller than its memory), and whether a gradient goes back."""
+    """What a step makes: its memory, its own size (a part of a split is smaller), and whether a gradient comes back."""
 
     __slots__ = ("block", "gradient", "size")
 
@@ -148,6 +150,7 @@ class _Run:
         flow, written = self.flow(steps, results), self.flow(on_names, body.results + body.training_results)
         needed = _needed(flow, results)
         values: dict[Input, _Value] = {Input(0): entering}
+        lingering: list[_Block] = []
         for number, (step, named) in enumerate(zip(steps, on_names)):
             if step.role == "absent" or number + 1 not in needed:
                 continue
@@ -159,14 +162,24 @@ class _Run:
                 values |= {Input(number + 1, part): value for part, value in enumerate(made)}
             else:
                 values[Input(number + 1)] = made[0]
-            for source in set(sources):
-                if source.value and flow.readers[source][-1] == number:
-                    self.heap.drop(values[source].block)
+            last = [source for source in dict.fromkeys(sources) if flow.readers[source][-1] == number]
+            lingering += self.dropped(last, values, written, number)
+        for block in lingering:
+            self.heap.drop(block)
         leaving = [values[flow.source(result)] for result in results]
         for number, value in enumerate(leaving):
             if value is entering or value in leaving[:number]:
                 self.heap.hold(value.block)
         return tuple(leaving)
+
+    def dropped(self, last: list[Input], values: dict[Input, _Value], written: Flow, number: int) -> list[_Block]:
+        """Lets go of values that a step read for the last time; returns the blocks of those whose variables stay."""
+        named = [source for source in last if not source.value or source.part >= 0 or not written.is_inlined(source.value - 1)]
+        staying = named if written.is_inlined(number) else named[1:]
+        for source in last:
+            if source.value and source not in staying:
+                self.heap.drop(values[source].block)
+        return [values[source].block for source in staying if source.value]
 
     def flow(self, steps: tuple[Traced, ...], results: tuple[Input, ...]) -> Flow:
         key = id(steps), len(results)  # repeated blocks share their steps
@@ -174,9 +187,7 @@ class _Run:
             self.flows[key] = Flow(steps, results)
         return self.flows[key]
 
-    def step(
-        self, step: Traced, named: Traced, inputs: tuple[_Value, ...], overwrites: bool, path: str
-    ) -> tuple[_Value, ...]:
+    def step(self, step: Traced, named: Traced, inputs: tuple[_Value, ...], overwrites: bool, path: str) -> tuple[_Value, ...]:
         if step.role == "block":
             return self.body(step.type, self.graph.blocks[step.type], step.children, f"{path}.", inputs[0])
         if step.role == "chain":

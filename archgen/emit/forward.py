@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from archgen.trace import Traced
 
 _SIGNS = {"add": " + ", "subtract": " - ", "multiply": " * "}
-_CALLS = ("op", "held", "block", "chain")
 
 
 class Forward(Flow):
@@ -54,7 +53,7 @@ class Forward(Flow):
             self.split(number, step, inputs[0])
             return
         text = self.merge(step, inputs) if step.role == "merge" else self.call(step, inputs[0])
-        if self.is_inlined(number, step, inputs):
+        if self.is_inlined(number):
             self.inlined[value] = text
             return
         target = self.target(number, inputs)
@@ -99,26 +98,6 @@ class Forward(Flow):
         return _SIGNS[step.type].join(map(flat, texts))
 
     # ---- what is written where
-
-    def is_inlined(self, number: int, step: Traced, inputs: tuple[Input, ...]) -> bool:
-        readers = self.readers.get(Input(number + 1), [])
-        if len(readers) != 1 or readers[0] == len(self.steps):
-            return False
-        reader = self.steps[readers[0]]
-        if step.role == "merge":
-            following = readers[0] == number + 1 or all(other.role == "absent" for other in self.steps[number + 1 : readers[0]])
-            return step.type in _SIGNS and step.condition is True and reader.role in _CALLS and following
-        if reader.role != "merge" or reader.condition is not True:
-            return False
-        own = len(self.readers[inputs[0]]) > 1 or inputs[0].part >= 0
-        return own and all(self.is_branch_of(other, reader) for other in self.steps[number + 1 : readers[0]])
-
-    def is_branch_of(self, step: Traced, merge: Traced) -> bool:
-        """Whether a step too will be written inside the merge, after those before it."""
-        if step.role == "absent":
-            return True
-        value = Input(self.steps.index(step) + 1)
-        return step.role in _CALLS and value in self.inputs(merge) and len(self.readers.get(value, [])) == 1
 
     def live(self, number: int) -> list[str]:
         """The variables whose values are still read after a step."""
