@@ -22,6 +22,7 @@ from archgen.diagnostics import EnvironmentFault, SpecError, plain, printable, q
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from archgen.analysis.report import Report
     from archgen.build import Output
     from archgen.diagnostics import Problem
     from archgen.diagnostics import Style as _Style
@@ -172,9 +173,20 @@ def validate(specs: tuple[Path, ...]) -> int:
 @click.option("--batch", type=click.IntRange(1, LONGEST), metavar="N", default=1, help="Count shapes and MACs for N images.")
 @SET
 @click.option("form", "--format", type=click.Choice(["table", "json"]), default="table", help="For people or for programs.")
+@click.option("--with-bias", is_flag=True, help="Count a MAC for each output that gets a bias.")
+@click.option("--memory", is_flag=True, help="Show what a run takes, in evaluation and in training.")
+@click.option("--dtype", type=click.Choice(["float32", "float16", "bfloat16"]), help="With --memory: of weights and values.")
 @DEBUG
 def shapes(
-    spec: Path, depth: int | None, shape: tuple[int, ...] | None, batch: int, settings: tuple[str, ...], form: str
+    spec: Path,
+    depth: int | None,
+    shape: tuple[int, ...] | None,
+    batch: int,
+    settings: tuple[str, ...],
+    form: str,
+    with_bias: bool,
+    memory: bool,
+    dtype: str | None,
 ) -> int:
     """Show each layer's shape, parameters and MACs, without torch.
 
@@ -182,16 +194,32 @@ def shapes(
     Example:
       archgen shapes specs/resnet18.yaml --depth 1 --input 3x320x320
       archgen shapes specs/resnet18.yaml --set num_classes=10 --format json
+      archgen shapes specs/resnet18.yaml --memory --batch 32 --dtype bfloat16
     """
     from archgen.analysis import table
     from archgen.network import load
 
-    report = load(spec, settings).report(shape)
+    if dtype and not memory:
+        raise click.UsageError("--dtype goes with --memory")
+    network = load(spec, settings)
+    report = network.report(shape, with_bias)
+    if memory and report.problem is None:
+        click.echo(_memory(network, report, depth, batch, dtype or "float32", form))
+        return OK
     text = table.json_text(report, depth, batch) if form == "json" else table.table(report, depth, batch)
     click.echo(text)
     if report.problem is not None:
         raise SpecError(report.problem)
     return OK
+
+
+def _memory(network: Network, report: Report, depth: int | None, batch: int, dtype: str, form: str) -> str:
+    from archgen.analysis import cost, table
+
+    found = network.costs(report.input_shape, batch, dtype)
+    if form == "json":
+        return table.json_text(report, depth, batch, found)
+    return cost.table(found, report.name, report.spec, depth)
 
 
 @cli.command()

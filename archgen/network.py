@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from archgen import extends, graph, library, spec, trace
 from archgen.analysis import report as reports
 from archgen.diagnostics import Place, Problem, Source, SpecError, quote, suggest
-from archgen.expressions import Expression, ExpressionError, Value, describe, evaluate
+from archgen.expressions import Expression, ExpressionError, Value, describe, evaluate, names_of
 from archgen.expressions import parse as parse_expression
 
 if TYPE_CHECKING:
+    from archgen.analysis.cost import Costs
     from archgen.analysis.report import Report
     from archgen.trace import TracedBody
 
@@ -65,8 +66,10 @@ class Network:
         """The class name of the generated module."""
         return self.spec.name
 
-    def report(self, input_shape: tuple[int, ...] | None = None) -> Report:
+    def report(self, input_shape: tuple[int, ...] | None = None, with_bias: bool = False) -> Report:
         """Returns shapes, parameters and MACs of every layer for an input of (channels, sizes...), by default the spec's.
+
+        with_bias: whether the MACs count biases; those that `assert` compares never do.
 
         A layer that does not fit ends the rows and becomes the report's `problem`; nothing is raised.
         """
@@ -74,24 +77,24 @@ class Network:
         problem: Problem | None = None
         outputs: tuple[tuple[int, ...], ...] = ()
         try:
-            traced = self.trace(shape)
+            traced = self.trace(shape, with_bias)
             steps, outputs = traced.steps, tuple(output.sizes for output in traced.outputs)
         except trace.Stopped as stopped:
             steps, problem = stopped.finished, stopped.problem
         totals = reports.totals(steps)
         if problem is None:
-            problem = self.broken_assertion(totals)
+            problem = self.report(shape).problem if with_bias else self.broken_assertion(totals, shape)
         name = self.path.as_posix()
-        return reports.Report(self.name, name, shape, outputs, totals, reports.rows(steps), problem)
+        return reports.Report(self.name, name, shape, outputs, totals, reports.rows(steps), problem, with_bias)
 
-    def trace(self, input_shape: tuple[int, ...]) -> trace.TracedBody:
+    def trace(self, input_shape: tuple[int, ...], with_bias: bool = False) -> trace.TracedBody:
         """Traces the network on numbers; raises trace.Stopped."""
         if len(input_shape) != len(self.spec.input):
             sentence = (
                 f"an input of {len(input_shape) - 1} sizes does not fit this network: it takes {len(self.spec.input) - 1}"
             )
             raise trace.Stopped(Problem(Place(Source("--input", "x".join(map(str, input_shape))), 0, 0), sentence))
-        return trace.numbers(self.graph, input_shape, {})
+        return trace.numbers(self.graph, input_shape, {}, with_bias)
 
     def traced(self, input_shape: tuple[int, ...] | None = None) -> TracedBody:
         """Traces the network on numbers, by default for the spec's own input; raises SpecError where a layer does not fit."""
@@ -100,10 +103,24 @@ class Network:
         except trace.Stopped as stopped:
             raise SpecError(stopped.problem) from None
 
-    def broken_assertion(self, totals: reports.Totals) -> Problem | None:
-        """Returns the first claim of `assert` that the totals break."""
+    def costs(self, input_shape: tuple[int, ...] | None = None, batch: int = 1, dtype: str = "float32") -> Costs:
+        """Returns the memory and the traffic of a run for an input of (channels, sizes...), by default the spec's.
+
+        Raises SpecError where a layer does not fit, or where no module can be generated: memory is that of the module.
+        """
+        from archgen.analysis import cost
+
+        return cost.costs(self.graph, self.traced(input_shape), batch, dtype)
+
+    def broken_assertion(self, totals: reports.Totals, input_shape: tuple[int, ...]) -> Problem | None:
+        """Returns the first claim of `assert` that the totals, or the costs of one image in float32, break."""
         known: dict[str, Value] = {"parameters": totals.parameters, "buffers": totals.buffers, "macs": totals.macs}
         for assertion in self.spec.assertions:
+            if not known.keys() >= names_of(assertion.value):
+                try:
+                    known |= self.costs(input_shape).claims()
+                except SpecError as error:
+                    return error.problems[0]
             try:
                 holds = evaluate(assertion.value, known)
             except ExpressionError as error:

@@ -411,7 +411,7 @@ class Reader:
             self.problem(tree.place, "`assert` is a list of conditions", 'write `assert: ["parameters <= 12_000_000"]`')
             return ()
         scope = _Scope((), ())
-        scope.known = {"parameters", "buffers", "macs"}
+        scope.known = {"parameters", "buffers", "macs", "activations", "inference_memory", "training_memory"}
         return tuple(Assertion(self.text(item), self.value(item, scope), item.place) for item in tree.items)
 
     def outputs(self, tree: source.Tree | None, layers: Layers) -> tuple[Reference, ...]:

@@ -337,8 +337,9 @@ def shape_text(shape: Shape) -> str:
 
 
 class _Numbers(_Tracer):
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, with_bias: bool = False) -> None:
         super().__init__(graph)
+        self.with_bias = with_bias
         self.bodies: dict[Any, TracedBody] = {}
         self.plain: dict[tuple[int, str, Shape], Traced] = {}
 
@@ -391,8 +392,10 @@ class _Numbers(_Tracer):
         return Traced(name, type_name, "block", (x,), y, place, None, arguments, children, True, (), (), *totals)
 
     def leaf(self, name: str, op: Op, x: Shape, y: Shape, place: Place) -> Traced:
-        parameters, buffers = _count(op.weights(x)), _count(op.buffers(x))
-        return Traced(name, op.type_name(x), "op", (x,), y, place, op, (), (), True, (), (), parameters, buffers, op.macs(x, y))
+        parameters, buffers, macs = _count(op.weights(x)), _count(op.buffers(x)), op.macs(x, y)
+        if self.with_bias:
+            macs += op.bias_macs(x, y)
+        return Traced(name, op.type_name(x), "op", (x,), y, place, op, (), (), True, (), (), parameters, buffers, macs)
 
     def held(self, name: str, parameter: str, x: Shape, place: Place, names: Environment) -> Traced:
         op = names[parameter]
@@ -438,9 +441,12 @@ def _totals(steps: tuple[Traced, ...], place: Place) -> tuple[int, int, int, int
     return parameters, buffers, macs, layers
 
 
-def numbers(graph: Graph, input_shape: tuple[int, ...], overrides: dict[str, Value]) -> TracedBody:
-    """Traces the network on an input of (channels, sizes...). Raises Stopped at the first step that does not fit."""
-    tracer = _Numbers(graph)
+def numbers(graph: Graph, input_shape: tuple[int, ...], overrides: dict[str, Value], with_bias: bool = False) -> TracedBody:
+    """Traces the network on an input of (channels, sizes...). Raises Stopped at the first step that does not fit.
+
+    with_bias: whether the MACs count biases.
+    """
+    tracer = _Numbers(graph, with_bias)
     network = tracer.body(graph.network, overrides, Shape(input_shape))
     return network.replace(calls=tuple((key[0], body.names) for key, body in tracer.bodies.items()))
 

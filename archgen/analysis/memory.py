@@ -263,7 +263,7 @@ class _Run:
         for right in inputs[1:]:  # two by two, as Python does
             size = max(left.size, right.size)
             made = _Value(self.heap.new(size), size, left.gradient or right.gradient)
-            saved = ()
+            saved: tuple[_Block, ...] = ()
             if step.type == "multiply" and made.gradient:
                 both = ((left, right), (right, left))
                 saved = tuple(self.heap.hold(one.block) for one, other in both if other.gradient)

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 MAC_CONVENTION = "MACs: multiply-accumulates of convolutions and linear layers; bias and normalisation not counted"
 
+MAC_CONVENTION_WITH_BIAS = (
+    "MACs: multiply-accumulates of convolutions and linear layers, one more for each output to which a bias is added; "
+    "normalisation not counted"
+)
+
 Size: TypeAlias = Any  # an int, or an Expression; the rules do not care which
 Int: TypeAlias = Any
 PerAxis: TypeAlias = Any  # one value for every spatial axis, or a list with one for each
@@ -187,6 +192,11 @@ class Op(Record):
 
     def macs(self, x: Shape, y: Shape) -> Size:
         return 0
+
+    def bias_macs(self, x: Shape, y: Shape) -> Size:
+        """What a convention that counts biases adds to the MACs."""
+        has_macs = type(self).macs is not Op.macs
+        return product(y.sizes) if has_macs and any(name == "bias" for name, _ in self.weights(x)) else 0
 
     def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
         """The memory that a call takes beside its result; what is kept matters only while gradients are wanted."""
