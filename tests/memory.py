@@ -104,7 +104,7 @@ def allocated(network: Network, batch: int = 1) -> int:
     x = torch.zeros(batch, *network.spec.input)
     with torch.no_grad(), torch.profiler.profile(profile_memory=True) as profile:
         module(x)
-    events = [event for event in profile.profiler.kineto_results.events() if event.name() == "[memory]"]  # type: ignore[union-attr]
+    events = [event for event in profile.profiler.kineto_results.events() if event.name() == "[memory]"]
     live = peak = 0
     for event in sorted(events, key=lambda event: event.start_ns()):
         live += event.nbytes()

@@ -113,6 +113,17 @@ class _Value:
         self.block, self.size, self.gradient = block, size, gradient
 
 
+class _Sum:
+    """A merge of several that is under way: what its first `count` inputs have made, and which of these are gone."""
+
+    __slots__ = ("count", "gone", "value")
+
+    def __init__(self) -> None:
+        self.value: _Value | None = None
+        self.count = 0
+        self.gone: set[Input] = set()
+
+
 class _Node(NamedTuple):
     """A step on the way back. kind: `op`, `view`, `add`, `multiply`, `concat` or `split`."""
 
@@ -151,18 +162,22 @@ class _Run:
         needed = _needed(flow, results)
         values: dict[Input, _Value] = {Input(0): entering}
         lingering: list[_Block] = []
+        sums: dict[int, _Sum] = {}
         for number, (step, named) in enumerate(zip(steps, on_names)):
             if step.role == "absent" or number + 1 not in needed:
                 continue
+            if written.is_inlined(number):
+                self.begin_sum(flow, written, number, values, sums, prefix)
             sources = flow.inputs(step)
             inputs = tuple(values[source] for source in sources)
             overwrites = named.role == "op" and written.may_overwrite(number)
-            made = self.step(step, named, inputs, overwrites, prefix + step.name)
+            begun = sums.pop(number, _Sum())
+            made = self.step(step, named, inputs, overwrites, prefix + step.name, begun)
             if step.role == "split":
                 values |= {Input(number + 1, part): value for part, value in enumerate(made)}
             else:
                 values[Input(number + 1)] = made[0]
-            last = [source for source in dict.fromkeys(sources) if flow.readers[source][-1] == number]
+            last = [s for s in dict.fromkeys(sources) if flow.readers[s][-1] == number and s not in begun.gone]
             lingering += self.dropped(last, values, written, number)
         for block in lingering:
             self.heap.drop(block)
@@ -171,6 +186,26 @@ class _Run:
             if value is entering or value in leaving[:number]:
                 self.heap.hold(value.block)
         return tuple(leaving)
+
+    def begin_sum(
+        self, flow: Flow, written: Flow, number: int, values: dict[Input, _Value], sums: dict[int, _Sum], prefix: str
+    ) -> None:
+        """Adds `a(x) + b(x)` before `c(x)` is called, as Python does, where the step is written inside such a line."""
+        reader = flow.readers[Input(number + 1)][0]
+        merge = flow.steps[reader]
+        if merge.role != "merge" or merge.type == "concat":
+            return
+        inputs = flow.inputs(merge)
+        before = inputs[: inputs.index(Input(number + 1))]
+        if len(before) < 2:
+            return
+        begun = sums.setdefault(reader, _Sum())
+        self.heap.where = prefix + merge.name
+        self.merge(merge, tuple(values[source] for source in before), prefix + merge.name, begun)
+        for source in before:
+            if source not in begun.gone and source.value and source.part < 0 and written.is_inlined(source.value - 1):
+                begun.gone.add(source)
+                self.heap.drop(values[source].block)
 
     def dropped(self, last: list[Input], values: dict[Input, _Value], written: Flow, number: int) -> list[_Block]:
         """Lets go of values that a step read for the last time; returns the blocks of those whose variables stay."""
@@ -187,7 +222,9 @@ class _Run:
             self.flows[key] = Flow(steps, results)
         return self.flows[key]
 
-    def step(self, step: Traced, named: Traced, inputs: tuple[_Value, ...], overwrites: bool, path: str) -> tuple[_Value, ...]:
+    def step(
+        self, step: Traced, named: Traced, inputs: tuple[_Value, ...], overwrites: bool, path: str, begun: _Sum | None = None
+    ) -> tuple[_Value, ...]:
         if step.role == "block":
             return self.body(step.type, self.graph.blocks[step.type], step.children, f"{path}.", inputs[0])
         if step.role == "chain":
@@ -197,7 +234,7 @@ class _Run:
             return (self.op(step, inputs[0], overwrites and step.op.inplace, path),)
         if step.role == "split":
             return self.split(step, inputs[0], path)
-        return (self.merge(step, inputs, path),)
+        return (self.merge(step, inputs, path, begun or _Sum()),)
 
     def chain(self, step: Traced, named: Traced, entering: _Value, path: str) -> _Value:
         """Runs children in order; the caller holds what enters, and a child's result lives until the next has run."""
@@ -249,7 +286,7 @@ class _Run:
         self.record("op", path, (x,), made, tuple(extra), 0 if overwrites else size)
         return made
 
-    def merge(self, step: Traced, inputs: tuple[_Value, ...], path: str) -> _Value:
+    def merge(self, step: Traced, inputs: tuple[_Value, ...], path: str, begun: _Sum) -> _Value:
         if len(inputs) == 1:
             made = _Value(self.heap.hold(inputs[0].block), inputs[0].size, inputs[0].gradient)
             self.record("view", path, inputs, made, (), 0)
@@ -259,20 +296,21 @@ class _Run:
             made = _Value(self.heap.new(size), size, any(value.gradient for value in inputs))
             self.record("concat", path, inputs, made, (), size)
             return made
-        left, total = inputs[0], 0
-        for right in inputs[1:]:  # two by two, as Python does
+        for right in inputs[max(begun.count, 1) :]:  # two by two, as Python does
+            left = begun.value or inputs[0]
             size = max(left.size, right.size)
             made = _Value(self.heap.new(size), size, left.gradient or right.gradient)
             saved: tuple[_Block, ...] = ()
             if step.type == "multiply" and made.gradient:
                 both = ((left, right), (right, left))
                 saved = tuple(self.heap.hold(one.block) for one, other in both if other.gradient)
-            total += size
-            self.record("multiply" if step.type == "multiply" else "add", path, (left, right), made, saved, total)
-            if left is not inputs[0]:
-                self.heap.drop(left.block)
-            left = made
-        return left
+            self.record("multiply" if step.type == "multiply" else "add", path, (left, right), made, saved, size)
+            if begun.value is not None:
+                self.heap.drop(begun.value.block)
+            begun.value = made
+        begun.count = len(inputs)
+        assert begun.value is not None
+        return begun.value
 
     def split(self, step: Traced, x: _Value, path: str) -> tuple[_Value, ...]:
         size = self.size(step.output)
@@ -284,14 +322,14 @@ class _Run:
     def record(
         self, kind: str, path: str, inputs: tuple[_Value, ...], made: _Value, saved: tuple[_Block, ...], size: int
     ) -> None:
-        """Notes what a leaf takes, and what it does on the way back."""
-        kept = 0
+        """Notes what a leaf takes, and what it does on the way back; a sum of three is two."""
+        before = self.layers.get(path, Use(0, 0, 0))
+        kept = before.kept
         for block in saved:
             if not block.kept:
                 block.kept = True
                 kept += block.size
-        before = self.layers[path].kept if path in self.layers else 0  # a sum of three is two
-        self.layers[path] = Use(size, before + kept, self.heap.highest)
+        self.layers[path] = Use(before.made + size, kept, max(before.live, self.heap.highest))
         if made.gradient:
             self.tape.append(_Node(kind, path, inputs, (made,), saved))
 

@@ -85,6 +85,7 @@ class InstanceNorm(Norm):
 
     name: ClassVar[str] = "instance_norm"
     torch_class: ClassVar[str] = "InstanceNorm{n}d"
+    fresh: ClassVar[bool] = False  # a view: to overwrite it makes torch copy it, and the gradient too
 
     eps: Real = 1e-5
     momentum: Real = 0.1
