@@ -248,6 +248,44 @@ def explain(spec: Path, layer: str, shape: tuple[int, ...] | None, settings: tup
     return OK
 
 
+@cli.command()
+@click.argument("spec", metavar="SPEC", type=click.Path(path_type=Path))
+@click.option(
+    "target",
+    "-o",
+    metavar="FILE",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Where to: by its end, SVG (.svg), Mermaid (.mmd) or a page (.html).",
+)
+@INPUT
+@SET
+@click.option("--force", is_flag=True, help="Replace a file that archgen did not draw.")
+@DEBUG
+def graph(spec: Path, target: Path, shape: tuple[int, ...] | None, settings: tuple[str, ...], force: bool) -> int:
+    """Draw a network and its blocks, with shapes, without torch.
+
+    A page (.html) also has plots of parameters, MACs and memory over depth.
+
+    \b
+    Example:
+      archgen graph specs/resnet18.yaml -o resnet18.svg
+    """
+    from archgen.analysis import picture
+    from archgen.emit import write
+    from archgen.network import load
+
+    if target.suffix not in picture.FORMATS:
+        raise click.UsageError(f"{quote(target.name)} must end in {', '.join(picture.FORMATS)}")
+    text = picture.text(load(spec, settings), target.suffix, shape)
+    old = write.read(target)
+    if old is not None and not picture.is_ours(old) and not force:
+        raise EnvironmentFault(f"{quote(write.shown(target))} was not drawn by archgen", "`--force` replaces it")
+    changed = write.write({target: text}, target.parent, force=True)[target]
+    click.echo(f"{'wrote' if changed else 'unchanged'} {printable(write.shown(target))}")
+    return OK
+
+
 def _can_print(signs: str) -> bool:
     try:
         signs.encode(sys.stdout.encoding)

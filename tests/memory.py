@@ -35,7 +35,6 @@ class Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.serials = {tensor.untyped_storage()._cdata: -1 for tensor in known}
         self.sizes: list[int] = []
         self.events: list[tuple[int, int]] = []  # (serial, +1 or -1)
-        self.known = known
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         made = func(*args, **(kwargs or {}))
@@ -95,7 +94,9 @@ def measured(network: Network, batch: int = 1, dtype: str = "float32") -> Peaks:
         outputs = tree_leaves(module(x))
         torch.autograd.backward(outputs, [torch.ones_like(output) for output in outputs])
         gradients = {training.see(parameter.grad) for parameter in module.parameters() if parameter.grad is not None}
-    return Peaks(evaluating.peak(set()), training.peak(gradients))
+    peaks = Peaks(evaluating.peak(set()), training.peak(gradients))
+    module.zero_grad()  # or what waits for these to die would hold the trackers, and so the module, for good
+    return peaks
 
 
 def allocated(network: Network, batch: int = 1) -> int:

@@ -39,10 +39,11 @@ def imported(code: str, *arguments: str, path: Path | None = None) -> set[str]:
 
 
 def arguments_of(command: str, folder: Path) -> list[str]:
-    return [command, "specs/resnet18.yaml", *(["-o", str(folder)] if command == "build" else [])]
+    extra = {"build": ["-o", str(folder)], "graph": ["-o", str(folder / "resnet18.html")]}
+    return [command, "specs/resnet18.yaml", *extra.get(command, [])]
 
 
-@pytest.mark.parametrize("command", ["validate", "shapes", "explain", "build"])
+@pytest.mark.parametrize("command", ["validate", "shapes", "explain", "graph", "build"])
 def test_no_torch(command: str, tmp_path: Path) -> None:
     modules = imported(COMMAND, *arguments_of(command, tmp_path))
     assert "torch" not in modules

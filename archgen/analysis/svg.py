@@ -6,9 +6,10 @@ sideways, down and up in turn, each box towards the middle of its neighbours as 
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
-from archgen.analysis.picture import escaped
+from archgen.analysis.picture import comment, escaped
 
 if TYPE_CHECKING:
     from archgen.analysis.picture import Box, Drawing
@@ -57,7 +58,7 @@ def place(drawing: Drawing) -> Placed:
             chain.append(len(row_of) - 1)
         chain.append(target)
         chains.append(chain)
-        links += zip(chain, chain[1:])
+        links += itertools.pairwise(chain)
     widths = [room(box) for box in drawing.boxes] + [THIN] * (len(row_of) - count)
     xs = _columns(row_of, links, widths)
     left = min(x - width / 2 for x, width in zip(xs, widths))
@@ -125,7 +126,7 @@ def _spread(row: list[int], wanted: list[float], xs: list[float], widths: list[f
 
 def svg(drawn: tuple[Drawing, ...], title: str, description: str, head: str) -> str:
     """Returns the drawings as one SVG, the network left and its blocks right of it. head: says where it comes from."""
-    return f"<!-- {escaped(head)} -->\n{element(drawn, title, description)}"
+    return f"{comment(head)}\n{element(drawn, title, description)}"
 
 
 def element(drawn: tuple[Drawing, ...], title: str, description: str) -> str:
