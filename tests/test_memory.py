@@ -355,3 +355,23 @@ blocks: {Norm: {layers: {bn: batch_norm}}}
     problem = network(text, tmp_path).report().problem
     assert problem is not None
     assert "which would make two classes" in problem.sentence
+
+
+# ---- the page
+
+
+def test_the_table_of_the_docs_is_what_is_predicted() -> None:
+    lines = (ROOT / "docs/memory.md").read_text().splitlines()
+    rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")][1:]
+    assert len(rows) >= 50
+    for name, *cells in rows[::4]:
+        ours = predicted(load(ROOT / f"specs/{name}.yaml"))
+        assert (cells[0], cells[3]) == (f"{ours.inference / 2**20:,.2f}", f"{ours.training / 2**20:,.2f}"), name
+    assert all(abs(float(error.rstrip("%"))) <= 0.2 for row in rows for error in (row[3], row[6]))
+
+
+def test_the_example_of_the_docs(archgen: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    example = (ROOT / "docs/memory.md").read_text().split("```\n")[1]
+    command, shown = example.split("\n", 1)
+    assert archgen(*command.split()[2:]).out.startswith(shown.removesuffix("...\n"))
