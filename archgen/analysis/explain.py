@@ -109,7 +109,7 @@ def _shown(entries: tuple[Entry, ...]) -> Iterator[str]:
         yield from ("", *textwrap.wrap(start, WIDTH, subsequent_indent="    "))
 
     def lines(entries: tuple[Entry, ...]) -> Iterator[str]:
-        for _, group in itertools.groupby(entries, lambda entry: entry.key or entry.path):
+        for _, group in itertools.groupby(entries, lambda entry: entry.key or id(entry)):
             entry, *others = group
             if entry.key in first:
                 yield from again([entry, *others])

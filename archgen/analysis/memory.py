@@ -132,6 +132,7 @@ class _Node(NamedTuple):
     inputs: tuple[_Value, ...]
     outputs: tuple[_Value, ...]
     saved: tuple[_Block, ...] = ()
+    passing: int = 0
 
 
 class _Run:
@@ -283,7 +284,8 @@ class _Run:
                 heap.drop(thrown_away)
             extra = []
         made = _Value(block, size, gradient)
-        self.record("op", path, (x,), made, tuple(extra), 0 if overwrites else size)
+        passing = self.item * self.batch * found.passing
+        self.record("op", path, (x,), made, tuple(extra), 0 if overwrites else size, passing)
         return made
 
     def merge(self, step: Traced, inputs: tuple[_Value, ...], path: str, begun: _Sum) -> _Value:
@@ -320,7 +322,14 @@ class _Run:
         return parts
 
     def record(
-        self, kind: str, path: str, inputs: tuple[_Value, ...], made: _Value, saved: tuple[_Block, ...], size: int
+        self,
+        kind: str,
+        path: str,
+        inputs: tuple[_Value, ...],
+        made: _Value,
+        saved: tuple[_Block, ...],
+        size: int,
+        passing: int = 0,
     ) -> None:
         """Notes what a leaf takes, and what it does on the way back; a sum of three is two."""
         before = self.layers.get(path, Use(0, 0, 0))
@@ -331,7 +340,7 @@ class _Run:
                 kept += block.size
         self.layers[path] = Use(before.made + size, kept, max(before.live, self.heap.highest))
         if made.gradient:
-            self.tape.append(_Node(kind, path, inputs, (made,), saved))
+            self.tape.append(_Node(kind, path, inputs, (made,), saved, passing))
 
     # -- backward
 
@@ -365,7 +374,9 @@ class _Run:
             for block in full:
                 heap.drop(block)
             return list(zip(inputs, made))
-        return [(value, heap.new(value.size)) for value in inputs]
+        made = [heap.new(value.size) for value in inputs]
+        heap.drop(heap.new(node.passing))
+        return list(zip(inputs, made))
 
     def give(self, gradients: dict[_Value, _Block], value: _Value, block: _Block) -> None:
         """Adds a gradient to those that a value has: in place where nobody else holds them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from archgen.ops.base import SHARED, Claim, Footprint, Int, Op, Real, Shape, Size, Word
+from archgen.ops.base import SHARED, Claim, Footprint, Int, Op, Real, Shape, Size, Word, product
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -151,6 +151,10 @@ class PReLU(Activation):
 
     def weights(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
         return (("weight", (self.num_parameters,)),)
+
+    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+        """The gradient of the slopes is of the input's size before it is summed up."""
+        return Footprint(keeps=self.keeps, passing=product(x.sizes))
 
 
 class Softmax(Activation):

@@ -93,6 +93,7 @@ class Footprint(NamedTuple):
     shared: the result is the memory of the input, so the call makes nothing new.
     keeps: `input`, `output`. image, batch: how many further values of the activations' type, for each image and for the batch.
     indices: how many int64 values for each image; they are made without a backward pass too, and then thrown away.
+    passing: how many values for each image the backward pass makes beside the input's gradient, and throws away.
     """
 
     shared: bool = False
@@ -100,6 +101,7 @@ class Footprint(NamedTuple):
     image: Size = 0
     batch: Size = 0
     indices: Size = 0
+    passing: Size = 0
 
 
 SHARED = Footprint(shared=True)

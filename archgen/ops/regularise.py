@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from archgen.ops.base import SHARED, Claim, Footprint, Op, Real, Shape, Size, Word, spatial_claims
+from archgen.ops.base import SHARED, Claim, Footprint, Op, Real, Shape, Size, Word, product, spatial_claims
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -95,6 +95,10 @@ class LayerScale(nn.Module):
 
     def output(self, x: Shape) -> Shape:
         return x
+
+    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+        """The gradient of the factors is of the input's size before it is summed up."""
+        return Footprint(keeps=self.keeps, passing=product(x.sizes))
 
     def trailing(self, x: Shape) -> int:
         return len(x.sizes) - 1 - x.channel_axis
