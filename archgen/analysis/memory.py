@@ -280,7 +280,7 @@ class _Run:
             if more:
                 extra.append(heap.new(more))
         else:
-            for thrown_away in extra:
+            for thrown_away in (*extra, heap.new(self.item * self.batch * found.passing)):
                 heap.drop(thrown_away)
             extra = []
         made = _Value(block, size, gradient)

@@ -154,7 +154,7 @@ class PReLU(Activation):
 
     def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
         """The gradient of the slopes is of the input's size before it is summed up."""
-        return Footprint(keeps=self.keeps, passing=product(x.sizes))
+        return Footprint(keeps=self.keeps, passing=product(x.sizes) if training else 0)
 
 
 class Softmax(Activation):

@@ -93,7 +93,7 @@ class Footprint(NamedTuple):
     shared: the result is the memory of the input, so the call makes nothing new.
     keeps: `input`, `output`. image, batch: how many further values of the activations' type, for each image and for the batch.
     indices: how many int64 values for each image; they are made without a backward pass too, and then thrown away.
-    passing: how many values for each image the backward pass makes beside the input's gradient, and throws away.
+    passing: how many values for each image are thrown away again: in evaluation by the call, in training by the backward pass.
     """
 
     shared: bool = False

@@ -190,8 +190,8 @@ class LocalResponseNorm(Op):
 
     def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
         """torch composes it: the squares, padded along the channels, then the divisor and what it is a power of."""
-        padded = (x.channels + self.size - 1) * product(x.spatial)
-        return Footprint(keeps=("input",), image=padded + 2 * product(x.sizes))
+        padded, values = (x.channels + self.size - 1) * product(x.spatial), product(x.sizes)
+        return Footprint(keeps=("input",), image=padded + 2 * values, passing=(3 if training else 2) * values)
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from spatial_claims(self, x)

@@ -98,7 +98,7 @@ class LayerScale(nn.Module):
 
     def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
         """The gradient of the factors is of the input's size before it is summed up."""
-        return Footprint(keeps=self.keeps, passing=product(x.sizes))
+        return Footprint(keeps=self.keeps, passing=product(x.sizes) if training else 0)
 
     def trailing(self, x: Shape) -> int:
         return len(x.sizes) - 1 - x.channel_axis
