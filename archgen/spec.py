@@ -36,6 +36,10 @@ SPEC_KEYS = (
     "name", "description", "extends", "input", "args", "let", "defaults", "stem", "stages", "head", "outputs",
     "training_outputs", "assert", "blocks",
 )  # fmt: skip
+# What a claim of `assert` may name: the report's totals, the contract, and the costs of one image in float32.
+TOTALS = frozenset({"parameters", "buffers", "macs"})
+CONTRACT = frozenset({"min_size", "reduction", "receptive_field"})
+COSTS = frozenset({"activations", "inference_memory", "training_memory"})
 BLOCK_KEYS = ("description", "paper", "args", "let", "layers")
 
 
@@ -418,7 +422,7 @@ class Reader:
             self.problem(tree.place, "`assert` is a list of conditions", 'write `assert: ["parameters <= 12_000_000"]`')
             return ()
         scope = _Scope((), ())
-        scope.known = {"parameters", "buffers", "macs", "min_size", "reduction", "receptive_field"}
+        scope.known = {*TOTALS, *CONTRACT, *COSTS}
         return tuple(Assertion(self.text(item), self.value(item, scope), item.place) for item in tree.items)
 
     def outputs(self, tree: source.Tree | None, layers: Layers) -> tuple[Reference, ...]:
