@@ -69,7 +69,8 @@ def text(graph: Graph, traced: TracedBody, layer: str = "", signs: Signs = PRETT
         return "\n".join(_shown((found(entries, layer),)))
     shape = shape_text(traced.steps[0].inputs[0].sizes) if traced.steps else ""
     outputs = " and ".join(shape_text(output.sizes) for output in traced.outputs)
-    head = [f"{graph.network.name}: {shape} to {outputs}", *_folded("sizes", " -> ".join(map(str, way(traced.steps))))]
+    title = textwrap.wrap(f"{graph.network.name}: {shape} to {outputs}", WIDTH, subsequent_indent="  ")
+    head = [*title, *_folded("sizes", " -> ".join(map(str, way(traced.steps))))]
     return "\n".join([*head, "", *_shown(entries)])
 
 
