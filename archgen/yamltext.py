@@ -154,7 +154,8 @@ def scalar(tree: Scalar, inside: bool = False) -> str:
     if tree.plain and not text:
         return ""
     plain = tree.plain and _PLAIN.fullmatch(text) and not _SPECIAL.search(text)
-    if plain and not (inside and _SPECIAL_IN_BRACES.search(text)):
+    halved = text.count("(") > text.count(")")  # `source` takes it for an expression that a comma ended
+    if plain and not (inside and (halved or _SPECIAL_IN_BRACES.search(text))):
         return text
     escaped = text.encode("unicode_escape").decode().replace('"', '\\"')
     return '"' + escaped.replace("##[", "#\\x23[") + '"'
