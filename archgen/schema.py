@@ -135,7 +135,10 @@ _SPEC: dict[str, Schema] = {
     "training_outputs": _described("The layers whose values come out, too, while training.", _NAMES),
     "assert": _described(
         "Conditions on `parameters`, `buffers` and `macs` that must hold.",
-        {"type": "array", "items": {"type": ["string", "boolean"], "examples": ["parameters <= 12_000_000", "macs <= 2e9"]}},
+        {
+            "type": "array",
+            "items": {"type": ["string", "boolean", "number"], "examples": ["parameters <= 12_000_000", "macs <= 2e9"]},
+        },
     ),
     "blocks": _described("The spec's own blocks. Those of archgen's library need no definition.", {"type": "object"}),
 }
@@ -276,9 +279,11 @@ def _nodes(node: str, layers: str) -> dict[str, Schema]:
     }
 
 
+_NO_KIND = "no op, no block, and no argument that holds an op"
 _HOLDS_AN_OP: Schema = {
-    "minProperties": 1,
-    "additionalProperties": {"type": "null", "errorMessage": "no op, no block, and no argument that holds an op"},
+    "not": {"propertyNames": {"enum": list(_COMMON)}},
+    "additionalProperties": {"type": "null", "errorMessage": _NO_KIND},
+    "errorMessage": _NO_KIND,
 }
 _COMPOSITIONS = {
     "sequence": "Nodes in order, as one module: a list, or named.",
@@ -340,7 +345,7 @@ def plain(tree: Tree) -> Any:
         return None
     if tree.plain and re.fullmatch(r"-?(0|[1-9]\d{0,15})", tree.text, re.ASCII):
         return int(tree.text)
-    if tree.plain and re.fullmatch(r"-?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", tree.text, re.ASCII):
+    if tree.plain and re.fullmatch(r"-?((\d+\.\d*|\.\d+)([eE][-+]?\d+)?|\d+[eE][-+]?\d+)", tree.text, re.ASCII):
         return float(tree.text)
     return {"true": True, "false": False}.get(tree.text, tree.text) if tree.plain else tree.text
 
