@@ -300,7 +300,7 @@ class ClassBuilder:
         return items
 
     def loop(self, step: Traced) -> list[Text]:
-        """The items of a stage that has as many blocks as an expression says: the repeated one last, one before it if it differs."""
+        """The items of a stage of as many blocks as an expression says: the repeated one last, one before it if it differs."""
         *before, repeated = step.children
         used, self.used = self.used, set()
         text = self.module(repeated)
