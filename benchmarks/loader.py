@@ -46,7 +46,8 @@ def main() -> None:
     plain = statistics.median(seconds["yaml.safe_load"])
     for name, found in seconds.items():
         middle = statistics.median(found)
-        print(f"  {name:<20} {1e3 * middle:>7.1f} ms  {1e6 * middle / lines:>5.0f} us a line  {middle / plain:.2f} of safe_load")
+        line = 1e6 * middle / lines
+        print(f"  {name:<20} {1e3 * middle:>7.1f} ms  {line:>5.0f} us a line  {middle / plain:.2f} of safe_load")
 
 
 if __name__ == "__main__":
