@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from archgen.diagnostics import EnvironmentFault, Place, Problem, Source, SpecError, printable, quote
 from archgen.emit import write
+from archgen.names import DEVICES
 from archgen.network import Network, load
 
 if TYPE_CHECKING:
@@ -107,6 +108,9 @@ def plan(specs: Sequence[Path], folder: Path) -> tuple[Output, ...]:
         if twin is not None and twin.network is not None:
             problems.append(_twice(path, twin.network.path, name))
             continue
+        if path.stem.casefold() in DEVICES:
+            problems.append(_device(path, name))
+            continue
         try:
             network = load(path).checked()
             text = network.source()
@@ -123,6 +127,13 @@ def plan(specs: Sequence[Path], folder: Path) -> tuple[Output, ...]:
 def _twice(path: Path, other: Path, name: str) -> Problem:
     place = Place(Source(path.as_posix(), ""), 0, 0)
     return Problem(place, f"both this spec and {quote(other.as_posix())} would write {quote(name)}", "rename one of the two")
+
+
+def _device(path: Path, name: str) -> Problem:
+    place = Place(Source(path.as_posix(), ""), 0, 0)
+    return Problem(
+        place, f"{quote(name)} is the name of a device on Windows, where no checkout could hold it", "rename the spec"
+    )
 
 
 def left_over(folder: Path, outputs: Iterable[Output]) -> tuple[Output, ...]:

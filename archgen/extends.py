@@ -7,6 +7,7 @@ folder of the spec that extends it, or below.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,8 @@ def load(path: Path) -> Loaded:
         tree = source.read(path, label.as_posix())
         chain.append(tree)
         files.append(path)
+        if sum(len(one.place.source.text) for one in chain) > source.MOST_BYTES:
+            raise SpecError(Problem(parent.place, f"with {quote(path.name)} the spec is larger than 256 KiB"))
     texts = tuple(tree.place.source.text for tree in chain)
     merged, merge = chain.pop(), _Merge()
     while chain:
@@ -66,15 +69,19 @@ def _parent(tree: source.Tree, files: list[Path], root: Path) -> Path:
         or "\0" in text
     ):
         raise refuse(f"`extends` can't name {quote(text)}", "name a `.yaml` file by its path from this spec, with `/`")
-    path = (files[-1].parent / text).resolve()
+    missing = refuse(f"there is no spec {quote(text)} here", "the path starts in the folder of the spec that extends it")
+    try:
+        path = (files[-1].parent / text).resolve()
+    except (OSError, RuntimeError):  # links that lead to each other
+        raise missing from None
     if not path.is_relative_to(root):
         raise refuse(f"{quote(text)} lies outside the spec's own folder", "a spec extends files in its folder or below")
     if path in files:
         raise refuse(f"{quote(text)} would extend itself", "a spec extends another, and in the end one that extends none")
     if len(files) == MOST_FILES:
         raise refuse(f"a chain of `extends` has at most {MOST_FILES} files")
-    if not path.is_file():
-        raise refuse(f"there is no spec {quote(text)} here", "the path starts in the folder of the spec that extends it")
+    if not os.path.isfile(path):  # which a name that is too long is not; `Path.is_file` would raise
+        raise missing
     return path
 
 

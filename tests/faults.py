@@ -38,7 +38,7 @@ stages:
 """
 NAMES = ("a", "b")
 CHANNELS = {"old": 16, "new": 24}
-ERRORS = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EACCES, errno.EINTR)
+ERRORS = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EINTR)
 CALLS = ("open", "write", "fsync", "close", "replace", "read", "lstat", "mkdir", "listdir")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -153,6 +154,22 @@ def test_a_description_can_not_speak_to_the_ci(archgen: Callable[..., Result], p
     assert not any(line.lstrip("-+ ").startswith("::") and line.startswith(" ") for line in result.out.splitlines())
 
 
+def test_the_line_ends_of_a_spec_do_not_matter(archgen: Callable[..., Result], project: Path) -> None:
+    archgen("build")
+    for ending in (b"\r\n", b"\r"):
+        (project / "specs/small.yaml").write_bytes(SMALL.encode().replace(b"\n", ending))
+        assert archgen("build", "--check").code == 0
+
+
+@pytest.mark.parametrize("name", ["con", "NUL", "aux", "Com1"])
+def test_a_file_that_windows_can_not_hold(name: str, archgen: Callable[..., Result], project: Path) -> None:
+    (project / f"specs/{name}.yaml").write_text(SMALL)
+    result = archgen("build")
+    assert result.code == 2
+    assert f"specs/{name}.yaml: error: `{name}.py` is the name of a device on Windows" in result.err
+    assert not (project / "generated").exists()
+
+
 def test_an_edited_file(archgen: Callable[..., Result], project: Path) -> None:
     archgen("build")
     path = project / "generated/small.py"
@@ -222,19 +239,49 @@ def test_a_file_where_the_folder_should_be(tmp_path: Path) -> None:
         write.write({tmp_path / "out/x.py": TEXT}, tmp_path / "out")
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
-def test_no_permission(tmp_path: Path) -> None:
-    path = tmp_path / "x.py"
-    path.write_text(TEXT)
-    path.chmod(0o444)
-    with pytest.raises(EnvironmentFault, match="read-only"):
-        write.write({path: NEW}, tmp_path)
-    path.chmod(0o644)
-    tmp_path.chmod(0o555)
-    with pytest.raises(EnvironmentFault, match="can't write"):
-        write.write({path: NEW}, tmp_path)
-    tmp_path.chmod(0o755)
-    assert path.read_text() == TEXT
+def told_to_nobody(files: dict[Path, str], folder: Path) -> str:
+    """What writing says to a user who is not root, in a process of its own: root may write everywhere."""
+    reader, writer = os.pipe()
+    process = os.fork()
+    if process:
+        os.waitpid(process, 0)
+        os.close(writer)
+        with open(reader) as said:
+            return said.read()
+    try:
+        if os.geteuid() == 0:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+        write.write(files, folder)
+        os.write(writer, b"written")
+    except EnvironmentFault as fault:
+        os.write(writer, fault.sentence.encode())
+    finally:
+        os._exit(0)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions as POSIX has them")
+def test_no_permission() -> None:
+    with tempfile.TemporaryDirectory() as name:  # not below pytest's own folder, which is its user's alone
+        folder = Path(name)
+        path = folder / "x.py"
+        path.write_text(TEXT)
+        if os.geteuid() == 0:
+            os.chown(folder, 65534, 65534)
+            os.chown(path, 65534, 65534)
+        assert told_to_nobody({path: NEW}, folder) == "written"
+        path.chmod(0o444)
+        assert "is read-only" in told_to_nobody({path: TEXT}, folder)
+        path.chmod(0o644)
+        folder.chmod(0o555)
+        assert "can't write" in told_to_nobody({path: TEXT}, folder)
+        assert "can't make the folder" in told_to_nobody({folder / "below/x.py": TEXT}, folder / "below")
+        folder.chmod(0o000)
+        assert "can't" in told_to_nobody({path: TEXT}, folder)
+        folder.chmod(0o755)
+        assert path.read_text() == NEW
+        assert path.stat().st_mode & 0o777 == 0o644
 
 
 @pytest.mark.parametrize("call", ["open", "fsync", "replace"])

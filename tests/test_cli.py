@@ -14,6 +14,7 @@ import jsonschema
 import pytest
 
 import archgen as package
+from archgen.emit.proof import ProofError
 from archgen.network import Network
 from archgen.ops import MAC_CONVENTION
 from archgen.verify import parent
@@ -85,6 +86,36 @@ def test_an_internal_error(
     )
     assert not (project / "generated").exists()
     assert "Traceback" in archgen(command, "specs/small.yaml", "--debug").err
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        "archgen.source.parse",
+        "archgen.extends.load",
+        "archgen.spec.read",
+        "archgen.graph.build",
+        "archgen.trace.numbers",
+        "archgen.trace.names",
+        "archgen.emit.module._classes",
+        "archgen.emit.module._rendered",
+        "archgen.emit.proof.check",
+        "archgen.emit.proof.check_texts",
+        "archgen.emit.write.write",
+    ],
+)
+@pytest.mark.parametrize("error", [AssertionError("a\nb"), RecursionError("deep"), MemoryError(), ProofError("odd")])
+def test_a_bug_in_any_stage(
+    stage: str, error: Exception, archgen: Callable[..., Result], project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr(stage, fail)
+    result = archgen("build")
+    assert (result.code, result.out) == (70, "")
+    assert re.fullmatch(rf"internal error: {type(error).__name__} at test_cli.py:\d+: `.*`; please report it .*\n", result.err)
+    assert not (project / "generated").exists()
 
 
 def test_a_reader_that_has_enough() -> None:

@@ -358,6 +358,21 @@ def test_a_missing_file_is_told(network: archgen.Network, tmp_path: Path) -> Non
     assert "is missing" in verification.checks[-1].difference
 
 
+@pytest.mark.parametrize(
+    ("torch", "told"),
+    [("None", "torch can't be imported"), ("type('Old', (), {})()", "AttributeError: 'Old' object has no attribute")],
+    ids=["missing", "broken"],
+)
+def test_a_torch_that_does_not_work_is_a_fault_of_one_line(
+    torch: str, told: str, network: archgen.Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, after = parent._START.split("from archgen.verify")
+    monkeypatch.setattr(parent, "_START", f"{before}sys.modules['torch'] = {torch}\nfrom archgen.verify{after}")
+    with pytest.raises(archgen.EnvironmentFault, match=told) as fault:
+        parent.verify(network, None, "auto")
+    assert "\n" not in fault.value.sentence
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="CUDA is here")
 def test_cuda_that_is_absent_is_a_fault(network: archgen.Network) -> None:
     with pytest.raises(archgen.EnvironmentFault, match="CUDA"):
