@@ -62,6 +62,10 @@ class Traced(Record):
     macs: int = 0
     layers: int = 1
 
+    def unrolled(self, count: int) -> tuple[Traced, ...]:
+        """The children of a chain on names, which has `count` of them on numbers: a loop's last child stands for the rest."""
+        return self.children + self.children[-1:] * (count - len(self.children)) if self.count else self.children
+
     def named(self, name: str) -> Traced:
         """The same step under another name: `replace`, for a thousand blocks."""
         step = object.__new__(Traced)
@@ -115,6 +119,9 @@ class _Tracer:
     def absent(self, step: Step, x: Shape, names: Environment) -> Traced:
         raise NotImplementedError
 
+    def left_out(self, step: Step, x: Shape) -> Traced:
+        return Traced(step.name, "Identity", "absent", (x,), x, step.place, layers=0)
+
     def many(self, name: str, node: Repeat, count: Value, x: Shape, names: Environment, offset: Value, place: Place) -> Traced:
         """Traces blocks that are as many as an expression says."""
         raise NotImplementedError
@@ -139,7 +146,10 @@ class _Tracer:
     def step(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
         condition = True if step.when is True else self.value(step.when, names, step.place)
         if condition is not True and not isinstance(condition, Expression) and not self.condition(condition, step.place):
-            traced = self.absent(step, inputs[0], names)
+            if step.branch:
+                traced = self.left_out(step, inputs[0])
+            else:
+                traced = self.absent(step, inputs[0], names)
         else:
             traced = self.node(step, inputs, names)
         if condition is not True or step.inputs:
@@ -469,7 +479,7 @@ class NumberTracer(_Tracer):
             sentence = f"left out, `{step.name}` hands on {x.channels} channels instead of {y.channels}"
             sentence += ": a node with `when` keeps their number"
             raise Stopped(Problem(step.place, sentence))
-        return Traced(step.name, "Identity", "absent", (x,), x, step.place, layers=0)
+        return self.left_out(step, x)
 
 
 def _count(tensors: tuple[tuple[str, tuple[int, ...]], ...]) -> int:
@@ -580,7 +590,7 @@ class _Names(_Tracer):
         return Traced(name, "Sequential", "chain", (x,), children[-1].output if children else x, place, children=children)
 
     def absent(self, step: Step, x: Shape, names: Environment) -> Traced:
-        return Traced(step.name, "Identity", "absent", (x,), x, step.place)
+        return self.left_out(step, x)
 
     def many(self, name: str, node: Repeat, count: Value, x: Shape, names: Environment, offset: Value, place: Place) -> Traced:
         """A loop: all blocks but the first keep the shape, or each adds the same number of channels."""
