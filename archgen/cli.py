@@ -22,6 +22,7 @@ from archgen.diagnostics import EnvironmentFault, SpecError, plain, printable, q
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from archgen.analysis.report import Report
     from archgen.build import Output
     from archgen.diagnostics import Problem
     from archgen.diagnostics import Style as _Style
@@ -115,6 +116,7 @@ def _input_shape(context: click.Context, option: click.Parameter, text: str | No
 SPECS = click.argument("specs", nargs=-1, required=True, metavar="SPEC...", type=click.Path(path_type=Path))
 DEBUG = click.option("--debug", is_flag=True, expose_value=False, help="Show the trace of an internal error.")
 SET = click.option("settings", "--set", multiple=True, metavar="NAME=VALUE", help="Another value of a network's argument.")
+INPUT = click.option("shape", "--input", metavar="SHAPE", callback=_input_shape, help="Another input, as 3x320x320.")
 FOLDER = click.option("folder", "-o", metavar="DIR", type=click.Path(path_type=Path), help="The folder of the generated files.")
 DEVICE = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where the module runs.")
 
@@ -202,14 +204,19 @@ def validate(specs: tuple[Path, ...]) -> int:
     Example:
       archgen validate specs/*.yaml
     """
+    from archgen import extends, schema
     from archgen.network import load
 
     refused: list[Problem] = []
     for path in specs:
         try:
             load(path).checked()
+            schema.agree(extends.load(path).tree)
         except SpecError as error:
             refused.extend(error.problems)
+        except schema.Disagreement as bug:
+            click.echo(f"{printable(path.as_posix())}: internal error: {printable(str(bug))}; please report it", err=True)
+            return BUG
         else:
             click.echo(f"{printable(path.as_posix())}: ok")
     if refused:
@@ -220,11 +227,14 @@ def validate(specs: tuple[Path, ...]) -> int:
 @cli.command()
 @click.argument("spec", metavar="SPEC", type=click.Path(path_type=Path))
 @click.option("--depth", type=click.IntRange(min=1), metavar="N", help="Show no rows below this depth.")
-@click.option("shape", "--input", metavar="SHAPE", callback=_input_shape, help="Another input, as 3x320x320.")
+@INPUT
 @click.option("--batch", type=click.IntRange(1, LONGEST), metavar="N", default=1, help="Count shapes and MACs for N images.")
 @SET
 @click.option("form", "--format", type=click.Choice(["table", "json"]), default="table", help="For people or for programs.")
 @click.option("--symbolic", is_flag=True, help="Sizes as functions of the input's, and what breaks at which.")
+@click.option("--with-bias", is_flag=True, help="Count a MAC for each output that gets a bias.")
+@click.option("--memory", is_flag=True, help="Show what a run takes, in evaluation and in training.")
+@click.option("--dtype", type=click.Choice(["float32", "float16", "bfloat16"]), help="With --memory: of weights and values.")
 @DEBUG
 def shapes(
     spec: Path,
@@ -234,6 +244,9 @@ def shapes(
     settings: tuple[str, ...],
     form: str,
     symbolic: bool,
+    with_bias: bool,
+    memory: bool,
+    dtype: str | None,
 ) -> int:
     """Show each layer's shape, parameters and MACs, without torch.
 
@@ -242,16 +255,22 @@ def shapes(
       archgen shapes specs/resnet18.yaml --depth 1 --input 3x320x320
       archgen shapes specs/resnet18.yaml --set num_classes=10 --format json
       archgen shapes specs/unet.yaml --symbolic
+      archgen shapes specs/resnet18.yaml --memory --batch 32 --dtype bfloat16
     """
     import dataclasses
 
     from archgen.analysis import table
     from archgen.network import load
 
+    if dtype and not memory:
+        raise click.UsageError("--dtype goes with --memory")
     network = load(spec, settings)
     if symbolic:
         return _symbolic(network, shape, depth, form)
-    report = network.report(shape)
+    report = network.report(shape, with_bias)
+    if memory and report.problem is None:
+        click.echo(_memory(network, report, depth, batch, dtype or "float32", form))
+        return OK
     if report.problem is None:
         report = dataclasses.replace(report, contract=network.contract(shape))
     text = table.json_text(report, depth, batch) if form == "json" else table.table(report, depth, batch)
@@ -269,6 +288,79 @@ def _symbolic(network: Network, shape: tuple[int, ...] | None, depth: int | None
         click.echo(symbolic.json_text(found, network.name, path, depth))
     else:
         click.echo(symbolic.table(found, network.name, path, depth, ascii_only=not _can_print(symbolic.SIGNS)))
+    return OK
+
+
+def _memory(network: Network, report: Report, depth: int | None, batch: int, dtype: str, form: str) -> str:
+    from archgen.analysis import cost, table
+
+    found = network.costs(report.input_shape, batch, dtype)
+    if form == "json":
+        return table.json_text(report, depth, batch, found)
+    return cost.table(found, report.name, report.spec, depth)
+
+
+@cli.command()
+@click.argument("spec", metavar="SPEC", type=click.Path(path_type=Path))
+@click.argument("layer", required=False, default="")
+@INPUT
+@SET
+@DEBUG
+def explain(spec: Path, layer: str, shape: tuple[int, ...] | None, settings: tuple[str, ...]) -> int:
+    """Say how each number of the report comes about, without torch.
+
+    LAYER is a path as `archgen shapes` shows it; what is in it is explained
+    too. Without LAYER: the whole network, in the order in which it runs.
+
+    \b
+    Example:
+      archgen explain specs/d2l_resnet18.yaml
+      archgen explain specs/resnet18.yaml layer2.0.conv1
+    """
+    from archgen.analysis import explain
+    from archgen.network import load
+
+    signs = explain.PRETTY if _can_print(explain.PRETTY.text) else explain.PLAIN
+    network = load(spec, settings)
+    click.echo(explain.text(network.graph, network.traced(shape), layer, signs))
+    return OK
+
+
+@cli.command()
+@click.argument("spec", metavar="SPEC", type=click.Path(path_type=Path))
+@click.option(
+    "target",
+    "-o",
+    metavar="FILE",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Where to: by its end, SVG (.svg), Mermaid (.mmd) or a page (.html).",
+)
+@INPUT
+@SET
+@click.option("--force", is_flag=True, help="Replace a file that archgen did not draw.")
+@DEBUG
+def graph(spec: Path, target: Path, shape: tuple[int, ...] | None, settings: tuple[str, ...], force: bool) -> int:
+    """Draw a network and its blocks, with shapes, without torch.
+
+    A page (.html) also has plots of parameters, MACs and memory over depth.
+
+    \b
+    Example:
+      archgen graph specs/resnet18.yaml -o resnet18.svg
+    """
+    from archgen.analysis import picture
+    from archgen.emit import write
+    from archgen.network import load
+
+    if target.suffix not in picture.FORMATS:
+        raise click.UsageError(f"{quote(target.name)} must end in {', '.join(picture.FORMATS)}")
+    text = picture.text(load(spec, settings), target.suffix, shape)
+    old = write.read(target)
+    if old is not None and not picture.is_ours(old) and not force:
+        raise EnvironmentFault(f"{quote(write.shown(target))} was not drawn by archgen", "`--force` replaces it")
+    changed = write.write({target: text}, target.parent, force=True)[target]
+    click.echo(f"{'wrote' if changed else 'unchanged'} {printable(write.shown(target))}")
     return OK
 
 

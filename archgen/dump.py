@@ -34,7 +34,7 @@ def tree(spec: Spec) -> Mapping:
     return _mapping(
         *_said("name", _scalar(spec.name)),
         *_said("description", _text(spec.description)),
-        *_said("input", _value(spec.input)),
+        *_said("input", value_tree(spec.input)),
         *_said("args", _parameters(spec.parameters)),
         *_said("let", _constants(spec.constants)),
         *_said("defaults", _mapping(*((item.kind, _mapping(*_options(item.arguments))) for item in spec.option_defaults))),
@@ -59,11 +59,13 @@ def _block(block: Block) -> Mapping:
 
 
 def _parameters(parameters: Iterable[Parameter]) -> Mapping:
-    return _mapping(*((item.name, _scalar(item.type) if item.default is None else _value(item.default)) for item in parameters))
+    return _mapping(
+        *((item.name, _scalar(item.type) if item.default is None else value_tree(item.default)) for item in parameters)
+    )
 
 
 def _constants(constants: Iterable[Constant]) -> Mapping:
-    return _mapping(*((item.name, _value(item.value)) for item in constants))
+    return _mapping(*((item.name, value_tree(item.value)) for item in constants))
 
 
 def _references(references: Iterable[Reference]) -> Sequence:
@@ -88,7 +90,7 @@ def _node(node: AnyNode) -> Tree:
         entries = ways[::-1] if node.shortcut_first else ways
     else:
         branches = _layers(node.branches) if node.branches else _scalar("")
-        entries = [(node.kind, branches), *([("split", _value(True))] if node.split else [])]
+        entries = [(node.kind, branches), *([("split", value_tree(True))] if node.split else [])]
     common = _common(node)
     if not common and len(entries) == 1:
         ((kind, value),) = entries
@@ -102,7 +104,7 @@ def _node(node: AnyNode) -> Tree:
 def _common(node: Node) -> list[tuple[str, Tree]]:
     sources = _references(node.sources)
     only = sources.items[0] if len(sources.items) == 1 and not isinstance(node, Merge) else sources
-    when = [] if node.when is None else [("when", _value(node.when))]
+    when = [] if node.when is None else [("when", value_tree(node.when))]
     return [*([("from", only)] if sources.items else []), *when]
 
 
@@ -110,8 +112,8 @@ def _use(node: Use) -> list[tuple[str, Tree]]:
     beside: Tree = _scalar("")
     rest = node.arguments
     if rest and rest[0].name == (OPS[node.kind].first() if node.kind in OPS else ""):
-        beside, rest = _value(rest[0].value), rest[1:]
-    depth = [] if node.depth is None else [("depth", _value(node.depth))]
+        beside, rest = value_tree(rest[0].value), rest[1:]
+    depth = [] if node.depth is None else [("depth", value_tree(node.depth))]
     first = [] if node.first is None else [("first", _first(node.first))]
     return [(node.kind, beside), *depth, *_options(rest), *first]
 
@@ -128,15 +130,16 @@ def _nodes(layers: Layers) -> Tree:
 
 
 def _options(arguments: Iterable[Argument]) -> Entries:
-    return [(argument.name, _value(argument.value)) for argument in arguments]
+    return [(argument.name, value_tree(argument.value)) for argument in arguments]
 
 
 # ---- values
 
 
-def _value(value: Value) -> Tree:
+def value_tree(value: Value) -> Tree:
+    """Returns the value of an option as a tree."""
     if isinstance(value, tuple):
-        return _sequence(map(_value, value))
+        return _sequence(map(value_tree, value))
     if isinstance(value, Op):
         return _op(value)
     return _scalar(value if isinstance(value, str) else _expression(value))
@@ -148,7 +151,7 @@ def _expression(value: Value) -> str:
 
 
 def _op(op: Op) -> Tree:
-    given = [(name, _value(getattr(op, name))) for name in op.fields if not _is_default(op, name)]
+    given = [(name, value_tree(getattr(op, name))) for name in op.fields if not _is_default(op, name)]
     if not given:
         return _scalar(op.name)
     if given[0][0] == op.first():

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 LONGEST = 48
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*_?", re.ASCII)
-_CLASS = re.compile(r"[A-Z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*", re.ASCII)
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*_?", re.ASCII)
+CLASS = re.compile(r"[A-Z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*", re.ASCII)
 
 # `dir(torch.nn.Module())` of torch 2.13 without the double underscores: an attribute of that name would break the module.
 MODULE_ATTRIBUTES = frozenset(
@@ -84,7 +84,7 @@ def why_no_argument(name: str) -> str:
 
 def why_no_class(name: str) -> str:
     """Returns the reason why a block or a network can't have this name, or ''."""
-    if not _CLASS.fullmatch(name):
+    if not CLASS.fullmatch(name):
         return NO_CLASS
     return _why_no_identifier(name)
 
@@ -92,7 +92,7 @@ def why_no_class(name: str) -> str:
 def _why_no_identifier(name: str) -> str:
     if len(name) > LONGEST:
         return f"is longer than {LONGEST} characters"
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         return NO_NAME
     if name in KEYWORDS:
         return "is a keyword of Python"

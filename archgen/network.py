@@ -13,8 +13,10 @@ from archgen.expressions import Expression, ExpressionError, describe, evaluate,
 from archgen.expressions import parse as parse_expression
 
 if TYPE_CHECKING:
+    from archgen.analysis.cost import Costs
     from archgen.analysis.report import Report
     from archgen.contract import Contract, Examined
+    from archgen.trace import TracedBody
 
 
 _TOO_LONG = "the sizes of this network grow to formulas of more than a hundred parts, too long to work with"
@@ -77,8 +79,10 @@ class Network:
         """The class name of the generated module."""
         return self.spec.name
 
-    def report(self, input_shape: tuple[int, ...] | None = None) -> Report:
+    def report(self, input_shape: tuple[int, ...] | None = None, with_bias: bool = False) -> Report:
         """Returns shapes, parameters and MACs of every layer for an input of (channels, sizes...), by default the spec's.
+
+        with_bias: whether the MACs count biases; those that `assert` compares never do.
 
         A layer that does not fit ends the rows and becomes the report's `problem`; nothing is raised.
         """
@@ -86,15 +90,15 @@ class Network:
         problem: Problem | None = None
         outputs: tuple[tuple[int, ...], ...] = ()
         try:
-            traced = self.trace(shape)
+            traced = self.trace(shape, with_bias)
             steps, outputs = traced.steps, tuple(output.sizes for output in traced.outputs)
         except trace.Stopped as stopped:
             steps, problem = stopped.finished, stopped.problem
         totals = reports.totals(steps)
         if problem is None:
-            problem = self.broken_assertion(totals, shape)
+            problem = self.report(shape).problem if with_bias else self.broken_assertion(totals, shape)
         name = self.path.as_posix()
-        return reports.Report(self.name, name, shape, outputs, totals, reports.rows(steps), problem)
+        return reports.Report(self.name, name, shape, outputs, totals, reports.rows(steps), problem, with_bias=with_bias)
 
     def without_texts(self) -> Network:
         """Returns the same network with "x" for every free text of its author: descriptions, the file's name, what it says."""
@@ -102,14 +106,30 @@ class Network:
         steps = self.graph.replace(network=self.graph.network.replace(description="x"), blocks=texts)
         return Network(Path("x.yaml"), self.spec.replace(description="x"), steps, ("x",))
 
-    def trace(self, input_shape: tuple[int, ...]) -> trace.TracedBody:
+    def trace(self, input_shape: tuple[int, ...], with_bias: bool = False) -> trace.TracedBody:
         """Traces the network on numbers; raises trace.Stopped."""
         if len(input_shape) != len(self.spec.input):
             sentence = (
                 f"an input of {len(input_shape) - 1} sizes does not fit this network: it takes {len(self.spec.input) - 1}"
             )
             raise trace.Stopped(Problem(Place(Source("--input", "x".join(map(str, input_shape))), 0, 0), sentence))
-        return trace.numbers(self.graph, input_shape, {})
+        return trace.numbers(self.graph, input_shape, {}, with_bias)
+
+    def traced(self, input_shape: tuple[int, ...] | None = None) -> TracedBody:
+        """Traces the network on numbers, by default for the spec's own input; raises SpecError where a layer does not fit."""
+        try:
+            return self.trace(tuple(input_shape or self.spec.input))
+        except trace.Stopped as stopped:
+            raise SpecError(stopped.problem) from None
+
+    def costs(self, input_shape: tuple[int, ...] | None = None, batch: int = 1, dtype: str = "float32") -> Costs:
+        """Returns the memory and the traffic of a run for an input of (channels, sizes...), by default the spec's.
+
+        Raises SpecError where a layer does not fit, or where no module can be generated: memory is that of the module.
+        """
+        from archgen.analysis import cost
+
+        return cost.costs(self.graph, self.traced(input_shape), batch, dtype)
 
     def examine(self, input_shape: tuple[int, ...] | None = None) -> Examined:
         """Returns what holds for inputs of every size: each layer's output as a function of it, and the network's contract.
@@ -118,10 +138,7 @@ class Network:
         Raises SpecError if it does not run on that, or if its sizes would be formulas of more than a hundred parts.
         """
         shape = tuple(input_shape or self.spec.input)
-        try:
-            self.trace(shape)
-        except trace.Stopped as stopped:
-            raise SpecError(stopped.problem) from None
+        self.traced(shape)
         found = self._examined(shape)
         if found is None:
             raise SpecError(Problem(self.spec.place, _TOO_LONG))
@@ -141,10 +158,18 @@ class Network:
             return None
 
     def broken_assertion(self, totals: reports.Totals, input_shape: tuple[int, ...]) -> Problem | None:
-        """Returns the first claim of `assert` that the totals or the contract for an input of this shape break."""
+        """Returns the first claim of `assert` that the totals, the contract or the costs for an input of this shape break.
+
+        Costs are those of one image in float32; contract and costs are worked out where a claim names them.
+        """
+        known: dict[str, Any] = {"parameters": totals.parameters, "buffers": totals.buffers, "macs": totals.macs}
         for assertion in self.spec.assertions:
-            known: dict[str, Any] = {"parameters": totals.parameters, "buffers": totals.buffers, "macs": totals.macs}
             named = sorted(names_of(assertion.value))
+            try:
+                if not known.keys() >= spec.COSTS.intersection(named):
+                    known |= self.costs(input_shape).claims()
+            except SpecError as error:
+                return error.problems[0]
             if not known.keys() >= set(named):
                 contract = self.contract(input_shape)
                 if contract is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from itertools import groupby
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from archgen.network import Network
     from archgen.source import Tree
 
+_NAMED = ("args", "let", "defaults")  # if they are from several files, each entry has a line of its own
 LONGEST = 24  # characters of a replaced value that a comment shows
 
 
@@ -35,7 +37,8 @@ def text(loaded: Loaded, network: Network | None, style: Style = plain) -> str:
     merged = loaded.tree if network is None else _used(loaded.tree, network)
     tree = merged.replace(entries=tuple(sorted(merged.entries, key=_rank)))
     shown: list[str] = []
-    for _, section in groupby(yamltext.lines(tree), lambda line: bool(line.text)):
+    mixed = [key.text for key, value in tree.entries if key.text in _NAMED and origins.mixed(key, value)]
+    for _, section in groupby(yamltext.lines(tree, mixed), lambda line: bool(line.text)):
         shown += _drawn([(line, origins.remark(line)) for line in section], style)
     return "".join(line + "\n" for line in shown)
 
@@ -93,10 +96,10 @@ class _Origins:
         if line.value is None:
             return ""
         values = list(self.values("", line.key, line.value))
-        given = [value.place.source for _, value in values if value.place.source != self.own]
-        most = max(given, key=given.count, default=self.own)  # of equals the first
-        base = [value for _, value in values if value.place.source == most]
-        parts = [self.where(*base)] if given else []
+        given = Counter(value.place.source for _, value in values if value.place.source != self.own)
+        most = next((source for source, _ in given.most_common(1)), self.own)
+        parts = [self.where(*(value for _, value in values if value.place.source == most))] if given else []
+        said = set(parts)
         for name, value in values:
             if value.place.source not in (most, self.own):
                 parts.append(f"{name} from {self.where(value)}")
@@ -104,8 +107,13 @@ class _Origins:
             if old is None and given and value.place.source == self.own:
                 parts.append(f"{name} is new")
             elif old is not None and old != value:
-                parts.append(f"{name} {self.instead(old, parts)}".lstrip())
+                parts.append(f"{name} {self.instead(old, said)}".lstrip())
         return ", ".join(dict.fromkeys(parts))
+
+    def mixed(self, key: Scalar, tree: Tree) -> bool:
+        """Tells whether a value has parts from several files, or parts that replaced others."""
+        values = [value for _, value in self.values("", key, tree)]
+        return len({value.place.source for value in values}) > 1 or any(value.place in self.replaced for value in values)
 
     def values(self, name: str, key: Scalar | None, tree: Tree) -> Iterator[tuple[str, Tree]]:
         """The smallest parts of a value that one file gave, each with the name of its option; "" is the value as a whole."""
@@ -118,11 +126,14 @@ class _Origins:
             for item in tree.items:
                 yield from self.values(name, None, item)
 
-    def instead(self, old: Tree, parts: list[str]) -> str:
+    def instead(self, old: Tree, said: set[str]) -> str:
+        """Says what a value replaced, and where that stands unless it was said before."""
         shown, where = yamltext.flow(old), self.where(old)
         if len(shown) > LONGEST:
             return f"replaces {where}"
-        return f"was {shown}" + ("" if where in parts else f" ({where})")
+        known = where in said
+        said.add(where)
+        return f"was {shown}" + ("" if known else f" ({where})")
 
     def where(self, *values: Tree) -> str:
         lines = sorted(place.line for value in values for place in _places(value))

@@ -36,6 +36,10 @@ SPEC_KEYS = (
     "name", "description", "extends", "input", "args", "let", "defaults", "stem", "stages", "head", "outputs",
     "training_outputs", "assert", "blocks",
 )  # fmt: skip
+# What a claim of `assert` may name: the report's totals, the contract, and the costs of one image in float32.
+TOTALS = frozenset({"parameters", "buffers", "macs"})
+CONTRACT = frozenset({"min_size", "reduction", "receptive_field"})
+COSTS = frozenset({"activations", "inference_memory", "training_memory"})
 BLOCK_KEYS = ("description", "paper", "args", "let", "layers")
 
 
@@ -418,7 +422,7 @@ class Reader:
             self.problem(tree.place, "`assert` is a list of conditions", 'write `assert: ["parameters <= 12_000_000"]`')
             return ()
         scope = _Scope((), ())
-        scope.known = {"parameters", "buffers", "macs", "min_size", "reduction", "receptive_field"}
+        scope.known = {*TOTALS, *CONTRACT, *COSTS}
         return tuple(Assertion(self.text(item), self.value(item, scope), item.place) for item in tree.items)
 
     def outputs(self, tree: source.Tree | None, layers: Layers) -> tuple[Reference, ...]:
@@ -496,7 +500,7 @@ class Reader:
         rest = [(name, option) for name, option in options if name.text not in ("when", "from")]
         if key.text not in COMPOSITIONS:
             return self.use(key, value, rest, scope, when, sources, tree.place)
-        return self.composition(key, value, rest, scope, when, sources, tree.place, earlier)
+        return self.composition(key, value, rest, scope, when, sources, tree, earlier)
 
     def kind_known(self, key: source.Scalar, scope: _Scope) -> bool:
         text = key.text
@@ -716,7 +720,7 @@ class Reader:
         scope: _Scope,
         when: Value | None,
         sources: tuple[Reference, ...],
-        place: Place,
+        tree: source.Mapping,
         earlier: set[str],
     ) -> AnyNode:
         allowed = {"residual": ("shortcut",), "sequence": ()}.get(key.text, ("split",))
@@ -731,7 +735,7 @@ class Reader:
                 )
         given = {name.text: option for name, option in options}
         if key.text == "sequence":
-            return Sequence(when, sources, place, self.items(value, scope))
+            return Sequence(when, sources, tree.place, self.items(value, scope))
         if key.text == "residual":
             if len(sources) > 1:
                 self.problem(sources[1].place, "`residual` takes one value")
@@ -741,9 +745,10 @@ class Reader:
             self.all_read(shortcut, ())
             if not residual:
                 self.problem(value.place, "`residual` needs at least one layer")
-            shortcut_first = "shortcut" in given and given["shortcut"].place < value.place
-            return Residual(when, sources, place, residual, shortcut, shortcut_first)
-        return self.merge(key, value, given, scope, when, sources, place)
+            order = [name.text for name, _ in tree.entries]  # places don't tell: each way may be from a file of its own
+            shortcut_first = "shortcut" in given and order.index("shortcut") < order.index("residual")
+            return Residual(when, sources, tree.place, residual, shortcut, shortcut_first)
+        return self.merge(key, value, given, scope, when, sources, tree.place)
 
     def merge(
         self,

@@ -155,12 +155,7 @@ class _Tracer:
             raise Stopped(Problem(place, error.sentence)) from None
 
     def value(self, value: Value, names: Environment, place: Place) -> Any:
-        if not isinstance(value, (Expression, tuple, Op)):
-            return value
-        try:
-            return value.evaluated(names) if isinstance(value, Op) else evaluate(value, names)
-        except ExpressionError as error:
-            raise Stopped(Problem(place, error.sentence, error.help)) from None
+        return _evaluated(value, names, place)
 
     def node(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
         node, name, place = step.node, step.name, step.place
@@ -321,6 +316,25 @@ def _given(parameter: Parameter, given: dict[str, Value]) -> Value:
     return value
 
 
+def _evaluated(value: Value, names: Environment, place: Place) -> Any:
+    if not isinstance(value, (Expression, tuple, Op)):
+        return value
+    try:
+        return value.evaluated(names) if isinstance(value, Op) else evaluate(value, names)
+    except ExpressionError as error:
+        raise Stopped(Problem(place, error.sentence, error.help)) from None
+
+
+def scope(body: Body, given: dict[str, Value], x: Shape) -> dict[str, Value]:
+    """Returns what the names of a body stand for: its input's channels, its arguments, those of a call first, its constants."""
+    names: dict[str, Value] = {"in_channels": x.channels}
+    for parameter in body.parameters:
+        names[parameter.name] = _given(parameter, given)
+    for constant in body.constants:
+        names[constant.name] = _evaluated(constant.value, names, constant.place)
+    return names
+
+
 def spread(value: Value, rank: int) -> Value:
     """Returns a number as a list with it for each axis, which is what an argument takes that some call gives a list."""
     return (value,) * rank if type(value) is int else value
@@ -363,8 +377,9 @@ def shape_text(shape: Shape) -> str:
 
 
 class NumberTracer(_Tracer):
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, with_bias: bool = False) -> None:
         super().__init__(graph)
+        self.with_bias = with_bias
         self.bodies: dict[Any, TracedBody] = {}
         self.plain: dict[tuple[int, str, Shape], Traced] = {}
         self.seen = 0
@@ -394,11 +409,7 @@ class NumberTracer(_Tracer):
         key = (body.name, tuple(given.items()), x)
         found = self.bodies.get(key)
         if found is None:
-            names: dict[str, Value] = {"in_channels": x.channels}
-            for parameter in body.parameters:
-                names[parameter.name] = _given(parameter, given)
-            for constant in body.constants:
-                names[constant.name] = self.value(constant.value, names, constant.place)
+            names = scope(body, given, x)
             steps, values = self.steps(body, x, names)
             outputs = tuple(_value(values, result) for result in (*body.results, *body.training_results))
             found = self.bodies[key] = TracedBody(steps, outputs, names, _totals(steps, body.place))
@@ -429,11 +440,13 @@ class NumberTracer(_Tracer):
         return Traced(name, type_name, "block", (x,), y, place, None, arguments, children, True, (), (), False, 0, *totals)
 
     def leaf(self, name: str, op: Op, x: Shape, y: Shape, place: Place) -> Traced:
-        parameters, buffers = _count(op.weights(x)), _count(op.buffers(x))
-        totals = parameters, buffers, op.macs(x, y)
+        parameters, buffers, macs = _count(op.weights(x)), _count(op.buffers(x)), op.macs(x, y)
+        if self.with_bias:
+            macs += op.bias_macs(x, y)
         if parameters > MOST_VALUES or product(y.sizes) > MOST_VALUES:
             sentence = f"this layer has {parameters:,} parameters and an output of {shape_text(y)}: no tensor can hold so much"
             raise Stopped(Problem(place, sentence, "a tensor has less than 2**63 bytes"))
+        totals = parameters, buffers, macs
         return Traced(name, op.type_name(x), "op", (x,), y, place, op, (), (), True, (), (), False, 0, *totals, 1)
 
     def held(self, name: str, parameter: str, x: Shape, place: Place, names: Environment) -> Traced:
@@ -480,9 +493,12 @@ def _totals(steps: tuple[Traced, ...], place: Place) -> tuple[int, int, int, int
     return parameters, buffers, macs, layers
 
 
-def numbers(graph: Graph, input_shape: tuple[int, ...], overrides: dict[str, Value]) -> TracedBody:
-    """Traces the network on an input of (channels, sizes...). Raises Stopped at the first step that does not fit."""
-    tracer = NumberTracer(graph)
+def numbers(graph: Graph, input_shape: tuple[int, ...], overrides: dict[str, Value], with_bias: bool = False) -> TracedBody:
+    """Traces the network on an input of (channels, sizes...). Raises Stopped at the first step that does not fit.
+
+    with_bias: whether the MACs count biases.
+    """
+    tracer = NumberTracer(graph, with_bias)
     network = tracer.body(graph.network, overrides, Shape(input_shape))
     return network.replace(calls=tuple((key[0], body.names) for key, body in tracer.bodies.items()))
 

@@ -15,7 +15,7 @@ from archgen.source import Mapping, Scalar, Sequence, Tree
 from archgen.spec import COMPOSITIONS, is_empty
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
 _SECTIONS = ("stem", "stages", "head", "blocks")  # with a blank line around each
 _OPEN = frozenset({*_SECTIONS, "layers", "shortcut", *COMPOSITIONS})  # below these, every entry has a line of its own
@@ -41,20 +41,23 @@ def text(tree: Mapping) -> str:
     return "".join(line.text + "\n" for line in lines(tree))
 
 
-def lines(tree: Mapping) -> Iterator[Line]:
-    """Yields the lines of a spec's tree, at most 80 characters wide where no single value is wider."""
+def lines(tree: Mapping, opened: Container[str] = ()) -> Iterator[Line]:
+    """Yields the lines of a spec's tree, at most 80 characters wide where no single value is wider.
+
+    opened: keys of the spec whose entries have a line each, even if they would fit in one.
+    """
     before = ""
     for key, value in tree.entries:
         if before and not {before, key.text}.isdisjoint(_SECTIONS):
             yield Line("")
-        yield from _entry(key, value, 0)
+        yield from _entry(key, value, 0, key.text in opened and isinstance(value, Mapping))
         before = key.text
 
 
-def _entry(key: Scalar, value: Tree, indent: int) -> Iterator[Line]:
+def _entry(key: Scalar, value: Tree, indent: int, opened: bool = False) -> Iterator[Line]:
     start = " " * indent + scalar(key, inside=True) + ":"
     one_line = f"{start} {flow(value)}".rstrip()
-    if _is_open(value, key.text) or (len(one_line) > WIDTH and not _wraps(value)):
+    if opened or _is_open(value, key.text) or (len(one_line) > WIDTH and not _wraps(value)):
         yield Line(start)
         yield from _below(value, indent + 2)
     else:
@@ -92,9 +95,10 @@ def _is_open(tree: Tree, key: str = "") -> bool:
 
 
 def _wraps(tree: Tree) -> bool:
-    """Tells whether a value too long for one line goes on in the next: options do, a list of nodes has a line for each."""
+    """Tells whether a value too long for one line goes on in the next: options do, nodes of a list have a line for each."""
     if isinstance(tree, Mapping):
-        return not any(isinstance(value, Sequence) and key.text in COMPOSITIONS for key, value in tree.entries)
+        nodes = any(isinstance(value, Sequence) and key.text in COMPOSITIONS for key, value in tree.entries)
+        return not nodes and not (tree.entries and all(isinstance(value, Mapping) for _, value in tree.entries))
     return isinstance(tree, Scalar) or not tree.items
 
 
@@ -150,7 +154,8 @@ def scalar(tree: Scalar, inside: bool = False) -> str:
     if tree.plain and not text:
         return ""
     plain = tree.plain and _PLAIN.fullmatch(text) and not _SPECIAL.search(text)
-    if plain and not (inside and _SPECIAL_IN_BRACES.search(text)):
+    halved = text.count("(") > text.count(")")  # `source` takes it for an expression that a comma ended
+    if plain and not (inside and (halved or _SPECIAL_IN_BRACES.search(text))):
         return text
     escaped = text.encode("unicode_escape").decode().replace('"', '\\"')
     return '"' + escaped.replace("##[", "#\\x23[") + '"'

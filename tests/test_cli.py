@@ -24,7 +24,7 @@ from tests.conftest import ROOT, SMALL, Result
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-COMMANDS = ["init", "list", "ops", "validate", "shapes", "show", "build", "verify"]
+COMMANDS = ["init", "list", "ops", "validate", "shapes", "explain", "graph", "show", "build", "verify"]
 RESNET = ROOT / "specs/resnet18.yaml"
 SCHEMA = json.loads((ROOT / "docs/report.schema.json").read_text())
 BROKEN = SMALL.replace("kernel_size: 3", "kernel_size: 99, padding: 0")
@@ -65,7 +65,7 @@ def test_usage_errors(arguments: list[str], archgen: Callable[..., Result]) -> N
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_missing_spec(command: str, archgen: Callable[..., Result], project: Path) -> None:
-    result = archgen(command, "missing.yaml")
+    result = archgen(command, "missing.yaml", *(["-o", "x.svg"] if command == "graph" else []))
     assert (result.code, result.out) == (2, "")
     assert "missing.yaml" in result.err
     assert "Traceback" not in result.err

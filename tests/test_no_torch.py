@@ -42,10 +42,11 @@ def imported(code: str, *arguments: str, path: Path | None = None) -> set[str]:
 def arguments_of(command: str, folder: Path) -> list[str]:
     if command in HANDBOOK:
         return [command, *HANDBOOK[command], *(["-o", str(folder) + ".yaml"] if command == "init" else [])]
-    return [command, "specs/resnet18.yaml", *(["-o", str(folder)] if command == "build" else [])]
+    extra = {"build": ["-o", str(folder)], "graph": ["-o", str(folder / "resnet18.html")]}
+    return [command, "specs/resnet18.yaml", *extra.get(command, [])]
 
 
-@pytest.mark.parametrize("command", ["validate", "shapes", "show", "build", *HANDBOOK])
+@pytest.mark.parametrize("command", ["validate", "shapes", "explain", "graph", "show", "build", *HANDBOOK])
 def test_no_torch(command: str, tmp_path: Path) -> None:
     modules = imported(COMMAND, *arguments_of(command, tmp_path))
     assert "torch" not in modules
@@ -69,6 +70,7 @@ def test_the_check_can_fail(command: str, tmp_path: Path) -> None:
         ("list", {"jinja2", "jsonschema", "rich", "numpy", "difflib", "archgen.emit.module", "archgen.build"}),
         ("init", {"jinja2", "jsonschema", "rich", "numpy", "archgen.emit.module", "archgen.build"}),
         ("show", {"jinja2", "jsonschema", "rich", "numpy", "difflib", "archgen.emit.module", "archgen.analysis.table"}),
+        ("explain", {"jinja2", "jsonschema", "rich", "numpy", "difflib", "archgen.emit.module", "archgen.build"}),
         ("build", {"jsonschema", "rich", "numpy", "archgen.analysis.table"}),
     ],
 )

@@ -107,11 +107,13 @@ SHOWN = """\
 name: Child                       # was Parent (parent.yaml:2)
 description: The first of three.  # base/grand.yaml:2
 input: [3, 32, 32]                # base/grand.yaml:3
-# base/grand.yaml:4, wide was 16 (parent.yaml:3)
-args: {num_classes: 10, wide: 24}
+args:
+  num_classes: 10                 # base/grand.yaml:4
+  wide: 24                        # was 16 (parent.yaml:3)
 let: {half: wide // 2}
-# bias was false (base/grand.yaml:6)
-defaults: {conv: {bias: true}, batch_norm: {eps: 0.001}}
+defaults:
+  conv: {bias: true}              # bias was false (base/grand.yaml:6)
+  batch_norm: {eps: 0.001}
 
 stem:
   # base/grand.yaml:8, padding is new

@@ -429,6 +429,17 @@ def test_a_problem_of_the_parent_is_told_in_the_parent(tmp_path: Path, monkeypat
     assert sorted(problem.place.source.name for problem in error.value.problems) == ["base/parent.yaml", "child.yaml"]
 
 
+@pytest.mark.parametrize("shortcut_first", [False, True])
+def test_the_two_ways_of_a_residual_may_be_from_two_files(shortcut_first: bool, tmp_path: Path) -> None:
+    ways = ["residual: {c: {conv: 3, kernel_size: 1}}", "shortcut: {d: {conv: 3, kernel_size: 1}}"]
+    parent = f"stem: {{a: {{{', '.join(reversed(ways) if shortcut_first else ways)}}}}}"
+    (tmp_path / "parent.yaml").write_text(f"{HEAD}{parent}\n", encoding="utf-8")
+    (tmp_path / "child.yaml").write_text("extends: parent.yaml\nstem: {a: {shortcut: {d: {bias: false}}}}\n", encoding="utf-8")
+    (layer,) = spec.read(extends.load(tmp_path / "child.yaml").tree).stem
+    assert isinstance(layer.node, spec.Residual)
+    assert layer.node.shortcut_first is shortcut_first
+
+
 def test_a_chain_merges_from_its_end(tmp_path: Path) -> None:
     for number in range(extends.MOST_FILES):
         start = f"extends: {number + 1}.yaml\n" if number + 1 < extends.MOST_FILES else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archgen.ops import MAC_CONVENTION
+from archgen.ops import MAC_CONVENTION, MAC_CONVENTION_WITH_BIAS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,6 +97,7 @@ class Report:
     input_shape: channels, then sizes, without the batch. output_shapes: of each output, those of training last.
     problem: None, or the first layer that does not fit; then the rows end before it.
     contract: what holds for inputs of every size, where it was asked for: `Network.examine` works it out.
+    with_bias: whether the MACs count biases.
     """
 
     name: str
@@ -107,6 +108,11 @@ class Report:
     rows: tuple[Row, ...]
     problem: Problem | None = None
     contract: Contract | None = None
+    with_bias: bool = False
+
+    @property
+    def mac_convention(self) -> str:
+        return MAC_CONVENTION_WITH_BIAS if self.with_bias else MAC_CONVENTION
 
     def as_json(self) -> dict[str, Any]:
         """The report as JSON values; `docs/report.schema.json` is their schema."""
@@ -116,7 +122,7 @@ class Report:
             "spec": self.spec,
             "input_shape": list(self.input_shape),
             "output_shapes": [list(shape) for shape in self.output_shapes],
-            "mac_convention": MAC_CONVENTION,
+            "mac_convention": self.mac_convention,
             "totals": {"parameters": self.totals.parameters, "buffers": self.totals.buffers, "macs": self.totals.macs},
             **({} if self.contract is None else {"contract": self.contract.as_json()}),
             "layers": [

@@ -6,9 +6,9 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from archgen.diagnostics import printable
-from archgen.ops import MAC_CONVENTION
 
 if TYPE_CHECKING:
+    from archgen.analysis.cost import Costs
     from archgen.analysis.report import Report, Row
 
 WIDTH = 80
@@ -76,7 +76,7 @@ def _below(report: Report, batch: int) -> list[str]:
     pairs.append(("spec", f"{report.name}, {printable(report.spec)}"))
     if report.contract is not None:
         pairs += report.contract.brief()
-    notes = [MAC_CONVENTION[:1].upper() + MAC_CONVENTION[1:], *_training_notes(report, batch)]
+    notes = [report.mac_convention[:1].upper() + report.mac_convention[1:], *_training_notes(report, batch)]
     return [*facts(pairs), "", *(line for note in notes for line in textwrap.wrap(note, WIDTH))]
 
 
@@ -89,13 +89,17 @@ def _training_notes(report: Report, batch: int) -> list[str]:
     ]
 
 
-def json_text(report: Report, depth: int | None = None, batch: int = 1) -> str:
+def json_text(report: Report, depth: int | None = None, batch: int = 1, costs: Costs | None = None) -> str:
     """Returns the report as JSON text, rows down to a depth. Shapes are without the batch.
 
-    For a batch of several images, MACs are those of all of them, and a key `batch` says so.
+    For a batch of several images, MACs are those of all of them, and a key `batch` says so. costs: for this batch, if wanted.
     """
     values = report.as_json()
-    layers = [layer for layer in values.pop("layers") if depth is None or layer["depth"] <= depth]
+    every = values.pop("layers")
+    if costs is not None:
+        values["memory"] = costs.as_json()
+        every = [{**layer, **cost.as_json()} for layer, cost in zip(every, costs.layers)]
+    layers = [layer for layer in every if depth is None or layer["depth"] <= depth]
     if batch > 1:
         values = {**values, "batch": batch, "totals": _batched(values["totals"], batch)}
         layers = [_batched(layer, batch) for layer in layers]

@@ -8,6 +8,7 @@ from archgen.diagnostics import Problem, SpecError
 from archgen.emit.forward import Forward
 from archgen.emit.layout import Comprehension, Group, Text, docstring, lines, statement
 from archgen.expressions import Expression, ExpressionError, Name, Select, Value, binary, evaluate, names_of, render
+from archgen.flow import follows_fresh
 from archgen.ops.base import ManyName, Op, Shape, same
 from archgen.records import Record
 from archgen.trace import AXIS_NAMES, spread
@@ -178,7 +179,7 @@ class ClassBuilder:
             if parameter := self.parameter(step):
                 self.lines += statement(target, parameter, 8, self.width)
             return
-        inplace = self.may_overwrite(number, forward)
+        inplace = forward.may_overwrite(number)
         if step.condition is True:
             self.lines += statement(target, self.module(step, inplace), 8, self.width)
             return
@@ -196,13 +197,6 @@ class ClassBuilder:
             return None
         shape, start = bare
         return Group("nn.Parameter(", (Group("torch.full(", (self.say(shape), self.say(start)), ")"),), ")")
-
-    def may_overwrite(self, number: int, forward: Forward) -> bool:
-        """Whether a step is the only reader of a new tensor that its maker's backward does not need."""
-        source = forward.source(self.traced.steps[number].values[0])
-        if source.value == 0 or source.part >= 0 or len(forward.readers[source]) != 1:
-            return False
-        return _is_fresh(self.traced.steps[source.value - 1])
 
     def module(self, step: Traced, inplace: bool = False) -> Text:
         """Returns the text that builds a step's module."""
@@ -229,7 +223,7 @@ class ClassBuilder:
     def chain(self, step: Traced) -> Text:
         """A sequence; children that may be left out are appended under an `if`, names of the author's are added by name."""
         children = [child for child in step.children if child.role != "absent"]
-        modules = [(child, self.module(child, self.follows_fresh(children, number))) for number, child in enumerate(children)]
+        modules = [(child, self.module(child, follows_fresh(children, number))) for number, child in enumerate(children)]
         named = any(not child.name.isdecimal() for child in children)
         if not named and all(child.condition is True for child in children):
             return Group("nn.Sequential(", tuple(text for _, text in modules), ")", exploded=True)
@@ -245,9 +239,6 @@ class ClassBuilder:
             else:
                 self.lines += [f"        if {self.say(child.condition)}:", *lines(group, 12, self.width)]
         return variable if named else f"nn.Sequential(*{variable})"
-
-    def follows_fresh(self, children: list[Traced], number: int) -> bool:
-        return number > 0 and _is_fresh(children[number - 1])
 
     # ---- calls of blocks
 
@@ -300,7 +291,7 @@ class ClassBuilder:
         return items
 
     def loop(self, step: Traced) -> list[Text]:
-        """The items of a stage of as many blocks as an expression says: the repeated one last, one before it if it differs."""
+        """The items of a stage that has as many blocks as an expression says: the first if it differs, and the repeated one."""
         *before, repeated = step.children
         used, self.used = self.used, set()
         text = self.module(repeated)
@@ -378,14 +369,6 @@ class ClassBuilder:
 
 def _tensors(count: int) -> str:
     return "Tensor" if count == 1 else f"tuple[{', '.join(['Tensor'] * count)}]"
-
-
-def _is_fresh(step: Traced) -> bool:
-    if step.condition is not True:
-        return False
-    if step.role == "merge":
-        return step.type != "multiply" and len(step.inputs) > 1
-    return step.op is not None and step.op.fresh
 
 
 def _growth(left: tuple[list[Value], dict[str, Value]], right: tuple[list[Value], dict[str, Value]]) -> list[int] | None:

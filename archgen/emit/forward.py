@@ -10,6 +10,7 @@ import os.path
 from typing import TYPE_CHECKING
 
 from archgen.emit.layout import Group, Text, flat, statement
+from archgen.flow import Flow
 from archgen.graph import Input
 
 if TYPE_CHECKING:
@@ -18,10 +19,9 @@ if TYPE_CHECKING:
     from archgen.trace import Traced
 
 _SIGNS = {"add": " + ", "subtract": " - ", "multiply": " * "}
-_CALLS = ("op", "held", "block", "chain")
 
 
-class Forward:
+class Forward(Flow):
     """Builds the lines of one body's `forward`."""
 
     def __init__(
@@ -32,37 +32,15 @@ class Forward:
         width: int,
         comment: Callable[[int], str],
     ) -> None:
-        self.steps, self.width, self.comment = steps, width, comment
-        self.alias: dict[Input, Input] = {}
-        for number, step in enumerate(steps):
-            if step.role == "absent":
-                self.alias[Input(number + 1)] = self.source(step.values[0])
-        self.results = tuple(self.source(result) for result in results)
-        self.training_results = tuple(self.source(result) for result in training_results)
-        self.readers: dict[Input, list[int]] = {}  # value -> the steps that read it; one past the last is the return
-        for number, step in enumerate(steps):
-            for value in self.inputs(step):
-                self.readers.setdefault(value, []).append(number)
-        for result in self.results + self.training_results:
-            self.readers.setdefault(result, []).append(len(steps))
+        super().__init__(steps, (*results, *training_results))
+        self.width, self.comment = width, comment
+        self.results = tuple(map(self.source, results))
+        self.training_results = tuple(map(self.source, training_results))
         self.variables: dict[Input, str] = {Input(0): "x"}
         self.inlined: dict[Input, Text] = {}
         self.lines: list[str] = []
         self.indent = 8
         self.conditions: dict[str, str] = {}  # step -> the attribute that holds its condition
-
-    def source(self, value: Input) -> Input:
-        while value in self.alias:
-            value = self.alias[value]
-        return value
-
-    def inputs(self, step: Traced) -> tuple[Input, ...]:
-        if step.role == "absent":
-            return ()
-        kept = step.conditions or (True,) * len(step.values)
-        if step.role == "split":
-            kept = (True,)
-        return tuple(self.source(value) for value, condition in zip(step.values, kept) if condition is not False)
 
     def build(self) -> list[str]:
         for number, step in enumerate(self.steps):
@@ -93,7 +71,7 @@ class Forward:
             text: Text = step.op.line_text(flat(self.text(inputs[0])), f"self.{step.name}")
         else:
             text = self.merge(step, inputs) if step.role == "merge" else self.call(step, inputs[0])
-        if self.is_inlined(number, step, inputs):
+        if self.is_inlined(number):
             self.inlined[value] = text
             return
         target = self.target(number, inputs)
@@ -139,31 +117,6 @@ class Forward:
         return _SIGNS[step.type].join(map(flat, texts))
 
     # ---- what is written where
-
-    def is_inlined(self, number: int, step: Traced, inputs: tuple[Input, ...]) -> bool:
-        readers = self.readers.get(Input(number + 1), [])
-        if len(readers) != 1 or readers[0] == len(self.steps) or step.role == "line":
-            return False
-        reader = self.steps[readers[0]]
-        if step.role == "merge":
-            following = readers[0] == number + 1 or all(other.role == "absent" for other in self.steps[number + 1 : readers[0]])
-            return step.type in _SIGNS and step.condition is True and reader.role in _CALLS and following
-        if reader.role != "merge" or reader.condition is not True:
-            return False
-        own = len(self.readers[inputs[0]]) > 1 or inputs[0].part >= 0
-        between = range(number + 1, readers[0])
-        if not own or not all(self.is_branch_of(other, reader) for other in between):
-            return False
-        merged = self.inputs(reader)  # what runs first must be written first
-        later = [merged.index(Input(other + 1)) for other in between if self.steps[other].role != "absent"]
-        return all(merged.index(Input(number + 1)) < position for position in later)
-
-    def is_branch_of(self, number: int, merge: Traced) -> bool:
-        """Whether a step too will be written inside the merge, after those before it."""
-        step, value = self.steps[number], Input(number + 1)
-        if step.role == "absent":
-            return True
-        return step.role in _CALLS and value in self.inputs(merge) and len(self.readers.get(value, [])) == 1
 
     def live(self, number: int) -> list[str]:
         """The variables whose values are still read after a step."""

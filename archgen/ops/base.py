@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 MAC_CONVENTION = "MACs: multiply-accumulates of convolutions and linear layers; bias and normalisation not counted"
 
+MAC_CONVENTION_WITH_BIAS = (
+    "MACs: multiply-accumulates of convolutions and linear layers, one more for each output to which a bias is added; "
+    "normalisation not counted"
+)
+
 Size: TypeAlias = Any  # an int, or an Expression; the rules do not care which
 Int: TypeAlias = Any
 PerAxis: TypeAlias = Any  # one value for every spatial axis, or a list with one for each
@@ -101,6 +106,26 @@ POINTWISE = Reads(1, (0,))
 MOST_PHASES = 4096  # positions in a row that read differently; beyond, what they read is not worked out
 
 
+class Footprint(NamedTuple):
+    """What a call of an op leaves in memory, parameters apart: what the eager mode of torch keeps for the backward pass.
+
+    shared: the result is the memory of the input, so the call makes nothing new.
+    keeps: `input`, `output`. image, batch: how many further values of the activations' type, for each image and for the batch.
+    indices: how many int64 values for each image; they are made without a backward pass too, and then thrown away.
+    passing: how many values for each image are thrown away again: in evaluation by the call, in training by the backward pass.
+    """
+
+    shared: bool = False
+    keeps: tuple[str, ...] = ()
+    image: Size = 0
+    batch: Size = 0
+    indices: Size = 0
+    passing: Size = 0
+
+
+SHARED = Footprint(shared=True)
+
+
 class Kind(NamedTuple):
     """What an option's value may be: the test on an evaluated value, its name in a sentence, and its JSON Schema."""
 
@@ -161,6 +186,8 @@ class Op(Record):
     infers: ClassVar[bool] = False  # takes sizes from its input, so it can't be built before that is known
     fresh: ClassVar[bool] = False  # makes a new tensor that its own backward does not need: what follows may overwrite it
     inplace: ClassVar[bool] = False  # the torch class takes `inplace`
+    keeps: ClassVar[tuple[str, ...]] = ()  # which of `input` and `output` the backward pass needs
+    inplace_keeps_output: ClassVar[bool] = False  # in place it needs the output alone; the rest then keep a copy of the input
     registry: ClassVar[dict[str, type[Op]]] = {}
 
     def __init_subclass__(cls) -> None:
@@ -197,6 +224,15 @@ class Op(Record):
         The statistics of a normalisation are not counted.
         """
         return (POINTWISE,) * x.rank
+
+    def bias_macs(self, x: Shape, y: Shape) -> Size:
+        """What a convention that counts biases adds to the MACs."""
+        has_macs = type(self).macs is not Op.macs
+        return product(y.sizes) if has_macs and any(name == "bias" for name, _ in self.weights(x)) else 0
+
+    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+        """The memory that a call takes beside its result; what is kept matters only while gradients are wanted."""
+        return Footprint(keeps=self.keeps)
 
     def inferred(self, x: Shape) -> tuple[Size, ...]:
         """The leading constructor arguments that a spec never writes, because the input tells them."""

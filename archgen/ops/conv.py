@@ -8,6 +8,7 @@ from archgen.expressions import binary, call, select
 from archgen.ops.base import (
     Bool,
     Claim,
+    Footprint,
     Int,
     Op,
     PerAxis,
@@ -56,6 +57,7 @@ class Conv(Op):
     torch_class: ClassVar[str] = "Conv{n}d"
     infers: ClassVar[bool] = True
     fresh: ClassVar[bool] = True
+    keeps: ClassVar[tuple[str, ...]] = ("input",)
     words: ClassVar[dict[str, tuple[str, ...]]] = {"padding_mode": ("zeros", "reflect", "replicate", "circular")}
 
     out_channels: Int
@@ -119,6 +121,12 @@ class Conv(Op):
     def reads(self, x: Shape) -> tuple[Reads | None, ...]:
         return window_reads(self.windows(x.rank))
 
+    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+        if self.padding_mode == "zeros":
+            return super().footprint(x, y, training)
+        padded = x.channels * product(size + 2 * padding for size, padding in zip(x.sizes[1:], self.paddings(x.rank)))
+        return Footprint(keeps=() if self.padding_mode == "circular" else self.keeps, image=padded)
+
     def inferred(self, x: Shape) -> tuple[Size, ...]:
         return (x.channels,)
 
@@ -136,6 +144,7 @@ class ConvTranspose(Op):
     torch_class: ClassVar[str] = "ConvTranspose{n}d"
     infers: ClassVar[bool] = True
     fresh: ClassVar[bool] = True
+    keeps: ClassVar[tuple[str, ...]] = ("input",)
 
     out_channels: Int
     kernel_size: PerAxis
@@ -206,6 +215,7 @@ class Linear(Op):
     torch_class: ClassVar[str] = "Linear"
     infers: ClassVar[bool] = True
     fresh: ClassVar[bool] = True
+    keeps: ClassVar[tuple[str, ...]] = ("input",)
 
     out_features: Int
     bias: Bool = True

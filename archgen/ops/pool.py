@@ -8,6 +8,7 @@ from archgen.expressions import minimum, select
 from archgen.ops.base import (
     Bool,
     Claim,
+    Footprint,
     Op,
     PerAxis,
     Reads,
@@ -16,6 +17,7 @@ from archgen.ops.base import (
     axes,
     axis_claims,
     list_claims,
+    product,
     spatial_claims,
     window_reads,
 )
@@ -38,6 +40,7 @@ class Pool(Op):
     """What max and average pooling share; `stride` is the kernel size where none is written."""
 
     positional: ClassVar[int] = 1
+    keeps: ClassVar[tuple[str, ...]] = ("input",)
 
     def windows(self, rank: int) -> Iterable[tuple[Size, Size, Size, Size]]:
         """Kernel, stride, padding and dilation along each axis."""
@@ -86,6 +89,9 @@ class MaxPool(Pool):
     dilation: PerAxis = 1
     ceil_mode: Bool = False
 
+    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+        return Footprint(keeps=self.keeps, indices=product(y.sizes))
+
 
 class AvgPool(Pool):
     """Mean over a window: torch.nn.AvgPool1d, 2d or 3d. Without `stride` it is the kernel size."""
@@ -110,6 +116,8 @@ class AvgPool(Pool):
 class AdaptivePool(Op):
     """What the adaptive poolings share: the output size is given, the windows follow."""
 
+    keeps: ClassVar[tuple[str, ...]] = ("input",)
+
     def output(self, x: Shape) -> Shape:
         option: Any = self
         return x.with_spatial(axes(option.output_size, x.rank))
@@ -132,6 +140,10 @@ class AdaptiveAvgPool(AdaptivePool):
 
     output_size: PerAxis
 
+    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+        """To one position it is a plain mean, which needs nothing to go back."""
+        return Footprint(keeps=() if all(size == 1 for size in y.sizes[1:]) else self.keeps)
+
 
 class AdaptiveMaxPool(AdaptivePool):
     """Maximum over windows that give the output size: torch.nn.AdaptiveMaxPool1d, 2d or 3d."""
@@ -141,3 +153,5 @@ class AdaptiveMaxPool(AdaptivePool):
     torch_class: ClassVar[str] = "AdaptiveMaxPool{n}d"
 
     output_size: PerAxis
+
+    footprint = MaxPool.footprint

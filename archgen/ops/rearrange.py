@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from archgen.ops.base import MOST_PHASES, POINTWISE, Axes, Claim, Int, Ints, Op, Reads, Shape, Word, spatial_claims
+from archgen.ops.base import (
+    MOST_PHASES,
+    POINTWISE,
+    SHARED,
+    Axes,
+    Claim,
+    Footprint,
+    Int,
+    Ints,
+    Op,
+    Reads,
+    Shape,
+    Word,
+    spatial_claims,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,6 +42,9 @@ class Permute(nn.Module):
         return x.permute(self.dims)'''
 
     dims: Axes
+
+    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+        return SHARED
 
     def output(self, x: Shape) -> Shape:
         axes = [dim - 1 for dim in self.dims[1:]]

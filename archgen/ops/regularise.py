@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from archgen.ops.base import Claim, Op, Real, Shape, Size, Word, spatial_claims
+from archgen.ops.base import SHARED, Claim, Footprint, Op, Real, Shape, Size, Word, product, spatial_claims
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,6 +22,9 @@ class ChannelDropout(Op):
 
     def output(self, x: Shape) -> Shape:
         return x
+
+    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+        return Footprint(image=x.channels) if training and self.p else SHARED
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from spatial_claims(self, x)
@@ -64,6 +67,11 @@ class StochasticDepth(nn.Module):
     def output(self, x: Shape) -> Shape:
         return x
 
+    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+        if not (training and self.p):
+            return SHARED
+        return Footprint(image=1) if self.mode == "row" else Footprint(batch=1)
+
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from probability_claims(self.p)
 
@@ -75,6 +83,7 @@ class LayerScale(Op):
     infers: ClassVar[bool] = True
     fresh: ClassVar[bool] = False
     line: ClassVar[str] = "{x} * {own}"
+    keeps: ClassVar[tuple[str, ...]] = ("input",)
     module_source: ClassVar[str] = '''\
 class LayerScale(nn.Module):
     """Multiply each channel by a learnt factor; `trailing` counts the axes after the channels'."""
@@ -90,6 +99,10 @@ class LayerScale(nn.Module):
 
     def output(self, x: Shape) -> Shape:
         return x
+
+    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+        """The gradient of the factors is of the input's size before it is summed up."""
+        return Footprint(keeps=self.keeps, passing=product(x.sizes) if training else 0)
 
     def trailing(self, x: Shape) -> int:
         return len(x.sizes) - 1 - x.channel_axis
