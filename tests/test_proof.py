@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -214,6 +215,40 @@ def test_what_no_template_writes_is_caught(old: str, new: str, tmp_path: Path) -
     assert changed != source
     ast.parse(changed)
     with pytest.raises(proof.ProofError):
+        proof.check(changed, network, network.trace(network.spec.input))
+
+
+# ---- what `forward` does
+
+
+@pytest.mark.parametrize(
+    ("spec", "old", "new", "told"),
+    [
+        ("resnet18", "self.relu2(out + self.downsample(x))", "self.relu2(out)", "layer1.0.relu2 takes another value"),
+        ("resnet18", "self.relu2(out + self.downsample(x))", "self.relu2(out + x)", "layer2.0.downsample.0"),
+        ("resnet18", "self.relu2(out + self.downsample(x))", "self.relu2(out - self.downsample(x))", "takes another value"),
+        ("resnet18", "self.relu2(out + self.downsample(x))", "self.relu2(self.downsample(x) + out)", "takes another value"),
+        ("resnet18", "bn1(out)\n        out = self.relu1(out)", "relu1(out)\n        out = self.bn1(out)",
+         "layer1.0.relu1 is called instead of layer1.0.bn1"),
+        ("resnet18", "x = self.maxpool(x)", "y = self.maxpool(x)", "takes another value"),
+        ("resnet18", "x = self.layer2(x)", "x = self.layer2(x)\n        x = self.layer3(x)", "is called instead of"),
+        ("resnet18", "        return x\n\n\nclass", "        return self.relu2(x)\n\n\nclass", "relu2 is called instead of"),
+        ("resnet18", "x = self.fc(x)", "y = self.fc(x)", "returns other values"),
+        ("googlenet", "dim=1)", "dim=2)", "takes another value"),
+        ("shufflenet_v2_x1_0", ".chunk(2, dim=1)", ".chunk(2, dim=2)", "takes another value"),
+        ("convnext_tiny", ".permute(0, 2, 3, 1)", ".permute(0, 3, 2, 1)", "takes another value"),
+        ("convnext_tiny", " * self.layer_scale", " * self.layer_scale * self.layer_scale", "takes another value"),
+        ("inception_v3", "            return x, AuxLogits", "            return x + x, AuxLogits", "returns other values"),
+        ("mobilenet_v2", "if self.use_", "if not self.use_", "takes another value"),
+    ],
+)  # fmt: skip
+def test_another_flow_of_data_is_caught(spec: str, old: str, new: str, told: str) -> None:
+    network = archgen.load(ROOT / f"specs/{spec}.yaml")
+    source = network.source()
+    assert old in source
+    changed = source.replace(old, new, 1)
+    ast.parse(changed)
+    with pytest.raises(proof.ProofError, match=re.escape(told)):
         proof.check(changed, network, network.trace(network.spec.input))
 
 

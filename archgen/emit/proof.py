@@ -1,25 +1,28 @@
 """The proof that a build holds its own output to: its syntax is what templates may produce, and its arguments are the trace's.
 
 The text is parsed from its bytes. Every node, import and call must be on the list below; nothing else can come from a spec,
-whatever its texts say. Then the constructors run with a recorder in place of `torch.nn`, without torch, and every layer that
-they build must have the arguments that the trace on numbers predicts.
+whatever its texts say. Then the module runs with recorders in place of torch: every layer that is built must have the arguments
+that the trace on numbers predicts, and `forward` must make the same values of the same values, in the same order, as the steps
+of the trace. Last, free texts of the spec may change the docstrings alone.
 """
 
 from __future__ import annotations
 
 import ast
-import builtins
 import functools
-import math
+import operator
 import re
 from typing import TYPE_CHECKING, Any
 
+from archgen.emit.recorder import BUILTINS, Flow, Layer, Value, concat, construct, functions, leaves
 from archgen.ops import OPS
 from archgen.ops.base import same, together
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from archgen.emit.recorder import Module
+    from archgen.graph import Input
     from archgen.network import Network
     from archgen.ops import Op
     from archgen.trace import Traced, TracedBody
@@ -41,7 +44,6 @@ _IMPORTS = {
     "import torch",
     "from torch import Tensor, nn",
 }
-_BUILTINS = ("super", "range", "max", "min", "int", "round", "float", "bool", "list", "tuple", "__build_class__")
 
 
 class ProofError(Exception):
@@ -52,19 +54,91 @@ def check(text: str, network: Network, numbers: TracedBody) -> None:
     """Raises ProofError unless the text has the allowed shape and builds exactly the layers of the trace."""
     tree = _without_own_classes(ast.parse(text.encode()))
     _check_shape(tree)
-    built = dict(_leaves(_construct(tree, network.name)))
+    module = construct(tree, network.name, _OWN_CLASSES)
+    built = dict(leaves(module))
     expected = dict(_expected(numbers.steps, ""))
     if list(built) != list(expected):
         odd = sorted(set(built) ^ set(expected))
         raise ProofError(f"the module builds other layers than the trace has: {odd[:3] or 'another order'}")
     for path, (op, layer) in expected.items():
-        name, positional, named = built[path]
+        name, positional, named = built[path].built
         defaults = op.torch_defaults()
         said = {key: _plain(value) for key, value in named.items()}
         given = {key: value for key, value in said.items() if key not in defaults or not same(value, defaults[key])}
         positional = _written(op, positional, len(layer[1]))
         if repr((name, positional, given)) != repr(layer):  # repr tells True from 1, and 1.0 from 1
-            raise ProofError(f"{path} is built as {built[path]}, and the trace has {layer}")
+            raise ProofError(f"{path} is built as {built[path].built}, and the trace has {layer}")
+    _check_flow(module, network, numbers)
+
+
+def _check_flow(module: Module, network: Network, numbers: TracedBody) -> None:
+    """Runs `forward` on values that know how they were made, and follows the steps of the trace beside it."""
+    body = network.graph.network
+    for training in (False, True) if body.training_results else (False,):
+        results = (*body.results, *body.training_results) if training else body.results
+        module.train(training)
+        flow, followed = Flow(), Flow()
+        followed.made = flow.made  # so that the same value has the same number
+        found = module(flow.value("input"))
+        expected = _followed(numbers.steps, results, network, followed.value("input"), "", training)
+        if flow.calls != followed.calls:
+            pairs = zip([*flow.calls, ("", 0)], [*followed.calls, ("", 0)])
+            have, wanted = next((have, wanted) for have, wanted in pairs if have != wanted)
+            what = "takes another value" if have[0] == wanted[0] else f"is called instead of {wanted[0] or 'nothing'}"
+            raise ProofError(f"{have[0] or 'nothing'} {what} in `forward`")
+        if [value.number for value in (found if isinstance(found, tuple) else (found,))] != [
+            value.number for value in expected
+        ]:
+            raise ProofError("`forward` returns other values than the outputs")
+
+
+def _followed(
+    steps: tuple[Traced, ...], results: tuple[Input, ...], network: Network, x: Value, prefix: str, training: bool
+) -> tuple[Value, ...]:
+    values: list[Any] = [x]
+
+    def value(source: Input) -> Value:
+        found = values[source.value]
+        taken: Value = found if source.part < 0 else found[source.part]
+        return taken
+
+    for step in steps:
+        if step.training and not training:
+            values.append(None)  # nobody asks for it now
+            continue
+        taken = [value(source) for source in step.values]
+        if step.role == "split":
+            values.append(taken[0].chunk(len(step.conditions), step.inputs[0].channel_axis + 1))
+        elif step.role == "merge":
+            values.append(_merged(step, [one for one, condition in zip(taken, step.conditions) if condition]))
+        else:
+            values.append(_taken(step, network, taken[0], prefix + step.name, training))
+    return tuple(map(value, results))
+
+
+def _merged(step: Traced, present: list[Value]) -> Value:
+    if step.type == "concat":
+        return concat(present, step.inputs[0].channel_axis + 1)
+    signs = {"add": operator.add, "subtract": operator.sub, "multiply": operator.mul}
+    return functools.reduce(signs[step.type], present)
+
+
+def _taken(step: Traced, network: Network, x: Value, path: str, training: bool) -> Value:
+    """What one step makes of a value."""
+    if step.role == "chain":
+        for child in step.children:
+            x = _taken(child, network, x, f"{path}.{child.name}", training)
+        return x
+    if step.role == "block":
+        (x,) = _followed(step.children, network.graph.blocks[step.type].results, network, x, path + ".", training)
+        return x
+    if step.role == "line":
+        assert step.op is not None
+        own = Layer("Parameter")
+        own.path = path
+        made: Value = eval(step.op.line_text("x", "own"), {"__builtins__": {}}, {"x": x, "own": own})  # an op's own text
+        return made
+    return x if step.type == "Identity" else x.flow.call(path, x)
 
 
 def check_texts(text: str, neutral: str) -> None:
@@ -149,14 +223,14 @@ def _own_class(name: str) -> str:
 
 def _check_shape(tree: ast.Module) -> None:
     _check_top(tree)
-    called = {*_BUILTINS, "make_divisible", "partial", *_OWN_CLASSES}
+    called = {*BUILTINS, "make_divisible", "partial", *_OWN_CLASSES}
     called |= {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
     for node in ast.walk(tree):
         if not isinstance(node, _NODES):
             raise ProofError(f"line {getattr(node, 'lineno', 0)}: {type(node).__name__} can't come from a template")
         if isinstance(node, (ast.Name, ast.Attribute)):
             _check_name(node)
-    for function in _functions(tree):
+    for function in functions(tree):
         known = called | {argument.arg for argument in function.args.args}
         for call in ast.walk(function):
             if isinstance(call, ast.Call):
@@ -185,13 +259,6 @@ def _check_class(node: ast.ClassDef) -> None:
     names = [member.name for member in methods if isinstance(member, ast.FunctionDef) and not member.decorator_list]
     if not _is_text(documented) or names != ["__init__", "forward"] or len(methods) != 2:
         raise ProofError(f"the class {node.name} has other parts than a docstring, `__init__` and `forward`")
-
-
-def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
-    for node in tree.body:
-        for member in node.body if isinstance(node, ast.ClassDef) else [node]:
-            if isinstance(member, ast.FunctionDef):
-                yield member
 
 
 def _check_name(node: ast.Name | ast.Attribute) -> None:
@@ -227,87 +294,6 @@ def _layer_classes() -> frozenset[str]:
 
 
 _OWN_CLASSES = [op.__name__ for op in OPS.values() if op.module_source]
-
-
-class _Module:
-    """Stands in for torch.nn.Module while the constructors run: it keeps its children in order."""
-
-    children: dict[str, Any]
-
-    def __init__(self) -> None:
-        self.__dict__["children"] = {}
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if isinstance(value, (_Module, _Layer)):
-            self.children[name] = value
-        self.__dict__[name] = value
-
-    def add_module(self, name: str, value: object) -> None:
-        setattr(self, name, value)
-
-
-class _Sequential(_Module):
-    def __init__(self, *children: object) -> None:
-        super().__init__()
-        for number, child in enumerate(children):
-            setattr(self, str(number), child)
-
-
-class _Layer:
-    """A layer of torch.nn that was built: its class and arguments, less `inplace`, which is the emitter's own."""
-
-    def __init__(self, name: str, *arguments: Any, **named: Any) -> None:
-        named.pop("inplace", None)
-        self.built = (name, arguments, named)
-
-
-class _Torch:
-    """Stands in for torch: a bare parameter starts as a full tensor."""
-
-    @staticmethod
-    def full(shape: tuple[int, ...], value: float) -> tuple[Any, ...]:
-        return shape, value
-
-
-class _Layers:
-    """Stands in for torch.nn."""
-
-    Module = _Module
-    Sequential = _Sequential
-
-    def __getattr__(self, name: str) -> Any:
-        return functools.partial(_Layer, name)
-
-
-def _construct(tree: ast.Module, name: str) -> _Module:
-    """Runs the classes of an already checked tree, without its imports and annotations, and builds the network."""
-    body: list[ast.stmt] = [node for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))]
-    for function in _functions(tree):
-        function.returns = None
-        for argument in function.args.args:
-            argument.annotation = None
-    allowed = {builtin: getattr(builtins, builtin) for builtin in _BUILTINS}
-    scope: dict[str, Any] = {
-        "nn": _Layers(),
-        "torch": _Torch,
-        "math": math,
-        "partial": functools.partial,
-        "__builtins__": allowed,
-        "__name__": "generated",
-    }
-    scope |= {own: functools.partial(_Layer, own) for own in _OWN_CLASSES}
-    exec(compile(ast.Module(body, []), "<generated>", "exec"), scope)
-    built = scope[name]()
-    assert isinstance(built, _Module)
-    return built
-
-
-def _leaves(module: _Module, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, child in module.children.items():
-        if isinstance(child, _Module):
-            yield from _leaves(child, f"{prefix}{name}.")
-        elif child.built != ("Identity", (), {}):
-            yield prefix + name, child.built
 
 
 def _expected(steps: tuple[Traced, ...], prefix: str) -> Iterator[tuple[str, Any]]:
