@@ -146,10 +146,7 @@ class _Tracer:
     def step(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
         condition = True if step.when is True else self.value(step.when, names, step.place)
         if condition is not True and not isinstance(condition, Expression) and not self.condition(condition, step.place):
-            if step.branch:
-                traced = self.left_out(step, inputs[0])
-            else:
-                traced = self.absent(step, inputs[0], names)
+            traced = self.left_out(step, inputs[0]) if step.branch else self.absent(step, inputs[0], names)
         else:
             traced = self.node(step, inputs, names)
         if condition is not True or step.inputs:
