@@ -219,7 +219,8 @@ class ClassBuilder:
             return f"{step.type}()"
         if step.role == "block":
             return self.call(step)
-        if step.children and step.children[0].role == "block" and all(child.condition is True for child in step.children):
+        plain = all(child.condition is True and child.name.isdecimal() for child in step.children)
+        if step.children and step.children[0].role == "block" and plain:
             return Group("nn.Sequential(", tuple(self.run(step.children)), ")", exploded=True)
         return self.chain(step)
 

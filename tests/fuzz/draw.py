@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
+from itertools import count
 from typing import Any
 
 from archgen.ops import OPS, Shape
@@ -70,8 +71,28 @@ def tally(spec: Tree) -> Counter[str]:
 
 
 def valid(seed: int) -> Tree:
-    """Returns the tree of a valid spec."""
-    return Drawer(seed).spec()
+    """Returns the tree of a valid spec, the first whose values can't grow beyond all bounds: products of products do."""
+    for attempt in count():
+        tree = Drawer(seed * 1000 + attempt).spec()
+        meaning, x, names = scope(tree)
+        meaning.body(network_layers(tree), x, names)
+        if meaning.multiplications <= 3:
+            return tree
+    raise AssertionError
+
+
+def scope(tree: Tree) -> tuple[Meaning, Shape, dict[str, Any]]:
+    """A meaning for the network of a spec, what enters it, and the names that its layers know."""
+    x = Shape(tuple(tree["input"]))
+    names = {"in_channels": x.channels, **tree.get("args", {})}
+    for key, constant in tree.get("let", {}).items():
+        names[key] = value_of(constant, names)
+    return Meaning(tree.get("blocks", {}), tree.get("defaults", {})), x, names
+
+
+def network_layers(tree: Tree) -> Tree:
+    """The network's layers, whatever their section."""
+    return {name: node for key in ("stem", "stages", "head") for name, node in tree.get(key, {}).items()}
 
 
 class Drawer:
@@ -142,6 +163,7 @@ class Drawer:
         given = {key: value for key, value in possible.items() if key == "channels" or self.chance(0.5)}
         names: dict[str, Any] = {"in_channels": x.channels, **given}
         let = self.constants(names)
+        self.meaning.axes[name] = (len(x.sizes), x.channel_axis)
         layers, _, _ = self.layers(x, names, pick.randint(1, 4), results=False)
         types = {"channels": "int", "rate": "float", "flag": "bool", "act": "op"}
         args = {key: types[key] if key in types and self.chance(0.4) else value for key, value in given.items()}
@@ -149,15 +171,15 @@ class Drawer:
 
     # ---- layers
 
-    def layers(self, x: Shape, names: dict[str, Any], count: int, results: bool) -> tuple[Tree, list[str], list[str]]:
+    def layers(self, x: Shape, names: dict[str, Any], most: int, results: bool) -> tuple[Tree, list[str], list[str]]:
         """Returns named nodes, and which of them leave the network beside the last."""
         layers: Tree = {}
         values = {"input": x}
         outputs: list[str] = []
         training: list[str] = []
         last = "input"
-        for _ in range(count * 3):
-            if len(layers) >= count:
+        for _ in range(most * 3):
+            if len(layers) >= most:
                 break
             name = self.name()
             if last != "input" and self.chance(0.25):
@@ -270,22 +292,24 @@ class Drawer:
 
     def merge(self, x: Shape, names: dict[str, Any], deep: int) -> Tree | None:
         kind = self.random.choice(MERGES)
-        count = self.random.choice((2, 2, 3))
-        split = x.channels % count == 0 and self.chance(0.3)
-        part = x.with_channels(x.channels // count) if split else x
+        parts = self.random.choice((2, 2, 3))
+        split = x.channels % parts == 0 and self.chance(0.3)
+        part = x.with_channels(x.channels // parts) if split else x
         found: dict[Any, list[Tree]] = {}
         for _ in range(10):
             node = self.node(part, names, deep) if self.chance(0.8) else "identity"
-            if node is None or (isinstance(node, dict) and _words(node.get("when")) & names.keys()):
-                continue  # DESIGN.md: a branch's `when` hangs on no argument yet
+            if node is None or (isinstance(node, dict) and "when" in node):
+                node = "identity"  # a branch's `when` is drawn beside its merge alone, below
             try:
                 y = self.meaning.node(node, part, names)
             except Misfit:
                 continue
             group = found.setdefault((y.spatial, y.channel_axis) if kind == "concat" else y, [])
             group.append(node)
-            if len(group) == count:
+            if len(group) == parts:
                 merged = {kind: {self.name(): node for node in group}}
+                if kind == "concat" and not split and self.chance(0.2):
+                    merged[kind][self.name()] = {"tanh": None, "when": False}
                 return {**merged, "split": True} if split else merged
         return None
 
@@ -401,7 +425,8 @@ class Drawer:
             return value
         pick = self.random
         near = 3
-        usable = [key for key, known in names.items() if type(known) in (int, float, bool) and not isinstance(value, str)]
+        fitting = (int, float, bool) if type(value) is bool else (int, float)
+        usable = [key for key, known in names.items() if type(known) in fitting]
         key = pick.choice(usable) if usable else str(near)
         known = names.get(key, near)
         lists = [name for name, listed in names.items() if isinstance(listed, tuple)]
@@ -409,7 +434,9 @@ class Drawer:
         if type(value) is bool:
             other = f"{key} == {known}" if type(known) is not bool else key if known else f"not {key}"
             texts = [f"{other}" if value else f"not ({other})", f"{other} and {value}", f"{other} or {value}",
-                     f"{key} < {known + 1}" if value else f"{key} > {known}", f"not {not value}"]  # fmt: skip
+                     f"not {not value}"]
+            if type(known) is not bool:
+                texts.append(f"{key} < {known + 1}" if value else f"{key} > {known}")  # fmt: skip
         elif type(value) is int and type(known) is int:
             texts += [key] * (3 * (known == value)) + [f"{key} + {value - known}" if value >= known else f"{key} - {known - value}",
                       f"max({value}, {key} - {known})", f"min({key} + {value}, {value})", f"round({value} * 1.0)",

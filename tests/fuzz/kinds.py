@@ -18,7 +18,7 @@ import archgen
 from archgen.ops import OPS, Shape
 from archgen.verify.compare import compare
 from tests.fuzz import draw, yaml
-from tests.fuzz.meaning import Meaning, Misfit, Tree
+from tests.fuzz.meaning import Misfit, Tree
 from tests.test_ops import broken, fault
 
 if TYPE_CHECKING:
@@ -159,14 +159,9 @@ def negated(seed: int, folder: Path) -> Found:
 
 def last_values(tree: Tree) -> dict[str, Shape]:
     """The shapes of the network's values, by name."""
-    meaning = Meaning(tree.get("blocks", {}), tree.get("defaults", {}))
+    meaning, x, names = draw.scope(tree)
     values: dict[str, Shape] = {}
-    x = Shape(tuple(tree["input"]))
-    names = {"in_channels": x.channels, **tree.get("args", {})}
-    for key, constant in tree.get("let", {}).items():
-        names[key] = draw.value_of(constant, names)
-    layers = {name: node for key in _sections(tree) for name, node in tree[key].items()}
-    meaning.body(layers, x, names, values)
+    meaning.body(draw.network_layers(tree), x, names, values)
     return values
 
 
@@ -217,7 +212,10 @@ def _wrong_merge(drawer: draw.Drawer, x: Shape) -> tuple[Tree, str] | None:
         return {kind: {f"w{n + 3}": "identity" for n in range(count)}, "split": True}, _torch_takes("split", [])
     nodes = ["identity", *(pick.choice(({"conv": x.channels + 1, "kernel_size": 1}, {"adaptive_avg_pool": 2}, "flatten",
                                         {"pad": [1] * (2 * x.rank)})) for _ in range(count - 1))]  # fmt: skip
-    shapes = [drawer.meaning.node(node, x, {}) for node in nodes]
+    try:
+        shapes = [drawer.meaning.node(node, x, {}) for node in nodes]
+    except Misfit:  # too large
+        return None
     try:
         drawer.meaning.merged(kind, shapes)
     except Misfit:

@@ -48,6 +48,8 @@ class Meaning:
 
     def __init__(self, blocks: dict[str, Tree], defaults: dict[str, Tree]) -> None:
         self.blocks, self.defaults = blocks, defaults
+        self.axes: dict[str, tuple[int, int]] = {}  # a block is one class, so it is called on values of the same axes
+        self.multiplications = 0
 
     def op(self, kind: str, options: dict[str, Tree], names: dict[str, Any]) -> Op:
         op = OPS[kind]
@@ -118,6 +120,7 @@ class Meaning:
                 raise Misfit("sizes")
             return first.with_channels(sum(shape.channels for shape in shapes))
         if kind == "multiply":
+            self.multiplications += 1
             if any(shape.channels != first.channels for shape in shapes):
                 raise Misfit("channels")
             full = max(shapes, key=lambda shape: math.prod(shape.sizes))
@@ -153,6 +156,8 @@ class Meaning:
 
     def call(self, kind: str, node: Tree, x: Shape, names: dict[str, Any]) -> Shape:
         block = self.blocks[kind]
+        if self.axes.setdefault(kind, (len(x.sizes), x.channel_axis)) != (len(x.sizes), x.channel_axis):
+            raise Misfit("a block is called on values of the same axes")
         known: dict[str, Any] = {"in_channels": x.channels}
         given = {**self.defaults.get(kind, {}), **self.arguments(kind, node)}
         for name, default in block.get("args", {}).items():
