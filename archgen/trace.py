@@ -630,7 +630,7 @@ def names(graph: Graph, input_shape: tuple[int, ...], traced: TracedBody) -> dic
         body = tracer.bodies[name, rank, axis]
         if name in found and _class_of(found[name]) != _class_of(body):
             place = graph.blocks[name].place
-            sentence = f"block `{name}` is called on values with different numbers of axes, which would make two classes"
+            sentence = f"block `{name}` is called on values with different axes, which would make two classes"
             raise SpecError(Problem(place, sentence, "write a second block"))
         found.setdefault(name, body)
     return {name: found[name] for name in ("", *graph.blocks) if name in found}
@@ -643,7 +643,8 @@ def _class_of(body: TracedBody) -> list[Any]:
 
 def _signature(step: Traced) -> tuple[Any, ...]:
     built = step.op.constructor(step.inputs[0]) if step.op else ()
-    return step.name, step.type, repr(built), step.arguments, tuple(map(_signature, step.children))
+    axis = step.inputs[0].channel_axis if step.role == "split" or step.type == "concat" else 0  # a number in `forward`
+    return step.name, step.type, repr(built), axis, step.arguments, tuple(map(_signature, step.children))
 
 
 def _listed(steps: tuple[Traced, ...]) -> Any:

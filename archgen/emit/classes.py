@@ -217,7 +217,8 @@ class ClassBuilder:
         if step.count:
             loop = self.loop(step)
             return Group("nn.Sequential(", tuple(loop), ")", exploded=len(loop) > 1)
-        if step.children and step.children[0].role == "block" and all(child.condition is True for child in step.children):
+        plain = all(child.condition is True and child.name.isdecimal() for child in step.children)
+        if step.children and step.children[0].role == "block" and plain:
             return Group("nn.Sequential(", tuple(self.run(step.children)), ")", exploded=True)
         return self.chain(step)
 
