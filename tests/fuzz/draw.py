@@ -13,7 +13,7 @@ from typing import Any
 
 from archgen.ops import OPS, Shape
 from archgen.ops.base import KINDS
-from tests.fuzz.meaning import MERGES, Meaning, Misfit, Tree, value_of
+from tests.fuzz.meaning import LIBRARY, MERGES, TYPES, Meaning, Misfit, Tree, value_of
 
 ARGUMENT_OPS = sorted(name for name, op in OPS.items() if op.torch_class and not op.infers)
 CONSTRUCTS = (
@@ -21,6 +21,7 @@ CONSTRUCTS = (
     "depth", "first", "index", "block_index", "let", "args", "defaults", "expression", "op argument", "list argument",
     "outputs", "training_outputs", "block in block", "1-D", "2-D", "3-D",
 )  # fmt: skip
+ARGUMENTS = ("channels", "stride", "width", "rate", "flag", "act", "activation", "drop", "squeeze", "kernel_size", "expansion")
 _TRIES = 12
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
@@ -238,8 +239,7 @@ class Drawer:
         kinds: list[Any] = [self.op] * 10
         if deep:
             kinds += [self.sequence, self.sequence]
-        if self.blocks:
-            kinds += [self.call] * 5
+        kinds += [self.call] * (5 if self.blocks else 1)
         if any(isinstance(value, (str, dict)) for value in names.values()):
             kinds += [lambda x, names: next(key for key, value in names.items() if isinstance(value, (str, dict)))] * 2
         if deep and layer:
@@ -318,20 +318,21 @@ class Drawer:
         return {"multiply": {self.name(): "identity", self.name(): squeeze}}
 
     def call(self, x: Shape, names: dict[str, Any]) -> Tree | None:
-        kind = self.random.choice(list(self.blocks))
-        args = self.blocks[kind].get("args", {})
+        known = list(LIBRARY) if not self.blocks or self.chance(0.2) else list(self.blocks)
+        kind = self.random.choice(known)
+        args = self.meaning.blocks[kind].get("args", {})
         node: Tree = {kind: None}
         repeated = self.chance(0.3)
         inside = {**names, "index": 0, "block_index": 0, "block_count": 1} if repeated else names
         for number, (key, default) in enumerate(args.items()):
-            if default not in ("int", "float", "bool", "op") and self.chance(0.4):
+            if key not in ARGUMENTS or (default not in TYPES and self.chance(0.4)):
                 continue
             node[kind if number == 0 and self.chance(0.8) else key] = self.argument(key, x, inside)
         if repeated:
             node["depth"] = self.random.randint(1, 3)
             if self.chance(0.3):
                 other = self.op(x, names)
-                changed = {key: self.argument(key, x, names) for key in args if self.chance(0.5)}
+                changed = {key: self.argument(key, x, names) for key in args if key in ARGUMENTS and self.chance(0.5)}
                 node["first"] = changed if changed and self.chance(0.6) else other
                 if node["first"] is None:
                     del node["first"]
@@ -339,16 +340,17 @@ class Drawer:
 
     def argument(self, key: str, x: Shape, names: dict[str, Any]) -> Tree:
         pick = self.random
-        if key == "act":
-            return pick.choice(("relu", "sigmoid", "hardswish", {"elu": 0.5}, {"max_pool": 1}, "identity", "mish"))
-        if key == "width" and self.chance(0.2):
+        if key in ("act", "activation"):
+            return pick.choice(("relu", "sigmoid", "hardswish", {"elu": 0.5}, {"dropout": 0.1}, "identity", "mish"))
+        if key == "width" and self.chance(0.3):
             return [pick.choice((1, 3)) for _ in range(x.rank)]
         if key == "rate" and "block_index" in names and self.chance(0.5):
             return "0.2 * block_index / block_count"
         if key == "channels" and "index" in names and self.chance(0.3):
             return f"{x.channels} + 2 * index"
         value = {"channels": x.channels if self.chance(0.5) else pick.choice((2, 3, 4, 6, 8)), "stride": pick.choice((1, 2)),
-                 "width": pick.choice((1, 3)), "rate": pick.choice((0.1, 0.3)), "flag": self.chance(0.5)}[key]  # fmt: skip
+                 "width": pick.choice((1, 3)), "rate": pick.choice((0.1, 0.3)), "drop": 0.2, "squeeze": pick.choice((1, 2)),
+                 "kernel_size": pick.choice((1, 3)), "expansion": pick.choice((1, 2)), "flag": self.chance(0.5)}[key]  # fmt: skip
         return self.expression(value, names, 0.3)
 
     # ---- ops and their options
@@ -359,8 +361,6 @@ class Drawer:
             kind = self.random.choice(list(OPS))
             for _ in range(_TRIES // 2):
                 options = self.options(kind, x)
-                if kind in ("batch_norm", "instance_norm") and options.get("track_running_stats") is False and x.rank == 0:
-                    continue
                 written = {key: self.waiting(kind, key, value, names) for key, value in options.items()}
                 try:
                     self.meaning.apply(self.meaning.op(kind, written, names), x)
@@ -417,6 +417,8 @@ class Drawer:
             return value
         if isinstance(value, list):
             return value
+        if option == "kernel_size" and names.get("width") == value and self.chance(0.6):
+            return "width"
         return self.expression(value, names, 0.3)
 
     def expression(self, value: Tree, names: dict[str, Any], probability: float) -> Tree:
@@ -426,14 +428,15 @@ class Drawer:
         pick = self.random
         near = 3
         fitting = (int, float, bool) if type(value) is bool else (int, float)
-        usable = [key for key, known in names.items() if type(known) in fitting]
+        usable = [key for key, known in names.items() if type(known) in fitting and not key.startswith("block_")]
         key = pick.choice(usable) if usable else str(near)
         known = names.get(key, near)
         lists = [name for name, listed in names.items() if isinstance(listed, tuple)]
-        texts = [f"{value} if {key} == {known} else {near}", f"({value})"]
+        other = value / 2 if type(value) is float else near
+        texts = [f"{value} if {key} == {known} else {other}", f"({value})"]
         if type(value) is bool:
-            other = f"{key} == {known}" if type(known) is not bool else key if known else f"not {key}"
-            texts = [f"{other}" if value else f"not ({other})", f"{other} and {value}", f"{other} or {value}",
+            test = f"{key} == {known}" if type(known) is not bool else key if known else f"not {key}"
+            texts = [f"{test}" if value else f"not ({test})", f"{test} and {value}", f"{test} or {value}",
                      f"not {not value}"]
             if type(known) is not bool:
                 texts.append(f"{key} < {known + 1}" if value else f"{key} > {known}")  # fmt: skip

@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import math
 import re
+from collections import ChainMap
 from typing import Any
 
+import yaml
+
+from archgen.library import block_names
 from archgen.ops import OPS, Op, Shape
+from archgen.resources import LIBRARY as FOLDER
 
 Tree = Any
 MERGES = ("add", "subtract", "multiply", "concat")
 TYPES = ("int", "float", "bool", "op")
+LIBRARY = {name: yaml.safe_load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8")) for name in block_names()}
 _LARGEST = 3000  # values of one image: the networks stay small enough to run thousands
 
 
@@ -47,7 +53,8 @@ class Meaning:
     """Shapes of the nodes of one spec. `blocks` and `defaults` are the spec's own trees, read anew at each use."""
 
     def __init__(self, blocks: dict[str, Tree], defaults: dict[str, Tree]) -> None:
-        self.blocks, self.defaults = blocks, defaults
+        self.blocks, self.defaults = ChainMap(blocks, LIBRARY), defaults
+        self.strict = True  # that a node with `when` keeps the channels whatever its condition, which is simpler than the rule
         self.axes: dict[str, tuple[int, int]] = {}  # a block is one class, so it is called on values of the same axes
         self.multiplications = 0
 
@@ -56,12 +63,17 @@ class Meaning:
         given = dict(self.defaults.get(kind, {}))
         for key, tree in options.items():
             given[op.first() if key == kind else key] = tree
-        return op(**{key: tree if key in op.words else value_of(tree, names) for key, tree in given.items() if tree is not None})
+        options = {key: tree if key in op.words else value_of(tree, names) for key, tree in given.items() if tree is not None}
+        if any(op.kind(key).refuses(value, 0) for key, value in options.items()):
+            raise Misfit("another type")
+        return op(**options)
 
     def apply(self, op: Op, x: Shape) -> Shape:
         claim = next((claim for claim in op.claims(x) if not claim.holds()), None)
         if claim is not None:
             raise Misfit(claim.text())
+        if getattr(op, "track_running_stats", True) is False and math.prod(x.spatial) == 1:
+            raise Misfit("statistics of one image alone, in evaluation too, need two values a channel")
         y = op.output(x)
         if math.prod(y.sizes) > _LARGEST:
             raise Misfit("too large")
@@ -79,7 +91,7 @@ class Meaning:
         if "when" in node:
             present = value_of(node["when"], names)
             y = self.node({key: value for key, value in node.items() if key != "when"}, x, names)
-            if (y.channels, y.channel_axis, y.rank) != (x.channels, x.channel_axis, x.rank):
+            if self.strict and (y.channels, y.channel_axis, y.rank) != (x.channels, x.channel_axis, x.rank):
                 raise Misfit("a node with `when` keeps the channels")
             return y if present else x
         kind = next(iter(node))
@@ -168,7 +180,11 @@ class Meaning:
             known[name] = (names.get(tree, tree) if isinstance(tree, str) else tree) if is_op else value_of(tree, names)
         for name, tree in block.get("let", {}).items():
             known[name] = value_of(tree, known)
-        return self.body(block["layers"], x, known)
+        strict, self.strict = self.strict, self.strict and kind not in LIBRARY
+        try:
+            return self.body(block["layers"], x, known)
+        finally:
+            self.strict = strict
 
     def body(self, layers: dict[str, Tree], x: Shape, names: dict[str, Any], values: dict[str, Shape] | None = None) -> Shape:
         """Named nodes in order; `values` gathers what each makes."""
@@ -182,8 +198,8 @@ class Meaning:
         """A named node, which may take other values than the last."""
         sources = node.get("from") if isinstance(node, dict) else None
         if isinstance(sources, list):
-            if "when" in node:
-                raise Misfit("not drawn")
+            if value_of(node.get("when", True), names) is False:
+                return values[sources[0]]
             return self.merged(next(iter(node)), [values[name] for name in sources])
         return self.node(node, values[sources] if sources else x, names)
 
