@@ -100,7 +100,8 @@ ROWS: dict[str, Row] = {
         {"kernel_size": [0, 1, 2, 3, 6, 9], "stride": [None, 0, 1, 2, 3], "padding": [-1, 0, 1, 2], "dilation": [1, 2],
          "ceil_mode": [False, True]},
         tuple({"kernel_size": kernel, "stride": stride, "padding": padding, "ceil_mode": True, "dilation": dilation}
-              for kernel in (2, (2,), (3, 2)) for stride in (None, (2, 3)) for padding in (0, (1, 0)) for dilation in (0, 1, (1, 2))),
+              for kernel in (2, (2,), (3, 2)) for stride in (None, (2, 3)) for padding in (0, (1, 0))
+              for dilation in (0, 1, (1, 2))),
     ),
     "avg_pool": Row(
         {"kernel_size": [0, 1, 2, 3, 6, 9], "stride": [None, 0, 1, 2, 3], "padding": [-1, 0, 1, 2], "ceil_mode": [False, True],

@@ -176,7 +176,9 @@ class Meaning:
             tree = given.get(name, default)
             if isinstance(tree, str) and tree in TYPES:
                 raise Misfit(f"`{name}` is missing")
-            is_op = isinstance(tree, dict) or (isinstance(tree, str) and (tree in OPS or isinstance(names.get(tree), (str, dict))))
+            is_op = isinstance(tree, dict) or (
+                isinstance(tree, str) and (tree in OPS or isinstance(names.get(tree), (str, dict)))
+            )
             known[name] = (names.get(tree, tree) if isinstance(tree, str) else tree) if is_op else value_of(tree, names)
         for name, tree in block.get("let", {}).items():
             known[name] = value_of(tree, known)
