@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import builtins
 import contextlib
-import json
 import random
 import re
 import warnings
@@ -95,12 +94,18 @@ def unrolled(tree: Tree) -> Tree:
     """Writes the repeated blocks of the network out, those whose arguments name no index."""
 
     def layer(node: Tree) -> Tree:
-        if not isinstance(node, dict) or "depth" not in node or "from" in node or re.search("index|block_count", yaml.flow(node)):
+        if (
+            not isinstance(node, dict)
+            or "depth" not in node
+            or "from" in node
+            or re.search("index|block_count", yaml.flow(node))
+        ):
             return node
         kind = next(iter(node))
         call = {key: value for key, value in node.items() if key not in ("depth", "first", "when")}
         args = {**LIBRARY, **tree.get("blocks", {})}[kind].get("args", {})
-        later = {**call, kind if next(iter(args)) == "stride" and "stride" not in call else "stride": 1} if "stride" in args else call
+        stride = kind if call[kind] is not None and next(iter(args)) == "stride" else "stride"
+        later = {**call, stride: 1} if stride in call else call
         first = node.get("first", {})
         if isinstance(first, dict) and not any(key in OPS or key[0].isupper() for key in first):
             if call[kind] is not None and (leading := next(iter(args), "")) in first:
