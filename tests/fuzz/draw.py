@@ -267,7 +267,7 @@ class Drawer:
         items = []
         for _ in range(self.random.randint(1, 3)):
             item = self.node(x, names, deep)
-            if item is not None:
+            if item is not None and "block_index" not in _words(item):  # in a sequence its count is 0: a fault, reported
                 items.append(item)
                 x = self.meaning.node(item, x, names)
         if items and self.chance(0.3):
