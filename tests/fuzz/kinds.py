@@ -155,8 +155,15 @@ def negated(seed: int, folder: Path) -> Found:
         return Found("", "")
     node, judged = made
     if "from" not in node and pick.random() < 0.6:
-        node = pick.choice(([node], ["identity", [node]], {"residual": {"w1": node}}, {"concat": {"w1": node, "w2": "identity"}},
-                            {"Wrong": None}))  # fmt: skip
+        node = pick.choice(
+            (
+                [node],
+                ["identity", [node]],
+                {"residual": {"w1": node}},
+                {"concat": {"w1": node, "w2": "identity"}},
+                {"Wrong": None},
+            )
+        )
     if node == {"Wrong": None}:
         tree = {**tree, "blocks": {**tree.get("blocks", {}), "Wrong": {"layers": {"w1": "identity", "w2": made[0]}}}}
     section = _sections(tree)[-1]
@@ -492,8 +499,11 @@ def _canary() -> Iterator[list[int]]:
 
 
 KINDS: dict[str, Callable[[int, Path], Found]] = {
-    "valid": valid, "negated": negated, "mutated": mutated, "injection": injection,
-}  # fmt: skip
+    "valid": valid,
+    "negated": negated,
+    "mutated": mutated,
+    "injection": injection,
+}
 
 
 def replay(case: Path, folder: Path) -> str:
