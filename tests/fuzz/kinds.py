@@ -341,7 +341,7 @@ def mutate(data: bytes, pick: random.Random) -> bytes:
         return data[: word.start()] + filler + data[word.end() :]
     elif way == 7:
         another = pick.choice(re.findall(rb"[\w.]+", data) or [b"x"])
-        return data[: word.start()] + another + data[word.end() :]
+        return bytes(data[: word.start()] + another + data[word.end() :])
     elif way == 8:
         return data[: word.start()] + str(pick.choice((-1, 0, 2**31, 2**40, 2**70, 0.5, 10**30))).encode() + data[word.end() :]
     else:
