@@ -17,10 +17,34 @@ from tests.fuzz.meaning import LIBRARY, MERGES, TYPES, Meaning, Misfit, Tree, va
 
 ARGUMENT_OPS = sorted(name for name, op in OPS.items() if op.torch_class and not op.infers)
 CONSTRUCTS = (
-    "sequence", "list", "residual", "shortcut", *MERGES, "split", "from", "merge from", "when", "block", "library block",
-    "depth", "first", "index", "block_index", "let", "args", "defaults", "expression", "op argument", "list argument",
-    "outputs", "training_outputs", "block in block", "1-D", "2-D", "3-D",
-)  # fmt: skip
+    "sequence",
+    "list",
+    "residual",
+    "shortcut",
+    *MERGES,
+    "split",
+    "from",
+    "merge from",
+    "when",
+    "block",
+    "library block",
+    "depth",
+    "first",
+    "index",
+    "block_index",
+    "let",
+    "args",
+    "defaults",
+    "expression",
+    "op argument",
+    "list argument",
+    "outputs",
+    "training_outputs",
+    "block in block",
+    "1-D",
+    "2-D",
+    "3-D",
+)
 ARGUMENTS = ("channels", "stride", "width", "rate", "flag", "act", "activation", "drop", "squeeze", "kernel_size", "expansion")
 _TRIES = 12
 _WORD = re.compile(r"[A-Za-z_]\w*")
@@ -40,8 +64,11 @@ def tally(spec: Tree) -> Counter[str]:
             if kind:
                 found["block" if kind in blocks else "library block"] += 1
                 found["block in block"] += inside
-                found["op argument"] += any(isinstance(value, dict) or value in ARGUMENT_OPS
-                                            for key, value in tree.items() if key in arguments and not isinstance(value, list))  # fmt: skip
+                found["op argument"] += any(
+                    isinstance(value, dict) or value in ARGUMENT_OPS
+                    for key, value in tree.items()
+                    if key in arguments and not isinstance(value, list)
+                )
                 found["list argument"] += any(isinstance(value, list) for key, value in tree.items() if key in arguments)
             found["merge from"] += isinstance(tree.get("from"), list)
             for value in tree.values():
@@ -159,8 +186,14 @@ class Drawer:
         pick = self.random
         channels = pick.choice((2, 3, 4, 6, 8))
         x = Shape((pick.choice((x.channels, channels)), *x.sizes[1:]))
-        possible = {"channels": channels, "stride": pick.choice((1, 2)), "width": pick.choice((1, 3)), "rate": 0.2,
-                    "flag": self.chance(0.5), "act": pick.choice(("relu", "silu", {"leaky_relu": 0.2}, "gelu", "tanh"))}  # fmt: skip
+        possible = {
+            "channels": channels,
+            "stride": pick.choice((1, 2)),
+            "width": pick.choice((1, 3)),
+            "rate": 0.2,
+            "flag": self.chance(0.5),
+            "act": pick.choice(("relu", "silu", {"leaky_relu": 0.2}, "gelu", "tanh")),
+        }
         given = {key: value for key, value in possible.items() if key == "channels" or self.chance(0.5)}
         names: dict[str, Any] = {"in_channels": x.channels, **given}
         let = self.constants(names)
@@ -350,9 +383,17 @@ class Drawer:
             return "0.2 * block_index / block_count"
         if key == "channels" and "index" in names and self.chance(0.3):
             return f"{x.channels} + 2 * index"
-        value = {"channels": x.channels if self.chance(0.5) else pick.choice((2, 3, 4, 6, 8)), "stride": pick.choice((1, 2)),
-                 "width": pick.choice((1, 3)), "rate": pick.choice((0.1, 0.3)), "drop": 0.2, "squeeze": pick.choice((1, 2)),
-                 "kernel_size": pick.choice((1, 3)), "expansion": pick.choice((1, 2)), "flag": self.chance(0.5)}[key]  # fmt: skip
+        value = {
+            "channels": x.channels if self.chance(0.5) else pick.choice((2, 3, 4, 6, 8)),
+            "stride": pick.choice((1, 2)),
+            "width": pick.choice((1, 3)),
+            "rate": pick.choice((0.1, 0.3)),
+            "drop": 0.2,
+            "squeeze": pick.choice((1, 2)),
+            "kernel_size": pick.choice((1, 3)),
+            "expansion": pick.choice((1, 2)),
+            "flag": self.chance(0.5),
+        }[key]
         return self.expression(value, names, 0.3)
 
     # ---- ops and their options
@@ -410,9 +451,20 @@ class Drawer:
         if family == "Ints":
             return [pick.randint(-1 if wild else 0, 2) for _ in range(pick.randint(0, 7) if wild else 2 * x.rank)]
         divisors = [number for number in (1, 2, 3, 4, 6, 8) if x.channels % number == 0]
-        many = {"out_channels": (1, 2, 3, 4, 6, 8), "out_features": (1, 2, 5, 8), "groups": divisors, "num_groups": divisors,
-                "num_parameters": (1, x.channels), "padding": (0, 0, 1, 2), "output_padding": (0, 1), "stride": (1, 2, 3),
-                "dilation": (1, 1, 2), "kernel_size": (1, 2, 3, 3, 5), "output_size": (1, 1, 2, 3), "dim": (1, 2, 3)}  # fmt: skip
+        many = {
+            "out_channels": (1, 2, 3, 4, 6, 8),
+            "out_features": (1, 2, 5, 8),
+            "groups": divisors,
+            "num_groups": divisors,
+            "num_parameters": (1, x.channels),
+            "padding": (0, 0, 1, 2),
+            "output_padding": (0, 1),
+            "stride": (1, 2, 3),
+            "dilation": (1, 1, 2),
+            "kernel_size": (1, 2, 3, 3, 5),
+            "output_size": (1, 1, 2, 3),
+            "dim": (1, 2, 3),
+        }
         values = many.get(option, (1, 2, 3))
         if family == "PerAxis" and self.chance(0.2):
             return [pick.choice(values) for _ in range(pick.randint(1, 4) if wild else max(1, x.rank))]
@@ -446,7 +498,7 @@ class Drawer:
             test = f"{key} == {known}" if type(known) is not bool else key if known else f"not {key}"
             texts = [f"{test}" if value else f"not ({test})", f"{test} and {value}", f"{test} or {value}", f"not {not value}"]
             if type(known) is not bool:
-                texts.append(f"{key} < {known + 1}" if value else f"{key} > {known}")  # fmt: skip
+                texts.append(f"{key} < {known + 1}" if value else f"{key} > {known}")
         elif type(value) is int and type(known) is int:
             texts += [key] * (3 * (known == value)) + [f"{key} + {value - known}" if value >= known else f"{key} - {known - value}",
                       f"max({value}, {key} - {known})", f"min({key} + {value}, {value})", f"round({value} * 1.0)",

@@ -155,8 +155,15 @@ def negated(seed: int, folder: Path) -> Found:
         return Found("", "")
     node, judged = made
     if "from" not in node and pick.random() < 0.6:
-        node = pick.choice(([node], ["identity", [node]], {"residual": {"w1": node}}, {"concat": {"w1": node, "w2": "identity"}},
-                            {"Wrong": None}))  # fmt: skip
+        node = pick.choice(
+            (
+                [node],
+                ["identity", [node]],
+                {"residual": {"w1": node}},
+                {"concat": {"w1": node, "w2": "identity"}},
+                {"Wrong": None},
+            )
+        )
     if node == {"Wrong": None}:
         tree = {**tree, "blocks": {**tree.get("blocks", {}), "Wrong": {"layers": {"w1": "identity", "w2": made[0]}}}}
     section = _sections(tree)[-1]
@@ -333,8 +340,8 @@ def mutate(data: bytes, pick: random.Random) -> bytes:
     elif way == 6:
         return data[: word.start()] + filler + data[word.end() :]
     elif way == 7:
-        another: bytes = pick.choice(re.findall(rb"[\w.]+", data) or [b"x"])
-        return data[: word.start()] + another + data[word.end() :]
+        another = pick.choice(re.findall(rb"[\w.]+", data) or [b"x"])
+        return bytes(data[: word.start()] + another + data[word.end() :])
     elif way == 8:
         return data[: word.start()] + str(pick.choice((-1, 0, 2**31, 2**40, 2**70, 0.5, 10**30))).encode() + data[word.end() :]
     else:
@@ -492,8 +499,11 @@ def _canary() -> Iterator[list[int]]:
 
 
 KINDS: dict[str, Callable[[int, Path], Found]] = {
-    "valid": valid, "negated": negated, "mutated": mutated, "injection": injection,
-}  # fmt: skip
+    "valid": valid,
+    "negated": negated,
+    "mutated": mutated,
+    "injection": injection,
+}
 
 
 def replay(case: Path, folder: Path) -> str:
