@@ -243,6 +243,8 @@ class _Scope:
         total = tuple(self.counts)
 
         def told(step: Step) -> Step:
+            if isinstance(step.node, Chain):
+                return step.replace(node=Chain(tuple(map(told, step.node.steps))))
             return step.replace(node=step.node.replace(total=total)) if isinstance(step.node, Repeat) else step
 
         return tuple(map(told, self.steps))

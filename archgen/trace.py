@@ -343,8 +343,8 @@ def scope(body: Body, given: dict[str, Value], x: Shape) -> dict[str, Value]:
 
 
 def spread(value: Value, rank: int) -> Value:
-    """Returns a number as a list with it for each axis, which is what an argument takes that some call gives a list."""
-    return (value,) * rank if type(value) is int else value
+    """Returns a number, or a name of one, as a list of it for each axis: what an argument takes that some call gives a list."""
+    return value if type(value) is tuple or isinstance(value, ManyName) else (value,) * rank
 
 
 def _value(values: list[Any], source: Input) -> Shape:

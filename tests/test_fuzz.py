@@ -5,6 +5,7 @@ More of it: `python -m tests.fuzz --count 20000 --seed 1000`.
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,22 @@ pytest.importorskip("torch")
 import torch
 
 import archgen
-from archgen.ops import Shape
+from archgen.ops import OPS, Shape
 from archgen.ops.conv import Conv
 from tests.fuzz import draw, kinds, yaml
 from tests.fuzz.__main__ import run
 
 torch.set_num_threads(1)
 FOUND = sorted((Path(__file__).parent / "fuzz" / "found").glob("*.yaml"))
-COUNTS = {"negated": 600, "mutated": 600, "injection": 300}  # `valid` by hand: it still finds faults
+COUNTS = {"valid": 1000, "negated": 1000, "mutated": 1000, "injection": 500}
 
 
 @pytest.mark.parametrize("kind", COUNTS)
 def test_random_specs(kind: str, tmp_path: Path) -> None:
-    assert run(kind, range(COUNTS[kind]), tmp_path) == []
+    drawn: Counter[str] = Counter()
+    assert run(kind, range(COUNTS[kind]), tmp_path, drawn=drawn) == []
+    if kind == "valid":
+        assert [name for name in (*OPS, *draw.CONSTRUCTS) if not drawn[name]] == []
 
 
 @pytest.mark.parametrize("case", FOUND, ids=lambda case: case.stem)

@@ -377,7 +377,7 @@ class Drawer:
         pick = self.random
         if key in ("act", "activation"):
             return pick.choice(("relu", "sigmoid", "hardswish", {"elu": 0.5}, {"dropout": 0.1}, "identity", "mish"))
-        if key == "width" and self.chance(0.3):
+        if key in ("width", "kernel_size") and self.chance(0.3):
             return [pick.choice((1, 3)) for _ in range(x.rank)]
         if key == "rate" and "block_index" in names and self.chance(0.5):
             return "0.2 * block_index / block_count"
@@ -500,7 +500,8 @@ class Drawer:
             if type(known) is not bool:
                 texts.append(f"{key} < {known + 1}" if value else f"{key} > {known}")
         elif type(value) is int and type(known) is int:
-            texts += [key] * (3 * (known == value)) + [f"{key} + {value - known}" if value >= known else f"{key} - {known - value}",
+            stepped = f"{key} + {value - known}" if value >= known else f"{key} - {known - value}"
+            texts += [key] * (3 * (known == value)) + [stepped,
                       f"max({value}, {key} - {known})", f"min({key} + {value}, {value})", f"round({value} * 1.0)",
                       f"{key} * {value} // {known or 1}", f"{value} + {key} % 1", f"ceil({value} - 0.5)",
                       f"floor({value} + 0.5)", f"make_divisible({value}, {value or 1})"]  # fmt: skip

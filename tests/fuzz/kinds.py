@@ -1,4 +1,4 @@
-"""What is tried with a random spec: each kind takes a seed, and says what it found: '' or a sentence, beside the spec's text."""
+"""What is tried with a random spec: each kind takes a seed, and says what it found ('' if nothing) beside the spec's text."""
 
 from __future__ import annotations
 
@@ -305,10 +305,7 @@ _HOSTILE = (
 def mutated(seed: int, folder: Path) -> Found:
     """A damaged text gives a result or a SpecError."""
     pick = random.Random(seed)
-    if pick.random() < 0.6:
-        data = yaml.text(draw.valid(pick.randrange(2**32))).encode()
-    else:
-        data = pick.choice(SEEDS).read_bytes()
+    data = yaml.text(draw.valid(pick.randrange(2**32))).encode() if pick.random() < 0.6 else pick.choice(SEEDS).read_bytes()
     for _ in range(pick.choice((1, 1, 2, 4))):
         data = mutate(data, pick)
     return Found(survives(data, folder), data.decode("utf-8", "backslashreplace"))
