@@ -92,6 +92,7 @@ class Step(Record):
     when: Value
     place: Place
     training: bool = False  # only the outputs of training need it
+    branch: bool = False  # of a merge: left out, it is not merged
 
 
 class Body(Record):
@@ -306,7 +307,9 @@ class _Scope:
         for branch, part in zip(node.branches, parts):
             outer = self.named, self.last
             self.last = part
-            results.append(self.layer(branch.replace(node=branch.node.replace(when=None))))
+            results.append(self.layer(branch))
+            if branch.node.when is not None:
+                self.steps[-1] = self.steps[-1].replace(branch=True)
             conditions.append(True if branch.node.when is None else branch.node.when)
             self.named, self.last = outer
         return self.add(layer.name, Merge(node.kind, tuple(conditions)), tuple(results), None, layer.place)

@@ -155,7 +155,7 @@ class _Symbolic(NumberTracer):
         return Traced(name, op.type_name(x), "op", (x,), y, place, op)
 
     def absent(self, step: Step, x: Shape, names: Environment) -> Traced:
-        return Traced(step.name, "Identity", "absent", (x,), x, step.place, layers=0)
+        return self.left_out(step, x)
 
 
 class Side(Record):

@@ -62,6 +62,10 @@ class Traced(Record):
     macs: int = 0
     layers: int = 1
 
+    def unrolled(self, count: int) -> tuple[Traced, ...]:
+        """The children of a chain on names, which has `count` of them on numbers: a loop's last child stands for the rest."""
+        return self.children + self.children[-1:] * (count - len(self.children)) if self.count else self.children
+
     def named(self, name: str) -> Traced:
         """The same step under another name: `replace`, for a thousand blocks."""
         step = object.__new__(Traced)
@@ -115,6 +119,9 @@ class _Tracer:
     def absent(self, step: Step, x: Shape, names: Environment) -> Traced:
         raise NotImplementedError
 
+    def left_out(self, step: Step, x: Shape) -> Traced:
+        return Traced(step.name, "Identity", "absent", (x,), x, step.place, layers=0)
+
     def many(self, name: str, node: Repeat, count: Value, x: Shape, names: Environment, offset: Value, place: Place) -> Traced:
         """Traces blocks that are as many as an expression says."""
         raise NotImplementedError
@@ -139,7 +146,7 @@ class _Tracer:
     def step(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
         condition = True if step.when is True else self.value(step.when, names, step.place)
         if condition is not True and not isinstance(condition, Expression) and not self.condition(condition, step.place):
-            traced = self.absent(step, inputs[0], names)
+            traced = self.left_out(step, inputs[0]) if step.branch else self.absent(step, inputs[0], names)
         else:
             traced = self.node(step, inputs, names)
         if condition is not True or step.inputs:
@@ -469,7 +476,7 @@ class NumberTracer(_Tracer):
             sentence = f"left out, `{step.name}` hands on {x.channels} channels instead of {y.channels}"
             sentence += ": a node with `when` keeps their number"
             raise Stopped(Problem(step.place, sentence))
-        return Traced(step.name, "Identity", "absent", (x,), x, step.place, layers=0)
+        return self.left_out(step, x)
 
 
 def _count(tensors: tuple[tuple[str, tuple[int, ...]], ...]) -> int:
@@ -580,7 +587,7 @@ class _Names(_Tracer):
         return Traced(name, "Sequential", "chain", (x,), children[-1].output if children else x, place, children=children)
 
     def absent(self, step: Step, x: Shape, names: Environment) -> Traced:
-        return Traced(step.name, "Identity", "absent", (x,), x, step.place)
+        return self.left_out(step, x)
 
     def many(self, name: str, node: Repeat, count: Value, x: Shape, names: Environment, offset: Value, place: Place) -> Traced:
         """A loop: all blocks but the first keep the shape, or each adds the same number of channels."""
@@ -623,7 +630,7 @@ def names(graph: Graph, input_shape: tuple[int, ...], traced: TracedBody) -> dic
         body = tracer.bodies[name, rank, axis]
         if name in found and _class_of(found[name]) != _class_of(body):
             place = graph.blocks[name].place
-            sentence = f"block `{name}` is called on values with different numbers of axes, which would make two classes"
+            sentence = f"block `{name}` is called on values with different axes, which would make two classes"
             raise SpecError(Problem(place, sentence, "write a second block"))
         found.setdefault(name, body)
     return {name: found[name] for name in ("", *graph.blocks) if name in found}
@@ -636,7 +643,8 @@ def _class_of(body: TracedBody) -> list[Any]:
 
 def _signature(step: Traced) -> tuple[Any, ...]:
     built = step.op.constructor(step.inputs[0]) if step.op else ()
-    return step.name, step.type, repr(built), step.arguments, tuple(map(_signature, step.children))
+    axis = step.inputs[0].channel_axis if step.role == "split" or step.type == "concat" else 0  # a number in `forward`
+    return step.name, step.type, repr(built), axis, step.arguments, tuple(map(_signature, step.children))
 
 
 def _listed(steps: tuple[Traced, ...]) -> Any:

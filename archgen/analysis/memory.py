@@ -239,9 +239,10 @@ class _Run:
 
     def chain(self, step: Traced, named: Traced, entering: _Value, path: str) -> _Value:
         """Runs children in order; the caller holds what enters, and a child's result lives until the next has run."""
-        present = [child for child in named.children if child.role != "absent"]
+        children = named.unrolled(len(step.children))
+        present = [child for child in children if child.role != "absent"]
         current, number = entering, 0
-        for child, named_child in zip(step.children, named.children):
+        for child, named_child in zip(step.children, children):
             overwrites = named_child.role == "op" and follows_fresh(present, number)
             number += named_child.role != "absent"
             if child.role == "absent":

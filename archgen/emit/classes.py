@@ -172,7 +172,8 @@ class ClassBuilder:
             if step.name in forward.conditions:
                 self.lines += statement(forward.conditions[step.name], self.say(step.condition), 8, self.width)
             if any(isinstance(condition, Expression) for condition in step.conditions):
-                raise SpecError(Problem(step.place, "a branch whose `when` depends on an argument can't be written yet"))
+                sentence = "a class has all of a merge's branches or not: the `when` of a branch can't depend on an argument"
+                raise SpecError(Problem(step.place, sentence, "write a second block without the branch"))
             return
         target = f"self.{step.name}"
         if step.role == "line":
@@ -216,7 +217,8 @@ class ClassBuilder:
         if step.count:
             loop = self.loop(step)
             return Group("nn.Sequential(", tuple(loop), ")", exploded=len(loop) > 1)
-        if step.children and step.children[0].role == "block" and all(child.condition is True for child in step.children):
+        plain = all(child.condition is True and child.name.isdecimal() for child in step.children)
+        if step.children and step.children[0].role == "block" and plain:
             return Group("nn.Sequential(", tuple(self.run(step.children)), ")", exploded=True)
         return self.chain(step)
 

@@ -90,7 +90,7 @@ class LayerScale(nn.Module):
 
     def __init__(self, channels: int, value: float = 1e-06, trailing: int = 0) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.full([channels] + [1] * trailing, value))
+        self.weight = nn.Parameter(torch.full([channels] + [1] * trailing, float(value)))
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.weight'''
@@ -111,7 +111,9 @@ class LayerScale(nn.Module):
         return (("weight", (x.channels, *(1,) * self.trailing(x))),)
 
     def bare(self, x: Shape) -> tuple[tuple[Size, ...], Value]:
-        return (x.channels, *(1,) * self.trailing(x)), self.value
+        return (x.channels, *(1,) * self.trailing(x)), self.value if type(
+            self.value
+        ) is float else self.value * 1.0  # of an integer, integers
 
     def inferred(self, x: Shape) -> tuple[Size, ...]:
         return (x.channels,)
