@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -282,6 +283,34 @@ def test_no_permission() -> None:
         folder.chmod(0o755)
         assert path.read_text() == NEW
         assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_folder_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some network drives have none: then nobody's temporary files are removed, for another build may be at work."""
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(*_: object) -> NoReturn:
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    (tmp_path / ".1-0.archgen-tmp").touch()
+    assert write.write({tmp_path / "a.py": TEXT}, tmp_path) == {tmp_path / "a.py": True}
+    assert names(tmp_path) == [".1-0.archgen-tmp", "a.py"]
+
+
+def test_a_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fcntl", None)  # as on Windows
+    monkeypatch.setattr(os, "name", "nt")
+    assert write.write({tmp_path / "a.py": TEXT}, tmp_path) == {tmp_path / "a.py": True}
+    assert names(tmp_path) == ["a.py"]
+
+
+def test_a_pyproject_that_can_not_be_read(archgen: Callable[..., Result], project: Path) -> None:
+    (project / "pyproject.toml").unlink()
+    (project / "pyproject.toml").mkdir()
+    result = archgen("build")
+    assert result.code == 3
+    assert "can't read `pyproject.toml`" in result.err
 
 
 @pytest.mark.parametrize("call", ["open", "fsync", "replace"])

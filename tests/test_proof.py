@@ -218,6 +218,15 @@ def test_what_no_template_writes_is_caught(old: str, new: str, tmp_path: Path) -
         proof.check(changed, network, network.trace(network.spec.input))
 
 
+def test_a_class_of_an_op_that_is_changed_is_caught() -> None:
+    network = archgen.load(ROOT / "specs/convnext_tiny.yaml")
+    source = network.source()
+    changed = source.replace("return x.permute(self.dims)", "return x", 1)
+    assert changed != source
+    with pytest.raises(proof.ProofError, match="the class Permute is not the text that its op brings"):
+        proof.check(changed, network, network.trace(network.spec.input))
+
+
 # ---- what `forward` does
 
 

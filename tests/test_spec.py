@@ -14,6 +14,7 @@ import pytest
 from hypothesis import example
 from hypothesis import strategies as st
 
+import archgen
 from archgen import extends, library, source, spec
 from archgen.diagnostics import Place, Source, SpecError
 from archgen.expressions import Name, Value, names_of, render
@@ -462,6 +463,30 @@ def test_a_chain_ends(tmp_path: Path) -> None:
     assert extends_refused(tmp_path / "0.yaml") == "a chain of `extends` has at most 8 files"
     (tmp_path / "2.yaml").write_text("extends: 0.yaml\n")
     assert extends_refused(tmp_path / "0.yaml") == "`0.yaml` would extend itself"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "stem: 3",
+        "let: [1]",
+        "args: x",
+        "defaults: {conv: 3}",
+        "blocks: {Own: 3}",
+        "blocks: {Own: {layers: [relu]}}",
+        "head: [relu]",
+    ],
+)
+def test_what_is_no_mapping_replaces(entry: str, tmp_path: Path) -> None:
+    """The merge hands it on as it stands; the reader refuses it then, in its own words."""
+    (tmp_path / "parent.yaml").write_text(PARENT)
+    (tmp_path / "child.yaml").write_text(f"extends: parent.yaml\n{entry}\n")
+    key, _, value = entry.partition(": ")
+    found = extends.load(tmp_path / "child.yaml").tree.get(key)
+    assert found is not None
+    assert value.strip("{}").rpartition(": ")[2] in flow(found)
+    with pytest.raises(SpecError):
+        archgen.load(tmp_path / "child.yaml")
 
 
 def test_a_chain_is_no_larger_than_one_spec_may_be(tmp_path: Path) -> None:
