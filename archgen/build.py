@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from archgen.diagnostics import EnvironmentFault, Place, Problem, Source, SpecError, printable, quote
 from archgen.emit import write
+from archgen.names import DEVICES
 from archgen.network import Network, load
 
 if TYPE_CHECKING:
@@ -91,6 +92,11 @@ class Output:
     def current(self) -> bool:
         return self.old == self.text.encode()
 
+    @property
+    def edited(self) -> bool:
+        """Whether what stands there is another's work, in part or whole: only `--force` replaces it."""
+        return self.old is not None and not self.current and bool(write.not_ours(self.old))
+
 
 def plan(specs: Sequence[Path], folder: Path) -> tuple[Output, ...]:
     """Renders the specs; nothing is written. Raises one SpecError with the problems of all."""
@@ -101,6 +107,9 @@ def plan(specs: Sequence[Path], folder: Path) -> tuple[Output, ...]:
         twin = outputs.get(name.casefold())  # two names that differ in case alone are one file on some systems
         if twin is not None and twin.network is not None:
             problems.append(_twice(path, twin.network.path, name))
+            continue
+        if path.stem.casefold() in DEVICES:
+            problems.append(_device(path, name))
             continue
         try:
             network = load(path).checked()
@@ -118,6 +127,13 @@ def plan(specs: Sequence[Path], folder: Path) -> tuple[Output, ...]:
 def _twice(path: Path, other: Path, name: str) -> Problem:
     place = Place(Source(path.as_posix(), ""), 0, 0)
     return Problem(place, f"both this spec and {quote(other.as_posix())} would write {quote(name)}", "rename one of the two")
+
+
+def _device(path: Path, name: str) -> Problem:
+    place = Place(Source(path.as_posix(), ""), 0, 0)
+    return Problem(
+        place, f"{quote(name)} is the name of a device on Windows, where no checkout could hold it", "rename the spec"
+    )
 
 
 def left_over(folder: Path, outputs: Iterable[Output]) -> tuple[Output, ...]:
@@ -143,12 +159,20 @@ def difference(output: Output) -> str:
     name, old = write.shown(output.path), output.old or b""
     if output.old is not None and _unix(old) == output.text.encode():
         return f"{printable(name)}: only the line endings differ; `*.py text eol=lf` in .gitattributes keeps them as they are"
+    state = f"{printable(name)}: {_state(output)}"
     before = name if output.old is not None else "/dev/null"
     after = name if output.network is not None else "/dev/null"
     old_lines = _unix(old).decode(errors="backslashreplace").splitlines()
     lines = difflib.unified_diff(old_lines, output.text.splitlines(), before, after, lineterm="")
-    reason = "" if output.network is not None else f"{printable(name)}: left over, its spec is gone\n"
-    return reason + "\n".join(map(_safe, lines))
+    return "\n".join([state, *map(_safe, lines)])
+
+
+def _state(output: Output) -> str:
+    if output.old is None:
+        return "missing"
+    if output.network is None:
+        return "left over, its spec is gone"
+    return write.not_ours(output.old) or "stale, its spec or archgen has changed"
 
 
 def _unix(data: bytes) -> bytes:

@@ -12,7 +12,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -22,6 +22,7 @@ from archgen.diagnostics import EnvironmentFault, SpecError, plain, printable, q
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from archgen.analysis.report import Report
     from archgen.build import Output
     from archgen.diagnostics import Problem
     from archgen.diagnostics import Style as _Style
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 OK, DIFFERENT, REFUSED, ENVIRONMENT, BUG = 0, 1, 2, 3, 70
 INTERRUPTED, BROKEN_PIPE = 130, 141  # as a shell reports them
 LONGEST = 1_000_000  # images in a batch
-COLOURS = {"place": "cyan", "error": "red", "line": "blue", "caret": "red", "help": "green"}
+COLOURS = {"place": "cyan", "error": "red", "line": "blue", "caret": "red", "help": "green", "remark": "bright_black"}
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
 
 
@@ -92,9 +93,9 @@ def _print_problems(error: SpecError) -> None:
     click.echo(render_all(error.problems, _style()), err=True)
 
 
-def _style() -> _Style:
-    """Colours on a terminal alone, and not where the user asks for none."""
-    return _coloured if sys.stderr.isatty() and "NO_COLOR" not in os.environ else plain
+def _style(stream: TextIO | None = None) -> _Style:
+    """Colours on a terminal alone, and not where the user asks for none; the stream is that of errors, if it is not given."""
+    return _coloured if (stream or sys.stderr).isatty() and "NO_COLOR" not in os.environ else plain
 
 
 def _coloured(text: str, role: str) -> str:
@@ -115,6 +116,7 @@ def _input_shape(context: click.Context, option: click.Parameter, text: str | No
 SPECS = click.argument("specs", nargs=-1, required=True, metavar="SPEC...", type=click.Path(path_type=Path))
 DEBUG = click.option("--debug", is_flag=True, expose_value=False, help="Show the trace of an internal error.")
 SET = click.option("settings", "--set", multiple=True, metavar="NAME=VALUE", help="Another value of a network's argument.")
+INPUT = click.option("shape", "--input", metavar="SHAPE", callback=_input_shape, help="Another input, as 3x320x320.")
 FOLDER = click.option("folder", "-o", metavar="DIR", type=click.Path(path_type=Path), help="The folder of the generated files.")
 DEVICE = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where the module runs.")
 
@@ -140,6 +142,59 @@ def cli() -> None:
 
 
 @cli.command()
+@click.argument("name", metavar="NAME")
+@click.option("target", "-o", metavar="FILE", type=click.Path(path_type=Path), help="The file to write, by default NAME.yaml.")
+@DEBUG
+def init(name: str, target: Path | None) -> int:
+    """Write a spec to start from: one of `archgen list`.
+
+    Where it extends others, they are written beside it. No file is ever
+    overwritten.
+
+    \b
+    Example:
+      archgen init resnet50
+      archgen init resnet18 -o specs/mine.yaml
+    """
+    from archgen.handbook import catalogue
+
+    click.echo("\n".join(catalogue.start(name, target or Path(f"{name}.yaml"))))
+    return OK
+
+
+@cli.command(name="list")
+@DEBUG
+def list_() -> int:
+    """List the specs and blocks that come with archgen.
+
+    \b
+    Example:
+      archgen list
+    """
+    from archgen.handbook import catalogue
+
+    click.echo(catalogue.listing())
+    return OK
+
+
+@cli.command()
+@click.argument("name", metavar="[NAME]", required=False)
+@DEBUG
+def ops(name: str | None) -> int:
+    """List the ops, or say what one takes, does and costs.
+
+    \b
+    Example:
+      archgen ops
+      archgen ops conv
+    """
+    from archgen.handbook import text
+
+    click.echo(text.all_ops() if name is None else text.one_op(name))
+    return OK
+
+
+@cli.command()
 @SPECS
 @DEBUG
 def validate(specs: tuple[Path, ...]) -> int:
@@ -149,14 +204,19 @@ def validate(specs: tuple[Path, ...]) -> int:
     Example:
       archgen validate specs/*.yaml
     """
+    from archgen import extends, schema
     from archgen.network import load
 
     refused: list[Problem] = []
     for path in specs:
         try:
             load(path).checked()
+            schema.agree(extends.load(path).tree)
         except SpecError as error:
             refused.extend(error.problems)
+        except schema.Disagreement as bug:
+            click.echo(f"{printable(path.as_posix())}: internal error: {printable(str(bug))}; please report it", err=True)
+            return BUG
         else:
             click.echo(f"{printable(path.as_posix())}: ok")
     if refused:
@@ -167,13 +227,26 @@ def validate(specs: tuple[Path, ...]) -> int:
 @cli.command()
 @click.argument("spec", metavar="SPEC", type=click.Path(path_type=Path))
 @click.option("--depth", type=click.IntRange(min=1), metavar="N", help="Show no rows below this depth.")
-@click.option("shape", "--input", metavar="SHAPE", callback=_input_shape, help="Another input, as 3x320x320.")
+@INPUT
 @click.option("--batch", type=click.IntRange(1, LONGEST), metavar="N", default=1, help="Count shapes and MACs for N images.")
 @SET
 @click.option("form", "--format", type=click.Choice(["table", "json"]), default="table", help="For people or for programs.")
+@click.option("--symbolic", is_flag=True, help="Sizes as functions of the input's, and what breaks at which.")
+@click.option("--with-bias", is_flag=True, help="Count a MAC for each output that gets a bias.")
+@click.option("--memory", is_flag=True, help="Show what a run takes, in evaluation and in training.")
+@click.option("--dtype", type=click.Choice(["float32", "float16", "bfloat16"]), help="With --memory: of weights and values.")
 @DEBUG
 def shapes(
-    spec: Path, depth: int | None, shape: tuple[int, ...] | None, batch: int, settings: tuple[str, ...], form: str
+    spec: Path,
+    depth: int | None,
+    shape: tuple[int, ...] | None,
+    batch: int,
+    settings: tuple[str, ...],
+    form: str,
+    symbolic: bool,
+    with_bias: bool,
+    memory: bool,
+    dtype: str | None,
 ) -> int:
     """Show each layer's shape, parameters and MACs, without torch.
 
@@ -181,15 +254,148 @@ def shapes(
     Example:
       archgen shapes specs/resnet18.yaml --depth 1 --input 3x320x320
       archgen shapes specs/resnet18.yaml --set num_classes=10 --format json
+      archgen shapes specs/unet.yaml --symbolic
+      archgen shapes specs/resnet18.yaml --memory --batch 32 --dtype bfloat16
     """
+    import dataclasses
+
     from archgen.analysis import table
     from archgen.network import load
 
-    report = load(spec, settings).report(shape)
+    if dtype and not memory:
+        raise click.UsageError("--dtype goes with --memory")
+    network = load(spec, settings)
+    if symbolic:
+        return _symbolic(network, shape, depth, form)
+    report = network.report(shape, with_bias)
+    if memory and report.problem is None:
+        click.echo(_memory(network, report, depth, batch, dtype or "float32", form))
+        return OK
+    if report.problem is None:
+        report = dataclasses.replace(report, contract=network.contract(shape))
     text = table.json_text(report, depth, batch) if form == "json" else table.table(report, depth, batch)
     click.echo(text)
     if report.problem is not None:
         raise SpecError(report.problem)
+    return OK
+
+
+def _symbolic(network: Network, shape: tuple[int, ...] | None, depth: int | None, form: str) -> int:
+    from archgen.analysis import symbolic
+
+    found, path = network.examine(shape), network.path.as_posix()
+    if form == "json":
+        click.echo(symbolic.json_text(found, network.name, path, depth))
+    else:
+        click.echo(symbolic.table(found, network.name, path, depth, ascii_only=not _can_print(symbolic.SIGNS)))
+    return OK
+
+
+def _memory(network: Network, report: Report, depth: int | None, batch: int, dtype: str, form: str) -> str:
+    from archgen.analysis import cost, table
+
+    found = network.costs(report.input_shape, batch, dtype)
+    if form == "json":
+        return table.json_text(report, depth, batch, found)
+    return cost.table(found, report.name, report.spec, depth)
+
+
+@cli.command()
+@click.argument("spec", metavar="SPEC", type=click.Path(path_type=Path))
+@click.argument("layer", required=False, default="")
+@INPUT
+@SET
+@DEBUG
+def explain(spec: Path, layer: str, shape: tuple[int, ...] | None, settings: tuple[str, ...]) -> int:
+    """Say how each number of the report comes about, without torch.
+
+    LAYER is a path as `archgen shapes` shows it; what is in it is explained
+    too. Without LAYER: the whole network, in the order in which it runs.
+
+    \b
+    Example:
+      archgen explain specs/d2l_resnet18.yaml
+      archgen explain specs/resnet18.yaml layer2.0.conv1
+    """
+    from archgen.analysis import explain
+    from archgen.network import load
+
+    signs = explain.PRETTY if _can_print(explain.PRETTY.text) else explain.PLAIN
+    network = load(spec, settings)
+    click.echo(explain.text(network.graph, network.traced(shape), layer, signs))
+    return OK
+
+
+@cli.command()
+@click.argument("spec", metavar="SPEC", type=click.Path(path_type=Path))
+@click.option(
+    "target",
+    "-o",
+    metavar="FILE",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Where to: by its end, SVG (.svg), Mermaid (.mmd) or a page (.html).",
+)
+@INPUT
+@SET
+@click.option("--force", is_flag=True, help="Replace a file that archgen did not draw.")
+@DEBUG
+def graph(spec: Path, target: Path, shape: tuple[int, ...] | None, settings: tuple[str, ...], force: bool) -> int:
+    """Draw a network and its blocks, with shapes, without torch.
+
+    A page (.html) also has plots of parameters, MACs and memory over depth.
+
+    \b
+    Example:
+      archgen graph specs/resnet18.yaml -o resnet18.svg
+    """
+    from archgen.analysis import picture
+    from archgen.emit import write
+    from archgen.network import load
+
+    if target.suffix not in picture.FORMATS:
+        raise click.UsageError(f"{quote(target.name)} must end in {', '.join(picture.FORMATS)}")
+    text = picture.text(load(spec, settings), target.suffix, shape)
+    old = write.read(target)
+    if old is not None and not picture.is_ours(old) and not force:
+        raise EnvironmentFault(f"{quote(write.shown(target))} was not drawn by archgen", "`--force` replaces it")
+    changed = write.write({target: text}, target.parent, force=True)[target]
+    click.echo(f"{'wrote' if changed else 'unchanged'} {printable(write.shown(target))}")
+    return OK
+
+
+def _can_print(signs: str) -> bool:
+    try:
+        signs.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+@cli.command()
+@click.argument("spec", metavar="SPEC", type=click.Path(path_type=Path))
+@DEBUG
+def show(spec: Path) -> int:
+    """Show a spec with those that it extends merged in, and which file gave what.
+
+    What is shown is a spec: it can be written to a file. It is shown even if
+    it is refused then.
+
+    \b
+    Example:
+      archgen show specs/resnet34.yaml
+    """
+    from archgen import extends, network
+    from archgen.show import text
+
+    loaded = extends.load(spec)
+    try:
+        found = network.load(spec)
+    except SpecError:
+        click.echo(text(loaded, None, _style(sys.stdout)), nl=False)
+        raise
+    click.echo(text(loaded, found, _style(sys.stdout)), nl=False)
+    found.checked()
     return OK
 
 
@@ -198,7 +404,7 @@ def shapes(
 @FOLDER
 @click.option("--check", is_flag=True, help="Write nothing; show what is stale, missing or left over.")
 @click.option("--verify", "verified", is_flag=True, help="Verify what was built (needs torch).")
-@click.option("--force", is_flag=True, help="Replace files that archgen did not write.")
+@click.option("--force", is_flag=True, help="Replace files that archgen did not write, or that were edited.")
 @DEBUG
 def build(specs: tuple[Path, ...], folder: Path | None, check: bool, verified: bool, force: bool) -> int:
     """Write the PyTorch modules of specs, without torch.
@@ -234,7 +440,8 @@ def _check(outputs: Sequence[Output]) -> int:
     for text in differences:
         click.echo(text)
     if differences:
-        click.echo(f"{len(differences)} of {len(outputs)} files differ; `archgen build` writes them anew", err=True)
+        edited = ", with `--force` where they were edited" if any(output.edited for output in outputs) else ""
+        click.echo(f"{len(differences)} of {len(outputs)} files differ; `archgen build` writes them anew{edited}", err=True)
         return DIFFERENT
     click.echo(f"{len(outputs)} files are up to date")
     return OK
@@ -282,12 +489,15 @@ def _verify(network: Network, path: Path | None, device: str, batch: int, settin
     from archgen.emit.write import shown
     from archgen.verify import parent
 
-    checks = parent.verify(network, None if path is None else Path(shown(path)), device, batch, settings).checks
-    different = [check for check in checks if check.difference]
-    click.echo(f"{printable(network.path.as_posix())}: {'DIFFERENT' if different else 'verified'}")
+    found = parent.verify(network, None if path is None else Path(shown(path)), device, batch, settings)
+    checks, different = found.checks, [check for check in found.checks if check.difference]
+    outcome = "verified" if found.agrees else "NOT RUN" if found.not_run else "DIFFERENT"
+    click.echo(f"{printable(network.path.as_posix())}: {outcome}")
     width = max((len(check.name) for check in checks), default=0)
     for check in checks:
         click.echo(f"  {check.name.ljust(width)}  {check.count:>7,}  {'DIFFERENT' if check.difference else 'equal'}")
     for check in different:
         click.echo(f"{check.name}: {printable(check.difference)}", err=True)
-    return DIFFERENT if different else OK
+    if found.not_run:
+        click.echo(f"the module was not run: {found.not_run}", err=True)
+    return OK if found.agrees else DIFFERENT

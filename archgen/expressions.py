@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Any, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Union
 
 from archgen.records import Record
 
@@ -353,9 +353,24 @@ def call(name: str, *arguments: Value) -> Any:
     return bounded(FUNCTIONS[name][0](*arguments))
 
 
-def minimum(left: Value, right: Value) -> Any:
+def minimum(left: Any, right: Any) -> Any:
     """The smaller of two sizes, on every carrier."""
-    return call("min", left, right) if isinstance(left, Expression) or isinstance(right, Expression) else min(left, right)  # type: ignore[type-var]
+    if isinstance(left, Expression) or isinstance(right, Expression):
+        return call("min", left, right)
+    if is_number(left):
+        return min(left, right) if is_number(right) else right.minimum(left)
+    return left.minimum(right)
+
+
+def broadcast(left: Any, right: Any) -> Any:
+    """The size that two make where one of them may be 1 and is stretched to the other, on every carrier."""
+    if type(left) is int:
+        return right if left == 1 else left
+    if isinstance(left, Expression) or left == right:
+        return left
+    if type(right) is int:
+        return left if right == 1 else right
+    return left.maximum(right)
 
 
 def _index(value: Index, names: Environment) -> Value:
@@ -392,42 +407,67 @@ def names_of(value: Any) -> set[str]:
 # ---- text
 
 
-def render(value: Any, outer: int = _CONDITIONAL) -> str:
-    """Returns the Python text of a value: what the author would write, with no parentheses that Python does not need."""
+class Spelling(NamedTuple):
+    """How expressions are written. `a and (b and c)` means the same as `a and b and c`; the author of a spec wrote one."""
+
+    functions: dict[str, str]  # those whose name differs
+    truths: tuple[str, str]
+    regroups: bool  # leaves such parentheses out
+
+
+PYTHON = Spelling({"ceil": "math.ceil", "floor": "math.floor"}, ("False", "True"), regroups=True)
+SPEC = Spelling({}, ("false", "true"), regroups=False)
+
+
+def render(value: Any, outer: int = _CONDITIONAL, spelling: Spelling = PYTHON) -> str:
+    """Returns the text of a value: what the author would write, with no parentheses that are not needed."""
     if isinstance(value, Expression):
-        text, inner = (value.name, _ATOM) if isinstance(value, Name) else _RENDERERS[type(value)](value)
+        text, inner = (value.name, _ATOM) if isinstance(value, Name) else _RENDERERS[type(value)](value, spelling)
         return f"({text})" if inner < outer else text
     if isinstance(value, tuple):
-        return "(" + ", ".join(map(render, value)) + (",)" if len(value) == 1 else ")")
+        items = [render(item, _CONDITIONAL, spelling) for item in value]
+        return "(" + ", ".join(items) + (",)" if len(value) == 1 else ")")
+    if type(value) is bool:
+        return spelling.truths[value]
     if is_number(value) and value < 0 and outer > _NEGATED:
         return f"({value!r})"
     return repr(value)
 
 
-def _render_binary(value: Binary) -> tuple[str, int]:
+def _render_unary(value: Unary, spelling: Spelling) -> tuple[str, int]:
+    inner = _PRECEDENCE["not"] if value.operator == "not" else _NEGATED
+    return value.operator + " " * (value.operator == "not") + render(value.operand, inner, spelling), inner
+
+
+def _render_binary(value: Binary, spelling: Spelling) -> tuple[str, int]:
     inner = _PRECEDENCE[value.operator]
-    left = render(value.left, inner + (value.operator in _COMPARISONS))
-    right = render(value.right, inner + (value.operator not in ("and", "or")))
+    regroups = spelling.regroups and value.operator in ("and", "or")
+    left = render(value.left, inner + (value.operator in _COMPARISONS), spelling)
+    right = render(value.right, inner + (not regroups), spelling)
     return f"{left} {value.operator} {right}", inner
 
 
-def _render_conditional(value: Conditional) -> tuple[str, int]:
-    return f"{render(value.then, 1)} if {render(value.test, 1)} else {render(value.otherwise)}", _CONDITIONAL
+def _render_conditional(value: Conditional, spelling: Spelling) -> tuple[str, int]:
+    then, test = render(value.then, 1, spelling), render(value.test, 1, spelling)
+    return f"{then} if {test} else {render(value.otherwise, _CONDITIONAL, spelling)}", _CONDITIONAL
 
 
-PYTHON_NAMES = {"ceil": "math.ceil", "floor": "math.floor"}  # the rest have the same name in the generated module
-_RENDERERS: dict[type[Expression], Callable[[Any], tuple[str, int]]] = {
-    Unary: lambda value: (
-        (f"not {render(value.operand, 3)}", 3) if value.operator == "not" else (f"-{render(value.operand, _NEGATED)}", _NEGATED)
-    ),
+def _render_call(value: Call, spelling: Spelling) -> tuple[str, int]:
+    arguments = [render(argument, _CONDITIONAL, spelling) for argument in value.arguments]
+    return f"{spelling.functions.get(value.function, value.function)}({', '.join(arguments)})", _ATOM
+
+
+def _render_index(value: Index, spelling: Spelling) -> tuple[str, int]:
+    return f"{render(value.of, _ATOM, spelling)}[{render(value.index, _CONDITIONAL, spelling)}]", _ATOM
+
+
+_RENDERERS: dict[type[Expression], Callable[[Any, Spelling], tuple[str, int]]] = {
+    Unary: _render_unary,
     Binary: _render_binary,
     Conditional: _render_conditional,
     Select: _render_conditional,
-    Call: lambda value: (
-        f"{PYTHON_NAMES.get(value.function, value.function)}({', '.join(map(render, value.arguments))})",
-        _ATOM,
-    ),
-    Index: lambda value: (f"{render(value.of, _ATOM)}[{render(value.index)}]", _ATOM),
+    Call: _render_call,
+    Index: _render_index,
 }
 
 

@@ -7,26 +7,30 @@ folder of the spec that extends it, or below.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archgen import source
 from archgen.diagnostics import Problem, SpecError, quote
 from archgen.records import Record
-from archgen.spec import is_empty, is_kind
+from archgen.spec import COMPOSITIONS, is_empty, is_kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from archgen.diagnostics import Place
 
 MOST_FILES = 8
 _LAYERS = ("stem", "stages", "head")
 
 
 class Loaded(Record):
-    """A spec's tree, merged over the specs that it extends, and all their texts, its own first."""
+    """A spec's tree, merged over the specs that it extends; all their texts, its own first; what the values replaced."""
 
     tree: source.Mapping
     texts: tuple[str, ...]
+    replaced: Mapping[Place, source.Tree]
 
 
 def load(path: Path) -> Loaded:
@@ -40,11 +44,13 @@ def load(path: Path) -> Loaded:
         tree = source.read(path, label.as_posix())
         chain.append(tree)
         files.append(path)
+        if sum(len(one.place.source.text) for one in chain) > source.MOST_BYTES:
+            raise SpecError(Problem(parent.place, f"with {quote(path.name)} the spec is larger than 256 KiB"))
     texts = tuple(tree.place.source.text for tree in chain)
-    merged = chain.pop()
+    merged, merge = chain.pop(), _Merge()
     while chain:
-        merged = _spec(merged, chain.pop())
-    return Loaded(merged, texts)
+        merged = merge.spec(merged, chain.pop())
+    return Loaded(merged, texts, merge.replaced)
 
 
 def _parent(tree: source.Tree, files: list[Path], root: Path) -> Path:
@@ -63,73 +69,99 @@ def _parent(tree: source.Tree, files: list[Path], root: Path) -> Path:
         or "\0" in text
     ):
         raise refuse(f"`extends` can't name {quote(text)}", "name a `.yaml` file by its path from this spec, with `/`")
-    path = (files[-1].parent / text).resolve()
+    missing = refuse(f"there is no spec {quote(text)} here", "the path starts in the folder of the spec that extends it")
+    try:
+        path = (files[-1].parent / text).resolve()
+    except (OSError, RuntimeError):  # links that lead to each other
+        raise missing from None
     if not path.is_relative_to(root):
         raise refuse(f"{quote(text)} lies outside the spec's own folder", "a spec extends files in its folder or below")
     if path in files:
         raise refuse(f"{quote(text)} would extend itself", "a spec extends another, and in the end one that extends none")
     if len(files) == MOST_FILES:
         raise refuse(f"a chain of `extends` has at most {MOST_FILES} files")
-    if not path.is_file():
-        raise refuse(f"there is no spec {quote(text)} here", "the path starts in the folder of the spec that extends it")
+    if not os.path.isfile(path):  # which a name that is too long is not; `Path.is_file` would raise
+        raise missing
     return path
 
 
-def _spec(parent: source.Mapping, child: source.Mapping) -> source.Mapping:
-    def section(key: str, old: source.Tree, new: source.Tree) -> source.Tree:
+class _Merge:
+    """Merges trees and keeps what each value replaced."""
+
+    def __init__(self) -> None:
+        self.replaced: dict[Place, source.Tree] = {}
+
+    def spec(self, parent: source.Mapping, child: source.Mapping) -> source.Mapping:
+        own = source.Mapping(tuple(entry for entry in child.entries if entry[0].text != "extends"), child.place)
+        base = source.Mapping(tuple(entry for entry in parent.entries if entry[0].text != "extends"), child.place)
+        return self.mappings(base, own, self.section)
+
+    def section(self, key: str, old: source.Tree, new: source.Tree) -> source.Tree:
         if not (isinstance(old, source.Mapping) and isinstance(new, source.Mapping)):
             return new
         if key in _LAYERS:
-            return _layers(old, new)
+            return self.layers(old, new)
         if key == "blocks":
-            return _merge(old, new, lambda _, a, b: _block(a, b))
+            return self.mappings(old, new, lambda _, a, b: self.block(a, b))
         if key in ("args", "let"):
-            return _merge(old, new, lambda _, a, b: b)
+            return self.options(old, new)
         if key == "defaults":
-            return _merge(old, new, lambda _, a, b: _options(a, b))
+            return self.mappings(old, new, lambda _, a, b: self.options(a, b))
         return new
 
-    own = source.Mapping(tuple(entry for entry in child.entries if entry[0].text != "extends"), child.place)
-    base = source.Mapping(tuple(entry for entry in parent.entries if entry[0].text != "extends"), child.place)
-    return _merge(base, own, section)
+    def mappings(
+        self, parent: source.Mapping, child: source.Mapping, combine: Callable[[str, source.Tree, source.Tree], source.Tree]
+    ) -> source.Mapping:
+        given = {key.text: (key, value) for key, value in child.entries}
+        entries = []
+        for key, value in parent.entries:
+            if key.text in given:
+                new_key, new_value = given.pop(key.text)
+                combined = combine(key.text, value, new_value)
+                if combined is new_value:
+                    self.replaced[new_value.place] = value
+                entries.append((new_key, combined))
+            else:
+                entries.append((key, value))
+        return source.Mapping((*entries, *given.values()), child.place)
 
-
-def _merge(
-    parent: source.Mapping, child: source.Mapping, combine: Callable[[str, source.Tree, source.Tree], source.Tree]
-) -> source.Mapping:
-    given = {key.text: (key, value) for key, value in child.entries}
-    entries = []
-    for key, value in parent.entries:
-        if key.text in given:
-            new_key, new_value = given.pop(key.text)
-            entries.append((new_key, combine(key.text, value, new_value)))
-        else:
-            entries.append((key, value))
-    return source.Mapping((*entries, *given.values()), child.place)
-
-
-def _options(old: source.Tree, new: source.Tree) -> source.Tree:
-    if isinstance(old, source.Mapping) and isinstance(new, source.Mapping):
-        return _merge(old, new, lambda _, a, b: b)
-    return new
-
-
-def _block(old: source.Tree, new: source.Tree) -> source.Tree:
-    def part(key: str, a: source.Tree, b: source.Tree) -> source.Tree:
-        return _layers(a, b) if key == "layers" else _options(a, b)
-
-    if isinstance(old, source.Mapping) and isinstance(new, source.Mapping):
-        return _merge(old, new, part)
-    return new
-
-
-def _layers(old: source.Tree, new: source.Tree) -> source.Tree:
-    if not (isinstance(old, source.Mapping) and isinstance(new, source.Mapping)):
+    def options(self, old: source.Tree, new: source.Tree) -> source.Tree:
+        if isinstance(old, source.Mapping) and isinstance(new, source.Mapping):
+            return self.mappings(old, new, lambda _, a, b: b)
         return new
-    merged = _merge(old, new, lambda _, a, b: _node(a, b))
-    there = {key.text for key, _ in old.entries}  # else the name may be misspelt: the reader refuses such a node
-    kept = tuple((key, node) for key, node in merged.entries if not (_deleted(node) and key.text in there))
-    return source.Mapping(kept, merged.place)
+
+    def block(self, old: source.Tree, new: source.Tree) -> source.Tree:
+        def part(key: str, a: source.Tree, b: source.Tree) -> source.Tree:
+            return self.layers(a, b) if key == "layers" else self.options(a, b)
+
+        if isinstance(old, source.Mapping) and isinstance(new, source.Mapping):
+            return self.mappings(old, new, part)
+        return new
+
+    def layers(self, old: source.Tree, new: source.Tree) -> source.Tree:
+        if not (isinstance(old, source.Mapping) and isinstance(new, source.Mapping)):
+            return new
+        merged = self.mappings(old, new, lambda _, a, b: self.node(a, b))
+        there = {key.text for key, _ in old.entries}  # else the name may be misspelt: the reader refuses such a node
+        kept = tuple((key, node) for key, node in merged.entries if not (_deleted(node) and key.text in there))
+        return source.Mapping(kept, merged.place)
+
+    def node(self, old: source.Tree, new: source.Tree) -> source.Tree:
+        if _deleted(new) or isinstance(new, source.Sequence) or isinstance(old, source.Sequence):
+            return new
+        if isinstance(new, source.Scalar) and not is_kind(new.text):  # an argument that holds an op
+            return new
+        old_node, new_node = _as_mapping(old), _as_mapping(new)
+        if _kind(new_node) not in ("", _kind(old_node)):
+            return new
+        return self.mappings(old_node, new_node, self.option)
+
+    def option(self, key: str, old: source.Tree, new: source.Tree) -> source.Tree:
+        if key == "shortcut" or key in COMPOSITIONS:
+            return self.layers(old, new)
+        if key == "first":
+            return self.node(old, new)
+        return old if is_empty(new) else new
 
 
 def _deleted(node: source.Tree) -> bool:
@@ -137,25 +169,6 @@ def _deleted(node: source.Tree) -> bool:
         return False
     key, value = node.entries[0]
     return key.text == "when" and isinstance(value, source.Scalar) and value.text == "false"
-
-
-def _node(old: source.Tree, new: source.Tree) -> source.Tree:
-    if _deleted(new) or isinstance(new, source.Sequence) or isinstance(old, source.Sequence):
-        return new
-    if isinstance(new, source.Scalar) and not is_kind(new.text):  # an argument that holds an op
-        return new
-    old_node, new_node = _as_mapping(old), _as_mapping(new)
-    if _kind(new_node) not in ("", _kind(old_node)):
-        return new
-    return _merge(old_node, new_node, _option)
-
-
-def _option(key: str, old: source.Tree, new: source.Tree) -> source.Tree:
-    if key in ("residual", "shortcut", "sequence", "add", "subtract", "multiply", "concat"):
-        return _layers(old, new)
-    if key == "first":
-        return _node(old, new)
-    return old if is_empty(new) else new
 
 
 def _as_mapping(node: source.Tree) -> source.Mapping:

@@ -23,13 +23,14 @@ _NODE_WORDS = ("depth", "first", "when", "from")  # beside the arguments of a bl
 
 
 class Apply(Record):
-    """An op with its options; which of them wait for names, and where each was written."""
+    """An op with its options; which of them wait for names, and where each was written; whether it is a line of `forward`."""
 
     uncompared: ClassVar[frozenset[str]] = frozenset({"places"})
 
     op: Op
     dynamic: tuple[str, ...]
     places: tuple[tuple[str, Place], ...]
+    line: bool = False
 
 
 class Hold(Record):
@@ -90,6 +91,8 @@ class Step(Record):
     inputs: tuple[Input, ...]
     when: Value
     place: Place
+    training: bool = False  # only the outputs of training need it
+    branch: bool = False  # of a merge: left out, it is not merged
 
 
 class Body(Record):
@@ -107,10 +110,14 @@ class Body(Record):
 
 
 class Graph(Record):
-    """The network, and the blocks that it uses in an order in which each comes after those it calls."""
+    """The network, and the blocks that it uses in an order in which each comes after those it calls.
+
+    with_defaults: the kinds that some node takes option defaults for.
+    """
 
     network: Body
     blocks: dict[str, Body]
+    with_defaults: frozenset[str]
 
 
 def build(spec: specs.Spec) -> Graph:
@@ -120,7 +127,7 @@ def build(spec: specs.Spec) -> Graph:
     builder.unused()
     if builder.problems:
         raise SpecError(*builder.problems)
-    return Graph(network, builder.bodies)
+    return Graph(network, builder.bodies, frozenset(builder.applied))
 
 
 class _Builder:
@@ -143,12 +150,11 @@ class _Builder:
         spec = self.spec
         scope = _Scope(self, spec.parameters, spec.constants)
         scope.layers(spec.layers, Input(0))
-        for reference in spec.training_outputs:
-            self.problem(reference.place, "`training_outputs` can't be generated yet", "leave the auxiliary head out")
         results = tuple(scope.named[reference.name] for reference in spec.outputs if reference.name in scope.named)
+        results = results or (scope.last,)
         training = tuple(scope.named[reference.name] for reference in spec.training_outputs if reference.name in scope.named)
         return Body(
-            spec.name, spec.description, spec.parameters, spec.constants, scope.finished(), results or (scope.last,), training,
+            spec.name, spec.description, spec.parameters, spec.constants, _marked(scope.finished(), results), results, training,
             False, spec.place,
         )  # fmt: skip
 
@@ -186,12 +192,23 @@ class _Builder:
         return block
 
     def unused(self) -> None:
+        """Only of what the spec's own file says: what it took over, a spec before it used."""
+        own = self.spec.place.source
         for block in self.spec.blocks:
-            if block.name not in self.bodies:
+            if block.name not in self.bodies and block.place.source is own:
                 self.problem(block.place, f"nobody uses the block {quote(block.name)}", "remove it")
         for default in self.spec.option_defaults:
-            if default.kind not in self.applied:
+            if default.kind not in self.applied and default.place.source is own:
                 self.problem(default.place, f"no node of kind {quote(default.kind)} takes these defaults", "remove them")
+
+
+def _marked(steps: tuple[Step, ...], results: tuple[Input, ...]) -> tuple[Step, ...]:
+    """Marks the steps that the results do not need: they are there for the outputs of training."""
+    needed = {result.value for result in results}
+    for number in range(len(steps), 0, -1):
+        if number in needed:
+            needed |= {source.value for source in steps[number - 1].inputs}
+    return tuple(step if number + 1 in needed else step.replace(training=True) for number, step in enumerate(steps))
 
 
 def _fixed(constants: tuple[specs.Constant, ...]) -> dict[str, Value]:
@@ -251,7 +268,10 @@ class _Scope:
             return self.residual(layer, node, sources[0])
         if isinstance(node, specs.Merge):
             return self.merge(layer, node, sources)
-        return self.add(layer.name, self.node(node), sources[:1], node.when, layer.place)
+        built = self.node(node)
+        if isinstance(built, Apply) and built.op.line and node.when is None:
+            built = built.replace(line=True)
+        return self.add(layer.name, built, sources[:1], node.when, layer.place)
 
     def residual(self, layer: specs.Layer, node: specs.Residual, entering: Input) -> Input:
         if node.when is not None:
@@ -287,7 +307,9 @@ class _Scope:
         for branch, part in zip(node.branches, parts):
             outer = self.named, self.last
             self.last = part
-            results.append(self.layer(branch.replace(node=branch.node.replace(when=None))))
+            results.append(self.layer(branch))
+            if branch.node.when is not None:
+                self.steps[-1] = self.steps[-1].replace(branch=True)
             conditions.append(True if branch.node.when is None else branch.node.when)
             self.named, self.last = outer
         return self.add(layer.name, Merge(node.kind, tuple(conditions)), tuple(results), None, layer.place)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 LONGEST = 48
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*_?", re.ASCII)
-_CLASS = re.compile(r"[A-Z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*", re.ASCII)
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*_?", re.ASCII)
+CLASS = re.compile(r"[A-Z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*", re.ASCII)
 
 # `dir(torch.nn.Module())` of torch 2.13 without the double underscores: an attribute of that name would break the module.
 MODULE_ATTRIBUTES = frozenset(
@@ -44,6 +44,9 @@ MODULE_NAMES = frozenset(
 # What an expression already means.
 LANGUAGE_NAMES = frozenset("in_channels index block_index block_count input min max round ceil floor true false".split())
 
+# What the constructor of a generated class uses beside its arguments: the sizes of its input, and what it counts blocks with.
+CONSTRUCTOR_NAMES = frozenset("in_length in_depth in_height in_width i modules".split())
+
 DEVICES = frozenset("con prn aux nul".split()) | {f"{name}{number}" for name in ("com", "lpt") for number in range(10)}
 
 
@@ -63,6 +66,8 @@ def why_no_attribute(name: str) -> str:
     """Returns the reason why a layer can't have this name, or ''."""
     if name == "input":
         return "already names the value that enters"
+    if name in ("true", "false"):
+        return "is a truth value"
     if name in MODULE_ATTRIBUTES:
         return "is an attribute of every `torch.nn.Module`"
     return _why_no_identifier(name)
@@ -72,12 +77,14 @@ def why_no_argument(name: str) -> str:
     """Returns the reason why an argument or a constant can't have this name, or ''."""
     if name in LANGUAGE_NAMES:
         return "already means something in an expression"
+    if name in CONSTRUCTOR_NAMES:
+        return "is taken: the generated constructor uses it itself"
     return _why_no_identifier(name)
 
 
 def why_no_class(name: str) -> str:
     """Returns the reason why a block or a network can't have this name, or ''."""
-    if not _CLASS.fullmatch(name):
+    if not CLASS.fullmatch(name):
         return NO_CLASS
     return _why_no_identifier(name)
 
@@ -85,7 +92,7 @@ def why_no_class(name: str) -> str:
 def _why_no_identifier(name: str) -> str:
     if len(name) > LONGEST:
         return f"is longer than {LONGEST} characters"
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         return NO_NAME
     if name in KEYWORDS:
         return "is a keyword of Python"

@@ -9,11 +9,26 @@ from typing import TYPE_CHECKING, Any
 from archgen import extends, graph, library, spec, trace
 from archgen.analysis import report as reports
 from archgen.diagnostics import Place, Problem, Source, SpecError, quote, suggest
-from archgen.expressions import Expression, ExpressionError, Value, describe, evaluate
+from archgen.expressions import Expression, ExpressionError, describe, evaluate, names_of
 from archgen.expressions import parse as parse_expression
 
 if TYPE_CHECKING:
+    from archgen.analysis.cost import Costs
     from archgen.analysis.report import Report
+    from archgen.contract import Contract, Examined
+    from archgen.trace import TracedBody
+
+
+_TOO_LONG = "the sizes of this network grow to formulas of more than a hundred parts, too long to work with"
+_WITHOUT_VALUE = {
+    "min_size": "no input with all sizes equal fits it: `archgen shapes SPEC --symbolic` says why",
+    "receptive_field": "a gate, perhaps, lets every value see the whole input",
+}
+
+
+def _number_text(value: Any) -> str:
+    """A number, or one for each axis, with thousands apart."""
+    return f"[{', '.join(f'{item:,}' for item in value)}]" if isinstance(value, tuple) else f"{value:,}"
 
 
 def load(path: str | Path, settings: tuple[str, ...] = ()) -> Network:
@@ -64,8 +79,10 @@ class Network:
         """The class name of the generated module."""
         return self.spec.name
 
-    def report(self, input_shape: tuple[int, ...] | None = None) -> Report:
+    def report(self, input_shape: tuple[int, ...] | None = None, with_bias: bool = False) -> Report:
         """Returns shapes, parameters and MACs of every layer for an input of (channels, sizes...), by default the spec's.
+
+        with_bias: whether the MACs count biases; those that `assert` compares never do.
 
         A layer that does not fit ends the rows and becomes the report's `problem`; nothing is raised.
         """
@@ -73,29 +90,94 @@ class Network:
         problem: Problem | None = None
         outputs: tuple[tuple[int, ...], ...] = ()
         try:
-            traced = self.trace(shape)
+            traced = self.trace(shape, with_bias)
             steps, outputs = traced.steps, tuple(output.sizes for output in traced.outputs)
         except trace.Stopped as stopped:
             steps, problem = stopped.finished, stopped.problem
         totals = reports.totals(steps)
         if problem is None:
-            problem = self.broken_assertion(totals)
+            problem = self.report(shape).problem if with_bias else self.broken_assertion(totals, shape)
         name = self.path.as_posix()
-        return reports.Report(self.name, name, shape, outputs, totals, reports.rows(steps), problem)
+        return reports.Report(self.name, name, shape, outputs, totals, reports.rows(steps), problem, with_bias=with_bias)
 
-    def trace(self, input_shape: tuple[int, ...]) -> trace.TracedBody:
+    def without_texts(self) -> Network:
+        """Returns the same network with "x" for every free text of its author: descriptions, the file's name, what it says."""
+        texts = {block.name: block.replace(description="x") for block in self.graph.blocks.values()}
+        steps = self.graph.replace(network=self.graph.network.replace(description="x"), blocks=texts)
+        return Network(Path("x.yaml"), self.spec.replace(description="x"), steps, ("x",))
+
+    def trace(self, input_shape: tuple[int, ...], with_bias: bool = False) -> trace.TracedBody:
         """Traces the network on numbers; raises trace.Stopped."""
         if len(input_shape) != len(self.spec.input):
             sentence = (
                 f"an input of {len(input_shape) - 1} sizes does not fit this network: it takes {len(self.spec.input) - 1}"
             )
             raise trace.Stopped(Problem(Place(Source("--input", "x".join(map(str, input_shape))), 0, 0), sentence))
-        return trace.numbers(self.graph, input_shape, {})
+        return trace.numbers(self.graph, input_shape, {}, with_bias)
 
-    def broken_assertion(self, totals: reports.Totals) -> Problem | None:
-        """Returns the first claim of `assert` that the totals break."""
-        known: dict[str, Value] = {"parameters": totals.parameters, "buffers": totals.buffers, "macs": totals.macs}
+    def traced(self, input_shape: tuple[int, ...] | None = None) -> TracedBody:
+        """Traces the network on numbers, by default for the spec's own input; raises SpecError where a layer does not fit."""
+        try:
+            return self.trace(tuple(input_shape or self.spec.input))
+        except trace.Stopped as stopped:
+            raise SpecError(stopped.problem) from None
+
+    def costs(self, input_shape: tuple[int, ...] | None = None, batch: int = 1, dtype: str = "float32") -> Costs:
+        """Returns the memory and the traffic of a run for an input of (channels, sizes...), by default the spec's.
+
+        Raises SpecError where a layer does not fit, or where no module can be generated: memory is that of the module.
+        """
+        from archgen.analysis import cost
+
+        return cost.costs(self.graph, self.traced(input_shape), batch, dtype)
+
+    def examine(self, input_shape: tuple[int, ...] | None = None) -> Examined:
+        """Returns what holds for inputs of every size: each layer's output as a function of it, and the network's contract.
+
+        Where sizes become features, the network is the one built for an input of (channels, sizes...), by default the spec's.
+        Raises SpecError if it does not run on that, or if its sizes would be formulas of more than a hundred parts.
+        """
+        shape = tuple(input_shape or self.spec.input)
+        self.traced(shape)
+        found = self._examined(shape)
+        if found is None:
+            raise SpecError(Problem(self.spec.place, _TOO_LONG))
+        return found
+
+    def contract(self, input_shape: tuple[int, ...] | None = None) -> Contract | None:
+        """Returns the contract of a network that runs on such an input; None where formulas grow too long for `examine`."""
+        found = self._examined(tuple(input_shape or self.spec.input))
+        return None if found is None else found.contract
+
+    def _examined(self, input_shape: tuple[int, ...]) -> Examined | None:
+        from archgen import contract, sizes  # beside the plain report they take long to import
+
+        try:
+            return contract.examine(self.graph, input_shape)
+        except sizes.TooManyParts:
+            return None
+
+    def broken_assertion(self, totals: reports.Totals, input_shape: tuple[int, ...]) -> Problem | None:
+        """Returns the first claim of `assert` that the totals, the contract or the costs for an input of this shape break.
+
+        Costs are those of one image in float32; contract and costs are worked out where a claim names them.
+        """
+        known: dict[str, Any] = {"parameters": totals.parameters, "buffers": totals.buffers, "macs": totals.macs}
         for assertion in self.spec.assertions:
+            named = sorted(names_of(assertion.value))
+            try:
+                if not known.keys() >= spec.COSTS.intersection(named):
+                    known |= self.costs(input_shape).claims()
+            except SpecError as error:
+                return error.problems[0]
+            if not known.keys() >= set(named):
+                contract = self.contract(input_shape)
+                if contract is None:
+                    return Problem(assertion.place, _TOO_LONG)
+                known |= vars(contract)
+            unknown = [name for name in named if known[name] is None]
+            if unknown:
+                return Problem(assertion.place, f"`{unknown[0]}` has no value for this network", _WITHOUT_VALUE[unknown[0]])
             try:
                 holds = evaluate(assertion.value, known)
             except ExpressionError as error:
@@ -103,7 +185,7 @@ class Network:
             if type(holds) is not bool:
                 return Problem(assertion.place, f"a claim is true or false, not {describe(holds)}", "compare it: `macs <= 2e9`")
             if not holds:
-                have = ", ".join(f"`{name}` is {value:,}" for name, value in known.items() if name in assertion.text)
+                have = ", ".join(f"`{name}` is {_number_text(known[name])}" for name in named)
                 return Problem(assertion.place, f"this claim is broken: {have}")
         return None
 

@@ -20,8 +20,10 @@ from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.scanner import Scanner
 
-from archgen.diagnostics import WIDTH, EnvironmentFault, Place, Problem, Source, SpecError, quote
+from archgen import yaml_errors
+from archgen.diagnostics import MOST_SHOWN, EnvironmentFault, Place, Problem, Source, SpecError, quote
 from archgen.records import Record
+from archgen.yaml_errors import place_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 MOST_BYTES = 256 * 1024
 MOST_EVENTS = 50_000  # keys, values, and the starts and ends of lists and mappings
 DEEPEST = 32
+LONGEST = 256  # characters of an expression
 
 
 class Scalar(Record):
@@ -156,7 +159,7 @@ def _unix(text: str) -> str:
 
 def _not_utf8(name: str, data: bytes, error: UnicodeDecodeError) -> Problem:
     before = _unix(data[: error.start].decode())
-    place = _place(Source(name, before + _unix(data[error.start :].decode(errors="backslashreplace"))), len(before), 4)
+    place = place_at(Source(name, before + _unix(data[error.start :].decode(errors="backslashreplace"))), len(before), 4)
     utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
     sentence = "the file is UTF-16, not UTF-8" if utf16 else f"the byte 0x{data[error.start]:02x} is not UTF-8"
     return Problem(place, sentence, "save the file as UTF-8", "E-ENC")
@@ -176,7 +179,7 @@ def _clean(source: Source) -> Source:
     for match in _UNCLEAN.finditer(text):
         firsts.setdefault(match.group(), match.start())
     if firsts:
-        raise SpecError(*(_unclean(_place(source, index), character) for character, index in firsts.items()))
+        raise SpecError(*(_unclean(place_at(source, index), character) for character, index in firsts.items()))
     return source
 
 
@@ -199,7 +202,7 @@ class _Events(Reader, Scanner, Parser):
         self.source = source
 
     def fetch_directive(self) -> None:
-        place = _place(self.source, self.index)
+        place = place_at(self.source, self.index)
         raise SpecError(Problem(place, "directives (`%YAML`) are not part of a spec", "leave the line out", "E-YAML-DIRECTIVE"))
 
 
@@ -211,9 +214,10 @@ def _events(source: Source) -> Iterator[Any]:
         try:
             event = get_event()
         except yaml.MarkedYAMLError as error:
-            raise SpecError(_explained(parser, error)) from None
+            around = parser.marks[-1].index if parser.marks else None
+            raise SpecError(yaml_errors.explained(source, error, around)) from None
         except _FAULTS_OF_PYYAML:
-            raise SpecError(_unexpected(source, parser.index)) from None
+            raise SpecError(yaml_errors.unexpected(source, parser.index)) from None
         if isinstance(event, yaml.StreamEndEvent):
             return
         yield event
@@ -231,15 +235,6 @@ _FAULTS_OF_PYYAML = (  # OverflowError and IndexError were seen; the others are 
     ValueError,
     yaml.YAMLError,
 )
-
-
-def _place(source: Source, index: int, length: int = 1) -> Place:
-    """Returns the place of a character; what ends too early is shown after the last text of the file.
-
-    It counts lines from the start, so it serves the one problem that ends the reading, and marks serve the many.
-    """
-    index = min(index, len(source.text.rstrip()))
-    return Place(source, source.text.count("\n", 0, index) + 1, index - source.text.rfind("\n", 0, index), length)
 
 
 # ---- from events to the tree
@@ -352,7 +347,7 @@ class _Builder:
         if event.anchor is not None:
             self._fail(event, "anchors (`&name`) are not part of a spec", _SHARE, "E-YAML-ALIAS")
         if event.tag is not None:
-            self._fail(event, _TAG, _NO_TAG, "E-YAML-TAG")
+            self._fail(event, yaml_errors.TAG, yaml_errors.NO_TAG, "E-YAML-TAG")
 
     def _alias(self, event: Any) -> None:
         parent = self._open[-1] if self._open else None
@@ -371,32 +366,37 @@ class _Builder:
         """In brackets or braces a comma ends the word before it, so `[max(8, c)]` is a list of two halves."""
         in_brackets = self._open and self._open[-1].start.flow_style
         halved = scalar.text.count("(") > scalar.text.count(")") and _COMMA.match(self.source.text, end)
-        if not (in_brackets and halved):
+        if not (in_brackets and halved) or len(self.problems) > MOST_SHOWN:  # a hostile line may hold thousands of these
             return
         whole = _expression(self.source.text, start)
+        if not whole:
+            index = start + scalar.text.index("(")
+            help = "close it, and quote the expression: a comma inside brackets or braces ends a value that is not quoted"
+            self.problems.append(Problem(place_at(self.source, index), "this `(` is never closed", help, "E-YAML-COMMA"))
+            return
         sentence = f"a comma inside brackets or braces ends the value: this is {quote(scalar.text)}"
         help = f"quote the expression, as in {quote(chr(34) + whole + chr(34))}, or name it in `let`"
-        self.problems.append(Problem(scalar.place._replace(length=len(whole)), sentence, help, "E-YAML-COMMA"))
+        rest = self.source.text.find("\n", start)  # not beyond the line, where the expression goes on in the next
+        length = min(len(whole), rest - start if rest >= 0 else len(whole))
+        self.problems.append(Problem(scalar.place._replace(length=length), sentence, help, "E-YAML-COMMA"))
 
 
 _COMMA = re.compile(r"\s*,")
 _WORD = re.compile(r"[^\s,\[\]{}]+")
 _SHARE = "say shared options once under `defaults`, or share a whole spec with `extends`"
-_TAG = "tags (`!!int`, `!name`) are not part of a spec"
-_NO_TAG = "leave it out; quote a value that starts with `!`"
-_QUOTE = "quote the whole value"
-_SPACE = "a colon separates only with a space after it: `name: value`"
 
 
 def _expression(text: str, index: int) -> str:
-    """Returns what starts at the index up to the parenthesis that closes its first one, or else the rest of the line."""
+    """Returns what starts at the index up to the parenthesis that closes its first one, or "" where none does."""
     depth = 0
-    line = text[index : index + WIDTH].partition("\n")[0]  # no more: a line may hold thousands of these
-    for count, character in enumerate(line, 1):
-        depth += (character == "(") - (character == ")")
+    part = text[index : index + LONGEST]
+    for count, character in enumerate(part, 1):
+        depth += (character in "([") - (character in ")]")
         if character == ")" and depth == 0:
-            return line[:count]
-    return line
+            return " ".join(part[:count].split())
+        if depth < 0 or character in "{}:":  # the list or mapping around it goes on
+            return ""
+    return ""
 
 
 def _refused_key(key: Scalar) -> Problem | None:
@@ -406,7 +406,7 @@ def _refused_key(key: Scalar) -> Problem | None:
     if not key.text:
         return Problem(key.place, "a key is missing before this colon", "write `name: value`", "E-YAML-KEY")
     if ":" in key.text:
-        return Problem(key.place, f"{quote(key.text)} is one word", _SPACE, "E-YAML-SPACE")
+        return Problem(key.place, f"{quote(key.text)} is one word", yaml_errors.SPACE, "E-YAML-SPACE")
     return None
 
 
@@ -414,186 +414,8 @@ def _no_mapping(source: Source, root: Tree | None) -> Problem:
     if root is None or (isinstance(root, Scalar) and root.plain and not root.text):
         return _whole(source, "the spec is empty", _START)
     kind = "a list" if isinstance(root, Sequence) else "one text"
-    help = _SPACE if isinstance(root, Scalar) and ":" in root.text else _START
+    help = yaml_errors.SPACE if isinstance(root, Scalar) and ":" in root.text else _START
     return Problem(root.place, f"this is {kind}; a spec is a mapping of names to values", help, "E-YAML")
 
 
 _START = "start with `name: MyNet` and `input: [3, 224, 224]`"
-
-
-# ---- what PyYAML's errors mean
-
-
-class _Fault:
-    """An error of PyYAML, with what its explanation asks of the text around it."""
-
-    def __init__(self, parser: _Events, error: yaml.MarkedYAMLError) -> None:
-        mark = error.problem_mark or error.context_mark
-        self.source = parser.source
-        self.text = parser.source.text
-        self.message = f"{error.context}: {error.problem}"
-        self.index = mark.index if mark else 0
-        self.start = error.context_mark.index if error.context_mark else self.index  # of the value, quote or bracket around it
-        self.found = self.text[self.index : self.index + 1]  # "" at the end
-        self.around = parser.marks[-1].index if parser.marks else self.index  # the start of the list or mapping around it
-
-    def problem(self, sentence: str, help: str, index: int | None = None, length: int = 1, code: str = "E-YAML") -> Problem:
-        return Problem(_place(self.source, self.index if index is None else index, length), sentence, help, code)
-
-    def line_start(self, index: int) -> int:
-        return self.text.rfind("\n", 0, index) + 1
-
-    def word_start(self, index: int) -> int:
-        """Returns where the text of a character's line begins, behind the indentation."""
-        start = self.line_start(index)
-        while self.text[start : start + 1] == " ":
-            start += 1
-        return start
-
-    def indent(self, index: int) -> int:
-        return self.word_start(index) - self.line_start(index)
-
-    def above(self) -> int:
-        """Returns the end of the nearest line above the error's own that is neither blank nor a comment; 0 if there is none."""
-        end = self.line_start(self.index) - 1
-        while end > 0:
-            line = self.text[self.line_start(end) : end].strip()
-            if line and not line.startswith("#"):
-                return end
-            end = self.line_start(end) - 1
-        return 0
-
-
-def _explained(parser: _Events, error: yaml.MarkedYAMLError) -> Problem:
-    """Returns an error of PyYAML in the words of this language; one that nobody foresaw keeps its own."""
-    fault = _Fault(parser, error)
-    for part, explain in _EXPLANATIONS:
-        if part in fault.message:
-            return explain(fault)
-    return fault.problem(error.problem or "the text is not YAML", _QUOTE)
-
-
-def _unexpected(source: Source, index: int) -> Problem:
-    """Explains an exception of PyYAML that is no error of its own."""
-    if source.text[:index].endswith("\\U"):
-        return Problem(_place(source, index - 2, 10), "this escape stands for no character", _ESCAPE, "E-YAML")
-    return Problem(_place(source, index), "the text is not YAML from here on", _QUOTE, "E-YAML")
-
-
-def _says(sentence: str, help: str, code: str = "E-YAML", at_start: bool = False) -> Callable[[_Fault], Problem]:
-    """Returns an explanation that needs no look around; `{found}` in its sentence is the character where it points."""
-
-    def explain(fault: _Fault) -> Problem:
-        index = fault.start if at_start else fault.index
-        return fault.problem(sentence.replace("{found}", quote(fault.text[index : index + 1])), help, index, code=code)
-
-    return explain
-
-
-def _token(fault: _Fault) -> Problem:
-    if fault.found == "\t":
-        return fault.problem("a tab stands where YAML allows only spaces", "indent and separate with spaces")
-    return fault.problem(f"a value can't start with {quote(fault.found)}", _QUOTE)
-
-
-def _colon(fault: _Fault) -> Problem:
-    """Explains a colon that ends no key."""
-    end = fault.above()
-    if re.search(r":\s", fault.text[fault.line_start(fault.index) : fault.index]) or not end:
-        return fault.problem("this colon ends no key", "start a new line for a new key, or quote the whole value")
-    if missing := _missing_space(fault, end):
-        return missing
-    if fault.indent(fault.index) > fault.indent(end):
-        help = "indent it as far as the keys it belongs with"
-        return fault.problem("this line is indented deeper than a complete one above it", help, fault.word_start(fault.index))
-    return _no_key(fault, end)
-
-
-def _no_key(fault: _Fault, end: int) -> Problem:
-    start = fault.word_start(end)
-    help = "end the name with a colon and a space, or indent the line to continue the value above"
-    return fault.problem("this line is no `name: value`", help, start, end - start)
-
-
-def _missing_space(fault: _Fault, end: int) -> Problem | None:
-    """Explains `depth:2`, if that is what stands in the line that ends there."""
-    word = re.compile(r" *(?:- +)*[\w\"']+:(?=\S)").match(fault.text, fault.line_start(end), end)
-    return fault.problem("a space is missing after this colon", _SPACE, word.end() - 1) if word else None
-
-
-def _lonely_word(fault: _Fault) -> Problem:
-    end = fault.text.find("\n", fault.start)
-    end = len(fault.text) if end < 0 else end
-    return _missing_space(fault, end) or _no_key(fault, end)
-
-
-def _after_the_end(fault: _Fault) -> Problem:
-    return _missing_space(fault, fault.above()) or fault.problem(
-        "the spec has ended before this", "start all its keys in the same column, and give each spec a file of its own"
-    )
-
-
-def _in_brackets(fault: _Fault) -> Problem:
-    """Explains what can't follow a value in a list in brackets or a mapping in braces."""
-    bracket = fault.text[fault.around]
-    below = "\n" in fault.text[fault.around : fault.index] and fault.indent(fault.index) <= fault.indent(fault.around)
-    if fault.found in ("]", "}"):
-        return fault.problem(f"{quote(fault.found)} can't close {quote(bracket)}", f"write {quote(_CLOSING[bracket])}")
-    if not fault.found or below:
-        return _never_closed(fault)
-    if fault.found in ":?[{":
-        return fault.problem(f"{quote(fault.found)} ends the value before it", "put a comma between entries, or " + _QUOTE)
-    return fault.problem("a comma is missing before this", "put a comma between entries, or " + _QUOTE)
-
-
-def _never_closed(fault: _Fault) -> Problem:
-    bracket = fault.text[fault.around]
-    return fault.problem(f"this {quote(bracket)} is never closed", f"close it with {quote(_CLOSING[bracket])}", fault.around)
-
-
-_CLOSING = {"[": "]", "{": "}"}
-
-
-def _no_value(fault: _Fault) -> Problem:
-    if fault.found == ":":
-        return fault.problem("a key is missing before this colon", "write `name: value`")
-    if not fault.found and fault.text[fault.around] in _CLOSING:
-        return _never_closed(fault)
-    return fault.problem("a value is missing before this", "write it, or remove a comma")
-
-
-def _in_block(fault: _Fault) -> Problem:
-    """Explains what can't follow a complete key or item."""
-    if fault.found in ("]", "}"):
-        return fault.problem(f"{quote(fault.found)} closes nothing", "remove it, or open the bracket before it")
-    if fault.found == ":":
-        return fault.problem("a key is missing before this colon", "write `name: value`")
-    if fault.text[fault.line_start(fault.index) : fault.index].strip(" -"):
-        return fault.problem("the value has ended before this", "quote the whole value, or start a new line")
-    if "start>" in fault.message:
-        return _missing_space(fault, fault.above()) or fault.problem(
-            "the indentation of this line fits nothing above it", "indent it as far as the lines it belongs with"
-        )
-    return fault.problem("keys and list items are mixed here", "one level holds either `name: value` lines or `- item` lines")
-
-
-_ESCAPE = "write `\\\\` for a backslash, or use single quotes, which have no escapes"
-_EXPLANATIONS: tuple[tuple[str, Callable[[_Fault], Problem]], ...] = (  # the first whose text occurs in PyYAML's message
-    ("that cannot start any token", _token),
-    ("quoted scalar: found unexpected", _says("this quote is never closed", "close it", at_start=True)),
-    ("scanning a double-quoted scalar", _says("this is no escape of double quotes", _ESCAPE)),
-    ("scanning a block scalar", _says("{found} can't follow `|` or `>`", "start the text on the next line, or " + _QUOTE)),
-    ("scanning an a", _says("a value can't start with {found}", _QUOTE, at_start=True)),  # an alias or anchor without a name
-    ("tag", _says(_TAG, _NO_TAG, "E-YAML-TAG", at_start=True)),
-    (
-        "sequence entries are not",
-        _says("a list can't start on the line of its key", "start it on the next line, or write `[a, b]`"),
-    ),
-    ("mapping keys are not", _says("a value can't start with `? `", _QUOTE)),
-    ("mapping values are not", _colon),
-    ("could not find expected ':'", _lonely_word),
-    ("expected the node content", _no_value),
-    ("<document start>", _after_the_end),
-    ("expected ',' or", _in_brackets),
-    ("expected <block end>", _in_block),
-)

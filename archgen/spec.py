@@ -36,6 +36,10 @@ SPEC_KEYS = (
     "name", "description", "extends", "input", "args", "let", "defaults", "stem", "stages", "head", "outputs",
     "training_outputs", "assert", "blocks",
 )  # fmt: skip
+# What a claim of `assert` may name: the report's totals, the contract, and the costs of one image in float32.
+TOTALS = frozenset({"parameters", "buffers", "macs"})
+CONTRACT = frozenset({"min_size", "reduction", "receptive_field"})
+COSTS = frozenset({"activations", "inference_memory", "training_memory"})
 BLOCK_KEYS = ("description", "paper", "args", "let", "layers")
 
 
@@ -238,8 +242,11 @@ class Reader:
         scope = _Scope(parameters, ())
         constants = self.constants(keys.get("let"), scope)
         count = len(self.problems)
-        sections = [self.layers(keys.get(section), scope, set()) for section in ("stem", "stages", "head")]
-        layers = tuple(layer for section in sections for layer in section)
+        sections: list[Layers] = []
+        layers: Layers = ()
+        for section in ("stem", "stages", "head"):  # one scope in three parts
+            sections.append(self.layers(keys.get(section), scope, {layer.name for layer in layers}))
+            layers += sections[-1]
         self.unique(layers, parameters, constants)
         if not layers and len(self.problems) == count:
             self.missing(whole, "the network has no layers", "write `stem:`, `stages:` or `head:`", "stem", "stages", "head")
@@ -260,8 +267,11 @@ class Reader:
             place=whole,
         )
         self.all_read(layers, spec.outputs + spec.training_outputs)
-        self.all_used(parameters, constants, scope, "the network")
-        return spec
+        unused = self.all_used(parameters, constants, scope, "the network", whole)
+        return spec.replace(
+            parameters=tuple(item for item in parameters if item.name not in unused),
+            constants=tuple(item for item in constants if item.name not in unused),
+        )
 
     def block(self, key: source.Scalar, tree: source.Tree) -> Block:
         reason = names.why_no_class(key.text)
@@ -282,7 +292,7 @@ class Reader:
         layers = self.layers(keys.get("layers"), scope, set())
         self.unique(layers, parameters, constants)
         self.all_read(layers, ())
-        self.all_used(parameters, constants, scope, f"block {quote(key.text)}")
+        self.all_used(parameters, constants, scope, f"block {quote(key.text)}", key.place)
         description, paper = self.text(keys.get("description")), self.text(keys.get("paper"))
         return Block(key.text, description, paper, parameters, constants, layers, key.place)
 
@@ -378,6 +388,7 @@ class Reader:
             constants.append(Constant(key.text, self.value(value, scope), key.place))
             scope.known.add(key.text)
         scope.later = set()
+        scope.read = set()  # what a constant names is used if the constant is: `all_used` sees to that
         return tuple(constants)
 
     def argument_name(self, key: source.Scalar, what: str) -> None:
@@ -411,7 +422,7 @@ class Reader:
             self.problem(tree.place, "`assert` is a list of conditions", 'write `assert: ["parameters <= 12_000_000"]`')
             return ()
         scope = _Scope((), ())
-        scope.known = {"parameters", "buffers", "macs"}
+        scope.known = {*TOTALS, *CONTRACT, *COSTS}
         return tuple(Assertion(self.text(item), self.value(item, scope), item.place) for item in tree.items)
 
     def outputs(self, tree: source.Tree | None, layers: Layers) -> tuple[Reference, ...]:
@@ -489,7 +500,7 @@ class Reader:
         rest = [(name, option) for name, option in options if name.text not in ("when", "from")]
         if key.text not in COMPOSITIONS:
             return self.use(key, value, rest, scope, when, sources, tree.place)
-        return self.composition(key, value, rest, scope, when, sources, tree.place, earlier)
+        return self.composition(key, value, rest, scope, when, sources, tree, earlier)
 
     def kind_known(self, key: source.Scalar, scope: _Scope) -> bool:
         text = key.text
@@ -604,7 +615,13 @@ class Reader:
             if name.text == "first" and key.text not in OPS:
                 first = self.first(key, name, option, depth, inside)
                 continue
+            if key.text in scope.ops:
+                self.holds_its_options(key.text, name.place)
+                continue
             arguments.append(self.option(key.text, name, option, inside, ("when", "from")))
+            if key.text in OPS and name.text in {argument.name for argument in arguments[:-1]}:
+                help = f"it is the value beside `{key.text}`: leave one of them out"
+                self.problem(name.place, f"the option {quote(name.text)} is given twice", help)
         return Use(when, sources, place, key.text, tuple(arguments), depth, first)
 
     def depth(self, tree: source.Tree, scope: _Scope) -> Value:
@@ -637,8 +654,11 @@ class Reader:
                 return Argument("", 0, value.place)
             return Argument(first, self.op_option(key.text, first, value, scope), value.place)
         if key.text in scope.ops:
-            self.problem(value.place, f"{quote(key.text)} holds an op with its options: it takes none here")
+            self.holds_its_options(key.text, value.place)
         return Argument("", self.argument_value(value, scope), value.place)
+
+    def holds_its_options(self, argument: str, place: Place) -> None:
+        self.problem(place, f"{quote(argument)} holds an op with its options: it takes none here")
 
     def option(self, kind: str, key: source.Scalar, value: source.Tree, scope: _Scope, also: tuple[str, ...] = ()) -> Argument:
         if kind not in OPS:
@@ -700,7 +720,7 @@ class Reader:
         scope: _Scope,
         when: Value | None,
         sources: tuple[Reference, ...],
-        place: Place,
+        tree: source.Mapping,
         earlier: set[str],
     ) -> AnyNode:
         allowed = {"residual": ("shortcut",), "sequence": ()}.get(key.text, ("split",))
@@ -715,7 +735,7 @@ class Reader:
                 )
         given = {name.text: option for name, option in options}
         if key.text == "sequence":
-            return Sequence(when, sources, place, self.items(value, scope))
+            return Sequence(when, sources, tree.place, self.items(value, scope))
         if key.text == "residual":
             if len(sources) > 1:
                 self.problem(sources[1].place, "`residual` takes one value")
@@ -725,9 +745,10 @@ class Reader:
             self.all_read(shortcut, ())
             if not residual:
                 self.problem(value.place, "`residual` needs at least one layer")
-            shortcut_first = "shortcut" in given and given["shortcut"].place < value.place
-            return Residual(when, sources, place, residual, shortcut, shortcut_first)
-        return self.merge(key, value, given, scope, when, sources, place)
+            order = [name.text for name, _ in tree.entries]  # places don't tell: each way may be from a file of its own
+            shortcut_first = "shortcut" in given and order.index("shortcut") < order.index("residual")
+            return Residual(when, sources, tree.place, residual, shortcut, shortcut_first)
+        return self.merge(key, value, given, scope, when, sources, tree.place)
 
     def merge(
         self,
@@ -831,12 +852,24 @@ class Reader:
                 sentence = f"nobody reads the value of {quote(layer.name)}"
                 self.idle.append(Problem(layer.place, sentence, "remove it, or name it in a `from`"))
 
-    def all_used(self, parameters: tuple[Parameter, ...], constants: tuple[Constant, ...], scope: _Scope, owner: str) -> None:
+    def all_used(
+        self, parameters: tuple[Parameter, ...], constants: tuple[Constant, ...], scope: _Scope, owner: str, place: Place
+    ) -> set[str]:
+        """Returns the names that the owner, written at `place`, took over from a spec that it extends and does not use."""
+        for constant in reversed(constants):
+            if constant.name in scope.read:
+                scope.read |= names_of(constant.value)
         named: tuple[Parameter | Constant, ...] = (*parameters, *constants)
+        inherited = set()
         for item in named:
-            if item.name not in scope.read:
+            if item.name in scope.read:
+                continue
+            if item.place.source is not place.source:
+                inherited.add(item.name)
+            else:
                 what = "argument" if isinstance(item, Parameter) else "constant"
                 self.idle.append(Problem(item.place, f"{owner} never uses its {what} {quote(item.name)}", "remove it"))
+        return inherited
 
 
 def _sources(node: AnyNode) -> Iterable[str]:

@@ -16,6 +16,8 @@ from archgen.expressions import (
     ExpressionError,
     Name,
     Value,
+    binary,
+    broadcast,
     describe,
     evaluate,
     is_number,
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from archgen.spec import Parameter
 
 MOST_LAYERS = 10_000
+MOST_STEPS = 5 * MOST_LAYERS  # steps looked at, each once for each arguments and shape; those left out cost time too
+MOST_VALUES = 2**61  # of a weight or an output: its bytes must be a number that torch can hold
 AXIS_NAMES = {0: (), 1: ("in_length",), 2: ("in_height", "in_width"), 3: ("in_depth", "in_height", "in_width")}
 
 
@@ -40,8 +44,8 @@ class Traced(Record):
     """One step with what the trace knows of it. Repeats of a block share their children."""
 
     name: str
-    type: str  # the class in the generated module; for a merge, its kind
-    role: str  # "op", "held", "merge", "split", "block", "chain" or "absent"
+    type: str  # the class in the generated module; for a merge, its kind; for a line of `forward`, its op
+    role: str  # "op", "line", "held", "merge", "split", "block", "chain" or "absent"
     inputs: tuple[Shape, ...]
     output: Shape
     place: Place
@@ -51,10 +55,23 @@ class Traced(Record):
     condition: Value = True
     conditions: tuple[Value, ...] = ()  # of a merge's inputs
     values: tuple[Input, ...] = ()
+    training: bool = False  # runs only while training
+    count: Value = 0  # of a chain of blocks on names: how many, where that depends on an argument; the last is the repeated one
     parameters: int = 0
     buffers: int = 0
     macs: int = 0
     layers: int = 1
+
+    def unrolled(self, count: int) -> tuple[Traced, ...]:
+        """The children of a chain on names, which has `count` of them on numbers: a loop's last child stands for the rest."""
+        return self.children + self.children[-1:] * (count - len(self.children)) if self.count else self.children
+
+    def named(self, name: str) -> Traced:
+        """The same step under another name: `replace`, for a thousand blocks."""
+        step = object.__new__(Traced)
+        step.__dict__.update(self.__dict__)
+        step.__dict__["name"] = name
+        return step
 
 
 class TracedBody(Record):
@@ -102,6 +119,13 @@ class _Tracer:
     def absent(self, step: Step, x: Shape, names: Environment) -> Traced:
         raise NotImplementedError
 
+    def left_out(self, step: Step, x: Shape) -> Traced:
+        return Traced(step.name, "Identity", "absent", (x,), x, step.place, layers=0)
+
+    def many(self, name: str, node: Repeat, count: Value, x: Shape, names: Environment, offset: Value, place: Place) -> Traced:
+        """Traces blocks that are as many as an expression says."""
+        raise NotImplementedError
+
     # -- the walk
 
     def steps(self, body: Body, entering: Shape, names: Environment) -> tuple[tuple[Traced, ...], list[Any]]:
@@ -111,7 +135,10 @@ class _Tracer:
             try:
                 traced = self.step(step, tuple([_value(values, source) for source in step.inputs]), names)
             except Stopped as stopped:
-                raise Stopped(stopped.problem, (*done, *stopped.finished)) from None
+                problem = stopped.problem
+                if isinstance(step.node, Merge) and problem.place is step.place and not problem.help:
+                    problem = problem.replace(help=_makers(step.inputs, done, entering))
+                raise Stopped(problem, (*done, *stopped.finished)) from None
             done.append(traced)
             values.append(traced.output if traced.role != "split" else (traced.output,) * len(traced.conditions))
         return tuple(done), values
@@ -119,11 +146,13 @@ class _Tracer:
     def step(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
         condition = True if step.when is True else self.value(step.when, names, step.place)
         if condition is not True and not isinstance(condition, Expression) and not self.condition(condition, step.place):
-            traced = self.absent(step, inputs[0], names)
+            traced = self.left_out(step, inputs[0]) if step.branch else self.absent(step, inputs[0], names)
         else:
             traced = self.node(step, inputs, names)
         if condition is not True or step.inputs:
-            traced.__dict__.update(condition=condition, values=step.inputs)  # made just now, so nobody has seen it yet
+            traced.__dict__.update(
+                condition=condition, values=step.inputs, training=step.training
+            )  # made just now, so nobody has seen it yet
         return traced
 
     def condition(self, value: Value, place: Place) -> bool:
@@ -133,12 +162,7 @@ class _Tracer:
             raise Stopped(Problem(place, error.sentence)) from None
 
     def value(self, value: Value, names: Environment, place: Place) -> Any:
-        if not isinstance(value, (Expression, tuple, Op)):
-            return value
-        try:
-            return value.evaluated(names) if isinstance(value, Op) else evaluate(value, names)
-        except ExpressionError as error:
-            raise Stopped(Problem(place, error.sentence, error.help)) from None
+        return _evaluated(value, names, place)
 
     def node(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
         node, name, place = step.node, step.name, step.place
@@ -163,7 +187,8 @@ class _Tracer:
         if node.dynamic:
             changed = {field: self.option(node, field, names, x, place) for field in node.dynamic}
             op = op.replace(**changed)
-        return self.op(name, op, x, place, node.places)
+        traced = self.op(name, op, x, place, node.places)
+        return traced.replace(role="line", type=op.name) if node.line else traced
 
     def option(self, node: Apply, field: str, names: Environment, x: Shape, place: Place) -> Any:
         try:
@@ -195,15 +220,18 @@ class _Tracer:
 
     def repeat(self, name: str, node: Repeat, x: Shape, names: Environment, place: Place) -> Traced:
         count = self.depth(node.count, names, place)
-        offset = sum(self.depth(depth, names, place) for depth in node.offset)
-        total = sum(self.depth(depth, names, place) for depth in node.total)
+        offset = self.blocks_in_all(node.offset, names, place)
+        total = self.blocks_in_all(node.total, names, place)
+        if isinstance(count, Expression):
+            return self.many(name, node, count, x, {**names, "block_count": total}, offset, place)
         children: list[Traced] = []
         steady = not any(names_of(value) & DEPTH_NAMES for _, value, _ in node.others.arguments)
         for index in range(count):
-            if steady and index > 1 and x == children[-1].inputs[0]:
-                children.append(children[-1].replace(name=str(index)))
-                continue
-            inside = {**names, "index": index, "block_index": offset + index, "block_count": total}
+            if steady and index > 1 and x == children[-1].inputs[0]:  # so will it be to the end
+                last = children[-1]
+                children += [last.named(str(number)) for number in range(index, count)]
+                break
+            inside = {**names, "index": index, "block_index": binary("+", offset, index), "block_count": total}
             block = node.others if index else node.first
             try:
                 child = self.node(Step(str(index), block, (), True, place), (x,), inside)
@@ -213,13 +241,17 @@ class _Tracer:
             x = child.output
         return self.container(name, children[0].inputs[0], tuple(children), place)
 
-    def depth(self, value: Value, names: Environment, place: Place) -> int:
-        """Returns how many blocks a node with `depth` has."""
+    def blocks_in_all(self, depths: tuple[Value, ...], names: Environment, place: Place) -> Any:
+        total: Any = 0
+        for depth in depths:
+            total = binary("+", total, self.depth(depth, names, place))
+        return total
+
+    def depth(self, value: Value, names: Environment, place: Place) -> Any:
+        """Returns how many blocks a node with `depth` has: a number, or on names an expression."""
         count = self.value(value, names, place)
         if isinstance(count, Expression):
-            raise Stopped(
-                Problem(place, "`depth` depends on an argument: it must be a number", "name it in `let` of the network")
-            )
+            return count
         if type(count) is not int or count < 1:
             raise Stopped(Problem(place, f"`depth` is {describe(count)}, and must be a whole number of at least 1"))
         if count > MOST_LAYERS:
@@ -259,6 +291,18 @@ class _Tracer:
         return Traced(name, "split", "split", (x,), share, place, conditions=(True,) * node.parts)
 
 
+def _makers(inputs: tuple[Input, ...], done: list[Traced], entering: Shape) -> str:
+    """Says which steps made the values that a merge can't put together, where they stand, and what they give."""
+    told = []
+    for source in inputs:
+        if source.value:
+            step = done[source.value - 1]
+            told.append(f"`{step.name}` (line {step.place.line}) gives {shape_text(step.output)}")
+        else:
+            told.append(f"what enters is {shape_text(entering)}")
+    return ", ".join(told)
+
+
 # What an argument of each type takes. An int may be given a list where it feeds options that have a value for each axis.
 _ARGUMENT_TYPES: dict[str, tuple[str, Callable[[Value], bool]]] = {
     "int": (
@@ -277,6 +321,25 @@ def _given(parameter: Parameter, given: dict[str, Value]) -> Value:
     value = given.get(parameter.name, parameter.default)
     assert value is not None
     return value
+
+
+def _evaluated(value: Value, names: Environment, place: Place) -> Any:
+    if not isinstance(value, (Expression, tuple, Op)):
+        return value
+    try:
+        return value.evaluated(names) if isinstance(value, Op) else evaluate(value, names)
+    except ExpressionError as error:
+        raise Stopped(Problem(place, error.sentence, error.help)) from None
+
+
+def scope(body: Body, given: dict[str, Value], x: Shape) -> dict[str, Value]:
+    """Returns what the names of a body stand for: its input's channels, its arguments, those of a call first, its constants."""
+    names: dict[str, Value] = {"in_channels": x.channels}
+    for parameter in body.parameters:
+        names[parameter.name] = _given(parameter, given)
+    for constant in body.constants:
+        names[constant.name] = _evaluated(constant.value, names, constant.place)
+    return names
 
 
 def spread(value: Value, rank: int) -> Value:
@@ -299,10 +362,9 @@ def _merge_claims(kind: str, left: Shape, right: Shape) -> list[Claim]:
     for axis, (a, b) in enumerate(zip(left.sizes, right.sizes)):
         if kind == "concat" and axis == left.channel_axis:
             continue
-        if kind == "multiply" and axis != left.channel_axis and 1 in (a, b):
-            continue
         what = "channels" if axis == left.channel_axis else "sizes"
-        claims.append(Claim(a, "==", b, f"`{kind}` can't merge {sizes}: their {what} {{left}} and {{right}} differ"))
+        relation = "broadcasts" if kind == "multiply" and what == "sizes" else "=="
+        claims.append(Claim(a, relation, b, f"`{kind}` can't merge {sizes}: their {what} {{left}} and {{right}} differ"))
     return claims
 
 
@@ -310,8 +372,7 @@ def _merged(kind: str, left: Shape, right: Shape) -> Shape:
     if kind == "concat":
         return left.with_channels(left.channels + right.channels)
     if kind == "multiply":
-        pairs = zip(left.sizes, right.sizes)
-        return Shape(tuple(b if type(a) is int and a == 1 else a for a, b in pairs), left.channel_axis)
+        return Shape(tuple(map(broadcast, left.sizes, right.sizes)), left.channel_axis)
     return left
 
 
@@ -322,11 +383,20 @@ def shape_text(shape: Shape) -> str:
 # ---- on numbers
 
 
-class _Numbers(_Tracer):
-    def __init__(self, graph: Graph) -> None:
+class NumberTracer(_Tracer):
+    def __init__(self, graph: Graph, with_bias: bool = False) -> None:
         super().__init__(graph)
+        self.with_bias = with_bias
         self.bodies: dict[Any, TracedBody] = {}
         self.plain: dict[tuple[int, str, Shape], Traced] = {}
+        self.seen = 0
+
+    def node(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
+        self.seen += 1
+        if self.seen > MOST_STEPS:
+            sentence = f"the network has more than {MOST_STEPS:,} steps, those among them that are left out"
+            raise Stopped(Problem(step.place, sentence))
+        return super().node(step, inputs, names)
 
     def apply(self, name: str, node: Apply, x: Shape, names: Environment, place: Place) -> Traced:
         """An op that waits for no name is the same wherever its block meets the same shape."""
@@ -346,11 +416,7 @@ class _Numbers(_Tracer):
         key = (body.name, tuple(given.items()), x)
         found = self.bodies.get(key)
         if found is None:
-            names: dict[str, Value] = {"in_channels": x.channels}
-            for parameter in body.parameters:
-                names[parameter.name] = _given(parameter, given)
-            for constant in body.constants:
-                names[constant.name] = self.value(constant.value, names, constant.place)
+            names = scope(body, given, x)
             steps, values = self.steps(body, x, names)
             outputs = tuple(_value(values, result) for result in (*body.results, *body.training_results))
             found = self.bodies[key] = TracedBody(steps, outputs, names, _totals(steps, body.place))
@@ -378,11 +444,17 @@ class _Numbers(_Tracer):
         place: Place,
         totals: tuple[int, int, int, int],
     ) -> Traced:
-        return Traced(name, type_name, "block", (x,), y, place, None, arguments, children, True, (), (), *totals)
+        return Traced(name, type_name, "block", (x,), y, place, None, arguments, children, True, (), (), False, 0, *totals)
 
     def leaf(self, name: str, op: Op, x: Shape, y: Shape, place: Place) -> Traced:
-        parameters, buffers = _count(op.weights(x)), _count(op.buffers(x))
-        return Traced(name, op.type_name(x), "op", (x,), y, place, op, (), (), True, (), (), parameters, buffers, op.macs(x, y))
+        parameters, buffers, macs = _count(op.weights(x)), _count(op.buffers(x)), op.macs(x, y)
+        if self.with_bias:
+            macs += op.bias_macs(x, y)
+        if parameters > MOST_VALUES or product(y.sizes) > MOST_VALUES:
+            sentence = f"this layer has {parameters:,} parameters and an output of {shape_text(y)}: no tensor can hold so much"
+            raise Stopped(Problem(place, sentence, "a tensor has less than 2**63 bytes"))
+        totals = parameters, buffers, macs
+        return Traced(name, op.type_name(x), "op", (x,), y, place, op, (), (), True, (), (), False, 0, *totals, 1)
 
     def held(self, name: str, parameter: str, x: Shape, place: Place, names: Environment) -> Traced:
         op = names[parameter]
@@ -392,7 +464,7 @@ class _Numbers(_Tracer):
     def container(self, name: str, x: Shape, children: tuple[Traced, ...], place: Place) -> Traced:
         output = children[-1].output if children else x
         totals = _totals(children, place)
-        return Traced(name, "Sequential", "chain", (x,), output, place, None, (), children, True, (), (), *totals)
+        return Traced(name, "Sequential", "chain", (x,), output, place, None, (), children, True, (), (), False, 0, *totals)
 
     def absent(self, step: Step, x: Shape, names: Environment) -> Traced:
         """A node with `when` keeps the number of channels, there or not."""
@@ -404,7 +476,7 @@ class _Numbers(_Tracer):
             sentence = f"left out, `{step.name}` hands on {x.channels} channels instead of {y.channels}"
             sentence += ": a node with `when` keeps their number"
             raise Stopped(Problem(step.place, sentence))
-        return Traced(step.name, "Identity", "absent", (x,), x, step.place, layers=0)
+        return self.left_out(step, x)
 
 
 def _count(tensors: tuple[tuple[str, tuple[int, ...]], ...]) -> int:
@@ -421,16 +493,19 @@ def _totals(steps: tuple[Traced, ...], place: Place) -> tuple[int, int, int, int
     for step in steps:
         parameters += step.parameters
         buffers += step.buffers
-        macs += step.macs
+        macs += 0 if step.training else step.macs
         layers += step.layers
     if layers > MOST_LAYERS:
         raise Stopped(Problem(place, f"the network has more than {MOST_LAYERS:,} layers"))
     return parameters, buffers, macs, layers
 
 
-def numbers(graph: Graph, input_shape: tuple[int, ...], overrides: dict[str, Value]) -> TracedBody:
-    """Traces the network on an input of (channels, sizes...). Raises Stopped at the first step that does not fit."""
-    tracer = _Numbers(graph)
+def numbers(graph: Graph, input_shape: tuple[int, ...], overrides: dict[str, Value], with_bias: bool = False) -> TracedBody:
+    """Traces the network on an input of (channels, sizes...). Raises Stopped at the first step that does not fit.
+
+    with_bias: whether the MACs count biases.
+    """
+    tracer = NumberTracer(graph, with_bias)
     network = tracer.body(graph.network, overrides, Shape(input_shape))
     return network.replace(calls=tuple((key[0], body.names) for key, body in tracer.bodies.items()))
 
@@ -512,7 +587,33 @@ class _Names(_Tracer):
         return Traced(name, "Sequential", "chain", (x,), children[-1].output if children else x, place, children=children)
 
     def absent(self, step: Step, x: Shape, names: Environment) -> Traced:
-        return Traced(step.name, "Identity", "absent", (x,), x, step.place)
+        return self.left_out(step, x)
+
+    def many(self, name: str, node: Repeat, count: Value, x: Shape, names: Environment, offset: Value, place: Place) -> Traced:
+        """A loop: all blocks but the first keep the shape, or each adds the same number of channels."""
+        turn = Name("i")
+
+        def block(which: Apply | Hold | Call, index: Any, entering: Shape) -> Traced:
+            inside = {**names, "index": index, "block_index": binary("+", offset, index)}
+            return self.node(Step(str(len(children)), which, (), True, place), (entering,), inside)
+
+        children: list[Traced] = []
+        children.append(block(node.first, 0, x))
+        after = children[0].output
+        children.append(block(node.others, turn, after))
+        if children[1].output == after:
+            if node.first == node.others and x == after:
+                del children[0]
+            return Traced(name, "Sequential", "chain", (x,), after, place, children=tuple(children), count=count)
+        growth = binary("-", after.channels, x.channels)
+        entering = x.with_channels(binary("+", x.channels, binary("*", growth, turn)))
+        steady = block(node.others, turn, entering)
+        grown = x.with_channels(binary("+", entering.channels, growth))
+        if node.first != node.others or "i" in names_of(growth) or steady.output != grown:
+            sentence = "`depth` depends on an argument, but from one block to the next the shape changes in no steady way"
+            raise Stopped(Problem(place, sentence, "write a number, or blocks that keep the shape or add channels"))
+        output = x.with_channels(binary("+", x.channels, binary("*", growth, count)))
+        return Traced(name, "Sequential", "chain", (x,), output, place, children=(steady,), count=count)
 
 
 def names(graph: Graph, input_shape: tuple[int, ...], traced: TracedBody) -> dict[str, TracedBody]:
@@ -529,7 +630,7 @@ def names(graph: Graph, input_shape: tuple[int, ...], traced: TracedBody) -> dic
         body = tracer.bodies[name, rank, axis]
         if name in found and _class_of(found[name]) != _class_of(body):
             place = graph.blocks[name].place
-            sentence = f"block `{name}` is called on values with different numbers of axes, which would make two classes"
+            sentence = f"block `{name}` is called on values with different axes, which would make two classes"
             raise SpecError(Problem(place, sentence, "write a second block"))
         found.setdefault(name, body)
     return {name: found[name] for name in ("", *graph.blocks) if name in found}
@@ -542,7 +643,8 @@ def _class_of(body: TracedBody) -> list[Any]:
 
 def _signature(step: Traced) -> tuple[Any, ...]:
     built = step.op.constructor(step.inputs[0]) if step.op else ()
-    return step.name, step.type, repr(built), step.arguments, tuple(map(_signature, step.children))
+    axis = step.inputs[0].channel_axis if step.role == "split" or step.type == "concat" else 0  # a number in `forward`
+    return step.name, step.type, repr(built), axis, step.arguments, tuple(map(_signature, step.children))
 
 
 def _listed(steps: tuple[Traced, ...]) -> Any:

@@ -14,6 +14,7 @@ import jsonschema
 import pytest
 
 import archgen as package
+from archgen.emit.proof import ProofError
 from archgen.network import Network
 from archgen.ops import MAC_CONVENTION
 from archgen.verify import parent
@@ -23,7 +24,7 @@ from tests.conftest import ROOT, SMALL, Result
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-COMMANDS = ["validate", "shapes", "build", "verify"]
+COMMANDS = ["init", "list", "ops", "validate", "shapes", "explain", "graph", "show", "build", "verify"]
 RESNET = ROOT / "specs/resnet18.yaml"
 SCHEMA = json.loads((ROOT / "docs/report.schema.json").read_text())
 BROKEN = SMALL.replace("kernel_size: 3", "kernel_size: 99, padding: 0")
@@ -62,9 +63,9 @@ def test_usage_errors(arguments: list[str], archgen: Callable[..., Result]) -> N
     assert "Error: " in result.err
 
 
-@pytest.mark.parametrize("command", ["validate", "shapes", "build", "verify"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_a_missing_spec(command: str, archgen: Callable[..., Result], project: Path) -> None:
-    result = archgen(command, "missing.yaml")
+    result = archgen(command, "missing.yaml", *(["-o", "x.svg"] if command == "graph" else []))
     assert (result.code, result.out) == (2, "")
     assert "missing.yaml" in result.err
     assert "Traceback" not in result.err
@@ -85,6 +86,36 @@ def test_an_internal_error(
     )
     assert not (project / "generated").exists()
     assert "Traceback" in archgen(command, "specs/small.yaml", "--debug").err
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        "archgen.source.parse",
+        "archgen.extends.load",
+        "archgen.spec.read",
+        "archgen.graph.build",
+        "archgen.trace.numbers",
+        "archgen.trace.names",
+        "archgen.emit.module._classes",
+        "archgen.emit.module._rendered",
+        "archgen.emit.proof.check",
+        "archgen.emit.proof.check_texts",
+        "archgen.emit.write.write",
+    ],
+)
+@pytest.mark.parametrize("error", [AssertionError("a\nb"), RecursionError("deep"), MemoryError(), ProofError("odd")])
+def test_a_bug_in_any_stage(
+    stage: str, error: Exception, archgen: Callable[..., Result], project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr(stage, fail)
+    result = archgen("build")
+    assert (result.code, result.out) == (70, "")
+    assert re.fullmatch(rf"internal error: {type(error).__name__} at test_cli.py:\d+: `.*`; please report it .*\n", result.err)
+    assert not (project / "generated").exists()
 
 
 def test_a_reader_that_has_enough() -> None:
@@ -199,6 +230,10 @@ def test_json(archgen: Callable[..., Result]) -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     values = json.loads(archgen("shapes", RESNET, "--format", "json").out)
     jsonschema.validate(values, SCHEMA)
+    assert values.pop("contract") == {
+        "min_size": 1, "sizes": "every size", "training_sizes": None, "exact_sizes": "every size", "reduction": 32,
+        "receptive_field": 435,
+    }  # fmt: skip
     assert values == package.load(RESNET).report().as_json()
     assert (values["schema_version"], values["name"], values["input_shape"]) == (1, "ResNet18", [3, 224, 224])
     assert values["totals"] == {"parameters": 11_689_512, "buffers": 9_620, "macs": 1_814_073_344}

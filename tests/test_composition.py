@@ -46,3 +46,20 @@ def test_a_value_that_is_read_twice_is_never_overwritten() -> None:
 def test_a_steady_growth_is_a_comprehension() -> None:
     source = archgen.load(Path(__file__).parent / "networks/dense.yaml").source()
     assert "            *[D(4 + 3 * i, 3) for i in range(6)],\n" in source
+
+
+def test_as_many_blocks_as_an_argument_says_are_a_loop() -> None:
+    source = archgen.load(Path(__file__).parent / "networks/depth_arg.yaml").source()
+    assert "            *[Conv(channels, channels) for _ in range(blocks - 1)],\n" in source
+    assert "*[DenseLayer(in_channels + growth * i, growth) for i in range(layers)]" in source
+    assert "*[Scaled(in_channels, 0.5 * i / times) for i in range(times)]" in source
+
+
+def test_blocks_of_an_unknown_number_that_change_the_shape_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").write_text(
+        "name: Net\ninput: [3, 32, 32]\nstem: {a: {Outer: 2}, b: {Outer: 3}}\nblocks:\n"
+        "  Outer: {args: {n: int}, layers: {all: {Half, depth: n}}}\n"
+        "  Half: {layers: {pool: {max_pool: 2}}}\n"
+    )
+    with pytest.raises(archgen.SpecError, match="in no steady way"):
+        archgen.load(tmp_path / "net.yaml").source()

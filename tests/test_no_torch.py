@@ -27,6 +27,7 @@ def careless(self, *arguments):
     return report(self, *arguments)
 Network.report = careless
 """
+HANDBOOK: dict[str, list[str]] = {"list": [], "ops": ["conv"], "init": ["alexnet"]}  # the commands that take no spec
 
 
 def imported(code: str, *arguments: str, path: Path | None = None) -> set[str]:
@@ -39,17 +40,20 @@ def imported(code: str, *arguments: str, path: Path | None = None) -> set[str]:
 
 
 def arguments_of(command: str, folder: Path) -> list[str]:
-    return [command, "specs/resnet18.yaml", *(["-o", str(folder)] if command == "build" else [])]
+    if command in HANDBOOK:
+        return [command, *HANDBOOK[command], *(["-o", str(folder) + ".yaml"] if command == "init" else [])]
+    extra = {"build": ["-o", str(folder)], "graph": ["-o", str(folder / "resnet18.html")]}
+    return [command, "specs/resnet18.yaml", *extra.get(command, [])]
 
 
-@pytest.mark.parametrize("command", ["validate", "shapes", "build"])
+@pytest.mark.parametrize("command", ["validate", "shapes", "explain", "graph", "show", "build", *HANDBOOK])
 def test_no_torch(command: str, tmp_path: Path) -> None:
     modules = imported(COMMAND, *arguments_of(command, tmp_path))
     assert "torch" not in modules
     assert "archgen.verify" not in modules
 
 
-@pytest.mark.parametrize("command", ["validate", "shapes", "build"])
+@pytest.mark.parametrize("command", ["validate", "shapes", "show", "build"])
 def test_the_check_can_fail(command: str, tmp_path: Path) -> None:
     fake = tmp_path / "modules"  # so that this test needs no torch
     (fake / "torch").mkdir(parents=True)
@@ -62,6 +66,11 @@ def test_the_check_can_fail(command: str, tmp_path: Path) -> None:
     [
         ("validate", {"jinja2", "rich", "numpy", "difflib", "archgen.emit.module", "archgen.build"}),
         ("shapes", {"jinja2", "jsonschema", "rich", "numpy", "difflib", "archgen.emit.module", "archgen.build"}),
+        ("ops", {"jinja2", "jsonschema", "rich", "numpy", "difflib", "archgen.emit.module", "archgen.build"}),
+        ("list", {"jinja2", "jsonschema", "rich", "numpy", "difflib", "archgen.emit.module", "archgen.build"}),
+        ("init", {"jinja2", "jsonschema", "rich", "numpy", "archgen.emit.module", "archgen.build"}),
+        ("show", {"jinja2", "jsonschema", "rich", "numpy", "difflib", "archgen.emit.module", "archgen.analysis.table"}),
+        ("explain", {"jinja2", "jsonschema", "rich", "numpy", "difflib", "archgen.emit.module", "archgen.build"}),
         ("build", {"jsonschema", "rich", "numpy", "archgen.analysis.table"}),
     ],
 )

@@ -100,13 +100,13 @@ ROWS: dict[str, Row] = {
         {"kernel_size": [0, 1, 2, 3, 6, 9], "stride": [None, 0, 1, 2, 3], "padding": [-1, 0, 1, 2], "dilation": [1, 2],
          "ceil_mode": [False, True]},
         tuple({"kernel_size": kernel, "stride": stride, "padding": padding, "ceil_mode": True, "dilation": dilation}
-              for kernel in (2, (3, 2)) for stride in (None, (2, 3)) for padding in (0, (1, 0)) for dilation in (0, 1, (1, 2))),
+              for kernel in (2, (2,), (3, 2)) for stride in (None, (2, 3)) for padding in (0, (1, 0)) for dilation in (0, 1, (1, 2))),
     ),
     "avg_pool": Row(
         {"kernel_size": [0, 1, 2, 3, 6, 9], "stride": [None, 0, 1, 2, 3], "padding": [-1, 0, 1, 2], "ceil_mode": [False, True],
          "count_include_pad": [True, False]},
         tuple({"kernel_size": kernel, "stride": stride, "padding": padding, "ceil_mode": True}
-              for kernel in (2, (3, 2), (3, 2, 1)) for stride in (None, (2, 3)) for padding in (0, (1, 0), (1, 1, 0))),
+              for kernel in (2, (2,), (3, 2), (3, 2, 1)) for stride in (None, (2, 3)) for padding in (0, (1, 0), (1, 1, 0))),
     ),
     "adaptive_avg_pool": Row({"output_size": [-1, 0, 1, 3, 7, 9, (3,), (2, 3), (2, 3, 4)]}),
     "adaptive_max_pool": Row({"output_size": [-1, 0, 1, 3, 7, 9, (3,), (2, 3), (2, 3, 4)]}),
@@ -136,10 +136,11 @@ ROWS: dict[str, Row] = {
 
 # What the claims refuse though torch runs: a part of the claim's sentence, and why. Each is met in the table's points.
 CHANNELS_FIRST = {"channels on the first axis": "torch does not know which axis counts the channels; it would take another one"}
+LIST_OF_ONE = {"lists": "torch spreads a list of one over all axes: a slip of the pen"}
 RANGE_OF_P = {"must be below 1": "p = 1 leaves zeros alone"}
 RANGE_OF_EPS = {"`eps` is": "torch divides by zero, or gives NaN"}
 STRICTER: dict[str, dict[str, str]] = {
-    "conv": {"lists": "torch spreads a list of one over all axes: a slip of the pen"} | CHANNELS_FIRST,
+    "conv": LIST_OF_ONE | CHANNELS_FIRST,
     "conv_transpose": {"the output would have": "an empty tensor"} | CHANNELS_FIRST,
     "linear": {
         "works on the last axis": "the last axis happens to have the size of the channels",
@@ -150,8 +151,8 @@ STRICTER: dict[str, dict[str, str]] = {
     "group_norm": CHANNELS_FIRST | RANGE_OF_EPS,
     "layer_norm": {"normalises the last axis": "as `linear`"} | RANGE_OF_EPS,
     "local_response_norm": CHANNELS_FIRST,
-    "max_pool": CHANNELS_FIRST,
-    "avg_pool": CHANNELS_FIRST,
+    "max_pool": LIST_OF_ONE | CHANNELS_FIRST,
+    "avg_pool": LIST_OF_ONE | CHANNELS_FIRST,
     "adaptive_avg_pool": {"`output_size`": "0 gives an empty tensor"} | CHANNELS_FIRST,
     "adaptive_max_pool": {"`output_size`": "0 gives an empty tensor"} | CHANNELS_FIRST,
     "dropout": RANGE_OF_P,

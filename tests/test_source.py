@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from yaml import parser, scanner
 
 from archgen import source as module
+from archgen import yaml_errors
 from archgen.diagnostics import EnvironmentFault, Problem, Source, SpecError
 from archgen.source import DEEPEST, MOST_BYTES, MOST_EVENTS, Mapping, Scalar, Sequence, Tree, load, parse, read
 
@@ -231,7 +232,8 @@ REFUSED = {
     # commas of an expression
     "{a: max(8, c // 4), b: 1}": ["1 {a: >max(8, c // 4)<, b: 1} (COMMA) `max(8`"],
     "a: [min(max(1, x), 9), 2]": ["1 a: [>min(max(1, x), 9)<, 2] (COMMA) `min(max(1`"],
-    "a: {b: (1 + 2, c: 3}": ["1 a: {b: >(1 + 2, c: 3}< (COMMA) `(1 + 2`"],
+    "a: {b: (1 + 2, c: 3}": ["1 a: {b: >(<1 + 2, c: 3} E-YAML-COMMA: this `(` is never closed"],
+    "a: [max(8, c]": ["1 a: [max>(<8, c] E-YAML-COMMA: this `(` is never closed"],
     "a: [f(1\n, 2)]": ["1 a: [>f(1< (COMMA) `f(1`"],
     # the whole
     "": ["E-YAML: the spec is empty"],
@@ -321,7 +323,7 @@ def test_refusals_are_written_as_the_style_asks() -> None:
 
 def test_every_message_of_pyyaml_has_an_explanation() -> None:
     """The parts that explanations are found by are PyYAML's own words: a release that changes them fails here."""
-    parts = [part for part, _ in module._EXPLANATIONS]
+    parts = [part for part, _ in yaml_errors._EXPLANATIONS]
     used: set[str] = set()
     for context, message in pyyaml_messages():
         found = next((part for part in parts if part in f"{context}: {message}"), None)
@@ -351,7 +353,7 @@ def first_text(node: ast.AST) -> str:
 
 
 def test_an_error_that_nobody_foresaw_keeps_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_EXPLANATIONS", ())
+    monkeypatch.setattr(yaml_errors, "_EXPLANATIONS", ())
     assert [said(problem) for problem in refusal("a: b: c")] == ["1 a: b>:< c E-YAML: mapping values are not allowed here"]
 
 

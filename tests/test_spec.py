@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import os
+import tempfile
 import textwrap
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import Path
+from typing import TypeVar
 
+import hypothesis
 import pytest
+from hypothesis import example
+from hypothesis import strategies as st
 
 from archgen import extends, library, source, spec
 from archgen.diagnostics import Place, Source, SpecError
 from archgen.expressions import Name, Value, names_of, render
 from archgen.ops import OPS
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NodeType = TypeVar("NodeType", bound=spec.Node)
 
@@ -425,6 +429,17 @@ def test_a_problem_of_the_parent_is_told_in_the_parent(tmp_path: Path, monkeypat
     assert sorted(problem.place.source.name for problem in error.value.problems) == ["base/parent.yaml", "child.yaml"]
 
 
+@pytest.mark.parametrize("shortcut_first", [False, True])
+def test_the_two_ways_of_a_residual_may_be_from_two_files(shortcut_first: bool, tmp_path: Path) -> None:
+    ways = ["residual: {c: {conv: 3, kernel_size: 1}}", "shortcut: {d: {conv: 3, kernel_size: 1}}"]
+    parent = f"stem: {{a: {{{', '.join(reversed(ways) if shortcut_first else ways)}}}}}"
+    (tmp_path / "parent.yaml").write_text(f"{HEAD}{parent}\n", encoding="utf-8")
+    (tmp_path / "child.yaml").write_text("extends: parent.yaml\nstem: {a: {shortcut: {d: {bias: false}}}}\n", encoding="utf-8")
+    (layer,) = spec.read(extends.load(tmp_path / "child.yaml").tree).stem
+    assert isinstance(layer.node, spec.Residual)
+    assert layer.node.shortcut_first is shortcut_first
+
+
 def test_a_chain_merges_from_its_end(tmp_path: Path) -> None:
     for number in range(extends.MOST_FILES):
         start = f"extends: {number + 1}.yaml\n" if number + 1 < extends.MOST_FILES else ""
@@ -447,6 +462,56 @@ def test_a_chain_ends(tmp_path: Path) -> None:
     assert extends_refused(tmp_path / "0.yaml") == "a chain of `extends` has at most 8 files"
     (tmp_path / "2.yaml").write_text("extends: 0.yaml\n")
     assert extends_refused(tmp_path / "0.yaml") == "`0.yaml` would extend itself"
+
+
+def test_a_chain_is_no_larger_than_one_spec_may_be(tmp_path: Path) -> None:
+    for number in range(3):
+        start = f"extends: {number + 1}.yaml\n" if number < 2 else "name: N\ninput: [3, 8, 8]\n"
+        (tmp_path / f"{number}.yaml").write_text(start + "# comment\n" * 9000)
+    assert extends_refused(tmp_path / "0.yaml") == "with `2.yaml` the spec is larger than 256 KiB"
+    (tmp_path / "2.yaml").write_text("name: N\n")
+    extends.load(tmp_path / "0.yaml")
+
+
+def test_what_is_no_file_is_no_spec(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").symlink_to(tmp_path / "b.yaml")
+    (tmp_path / "b.yaml").symlink_to(tmp_path / "a.yaml")
+    (tmp_path / "folder.yaml").mkdir()
+    names = ["a.yaml", "folder.yaml"]
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.yaml")  # a plain open would wait for ever
+        names.append("pipe.yaml")
+    for name in names:
+        (tmp_path / "child.yaml").write_text(f"extends: {name}\n")
+        assert extends_refused(tmp_path / "child.yaml") == f"there is no spec `{name}` here"
+
+
+def targets() -> st.SearchStrategy[str]:
+    """Paths of every kind of spelling, few of which name anything."""
+    parts = st.sampled_from(
+        ["..", ".", "", "a", "in", "down", "\u00e9", "x" * 300, "con", "~", "~root", "a ", "a.", "C:", "file:", "\\", "%2e%2e",
+         "*", "$HOME", "a\\b", "?", "\u202e", "out", "child"]
+    )  # fmt: skip
+    return st.builds(lambda found, end: "/".join(found) + end, st.lists(parts, min_size=1, max_size=8), st.sampled_from(
+        [".yaml", ".yml", "", ".yaml ", ".YAML", "/.yaml", "/"]
+    ))  # fmt: skip
+
+
+@hypothesis.given(targets())
+@example("/dev/zero")
+@example("x" * 5000 + ".yaml")
+@example("/".join(["a"] * 3000) + ".yaml")
+@example("../../../../../../etc/passwd")
+def test_no_path_leads_out_of_the_folder_or_breaks_the_reader(target: str) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name).resolve()
+        (root / "in" / "down").mkdir(parents=True)
+        (root / "out.yaml").write_text("description: SECRET\n")
+        child = root / "in" / "child.yaml"
+        child.write_text(f"extends: {json.dumps(target)}\n")
+        with pytest.raises(SpecError) as error:
+            extends.load(child)
+        assert "SECRET" not in str(error.value)
 
 
 @pytest.mark.parametrize("target", ["../out.yaml", "down/../../out.yaml", "link.yaml"])

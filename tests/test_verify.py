@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
+import py_compile
+import shutil
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +18,7 @@ import archgen
 torch = pytest.importorskip("torch")
 
 from archgen.verify import compare as compare_room  # noqa: E402
-from archgen.verify import modules, parent  # noqa: E402
+from archgen.verify import limits, modules, parent  # noqa: E402
 from archgen.verify.compare import compare  # noqa: E402
 from archgen.verify.interpreter import Interpreter  # noqa: E402
 
@@ -89,6 +96,7 @@ stem:
     residual:
       inner: {conv: 8, kernel_size: 3}
       scale: layer_scale
+  scaled: [layer_scale, relu]
 head:
   pool: {adaptive_avg_pool: 1}
   flatten: flatten
@@ -114,8 +122,10 @@ def test_a_network_with_chance_is_compared_in_both_modes(chance: archgen.Network
     ("old", "new", "place"),
     [
         ("nn.Dropout(0.3)", "nn.Dropout(0.6)", "drop: p is 0.6, and 0.3 in the spec"),
-        ("LayerScale(8, trailing=2)", "LayerScale(8, 1e-5, trailing=2)", "scale: weight does not start at 1e-06"),
-        ("return x * self.weight", "return x * self.weight * 0", "scale: output 0 differs"),
+        ("LayerScale(8, trailing=2)", "LayerScale(8, 1e-5, trailing=2)", "scaled.0: weight does not start at 1e-06"),
+        ("torch.full((8, 1, 1), 1e-06)", "torch.full((8, 1, 1), 1e-05)", "scale does not start as a 8x1x1 of 1e-06"),
+        ("return x * self.weight", "return x * self.weight * 0", "scaled.0: output 0 differs"),
+        ("out * self.scale", "out * self.scale * 0", "output 0 differs"),
     ],
 )
 def test_what_outputs_hardly_show_is_caught(chance: archgen.Network, old: str, new: str, place: str) -> None:
@@ -175,7 +185,7 @@ def test_a_file_that_cannot_be_read_is_a_fault(network: archgen.Network, tmp_pat
         parent.verify(network, tmp_path, "cpu")
 
 
-_CHILD = "import sys; sys.path.insert(0, sys.argv[1]); from archgen.verify import child; child.limit_files(); "
+_CHILD = parent._START.partition("from archgen")[0] + "from archgen.verify import limits; limits.limit_files(); "
 
 
 @pytest.mark.parametrize(
@@ -197,9 +207,170 @@ def test_a_child_that_goes_wrong_is_a_fault(
         parent.verify(network, None, "cpu")
 
 
+# ---- what was planted beside the file
+
+
+def planted(canary: Path) -> str:
+    return f"open({str(canary)!r}, 'w').close()\n"
+
+
+@pytest.fixture
+def checkout(network: archgen.Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a stranger's pull request, and the current one, with the generated module in it."""
+    (tmp_path / "small.py").write_text(network.source())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_planted_modules_are_not_imported(network: archgen.Network, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same names do run where an interpreter starts here without precautions."""
+    canary = checkout / "canary"
+    for name in ("torch", "sitecustomize", "usercustomize", "yaml", "jinja2", "numpy", "json", "archgen", "random"):
+        (checkout / f"{name}.py").write_text(planted(canary))
+    (checkout / "evil.pth").write_text(f"import sys; {planted(canary)}")
+    monkeypatch.setenv("PYTHONPATH", str(checkout))
+    monkeypatch.setenv("PYTHONSTARTUP", str(checkout / "torch.py"))
+    monkeypatch.setenv("PYTHONUSERBASE", str(checkout))
+    for code in ("import torch", "pass"):
+        subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
+        assert canary.exists(), "the exploit is none"
+        canary.unlink()
+    assert parent.verify(network, checkout / "small.py", "cpu").agrees
+    assert not canary.exists()
+
+
+def test_planted_bytecode_does_not_run(network: archgen.Network, checkout: Path) -> None:
+    """Bytecode whose flag says that nobody need compare it with its source runs instead of it, even with `-I`."""
+    canary = checkout / "canary"
+    other = checkout / "other.py"
+    other.write_text(planted(canary))
+    cached = importlib.util.cache_from_source(str(checkout / "small.py"))
+    py_compile.compile(str(other), cached, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+    start = f"import sys; sys.path.insert(0, {str(checkout)!r}); import small"
+    subprocess.run([sys.executable, "-I", "-c", start], check=False, capture_output=True)
+    assert canary.exists(), "the exploit is none"
+    canary.unlink()
+    assert parent.verify(network, checkout / "small.py", "cpu").agrees
+    assert not canary.exists()
+
+
+def test_planted_bytecode_of_archgen_does_not_run(network: archgen.Network, tmp_path: Path) -> None:
+    """The child reads no bytecode at all: it looks for it in an empty folder."""
+    canary = tmp_path / "canary"
+    package = tmp_path / "archgen"
+    shutil.copytree(ROOT / "archgen", package, ignore=shutil.ignore_patterns("__pycache__"))
+    other = tmp_path / "other.py"
+    other.write_text(planted(canary))
+    cached = importlib.util.cache_from_source(str(package / "records.py"))
+    py_compile.compile(str(other), cached, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+    order = {"spec": "none.yaml", "settings": [], "device": "cpu", "batch": 2, "seconds": 60, "digest": ""}
+    for flags in ([], ["-X", f"pycache_prefix={tmp_path / 'empty'}"]):
+        command = [sys.executable, "-I", "-B", *flags, "-c", parent._START, str(package / "__init__.py")]
+        subprocess.run(command, input=json.dumps(order).encode(), check=False, capture_output=True)
+        assert canary.exists() == (not flags)
+        canary.unlink(missing_ok=True)
+
+
+def test_a_file_that_is_swapped_after_the_comparison_does_not_run(
+    network: archgen.Network, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    canary = checkout / "canary"
+    ask = parent._ask
+
+    def swapped(order: dict[str, Any]) -> dict[str, Any]:
+        (checkout / "small.py").write_text(planted(canary))
+        return ask(order)
+
+    monkeypatch.setattr(parent, "_ask", swapped)
+    assert parent.verify(network, checkout / "small.py", "cpu").agrees
+    assert not canary.exists()
+
+
+def test_a_spec_that_is_swapped_meanwhile_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "small.yaml"
+    path.write_text(SPEC)
+    network = archgen.load(path)
+    ask = parent._ask
+
+    def swapped(order: dict[str, Any]) -> dict[str, Any]:
+        path.write_text(SPEC.replace("conv: 8", "conv: 9"))
+        return ask(order)
+
+    monkeypatch.setattr(parent, "_ask", swapped)
+    with pytest.raises(archgen.EnvironmentFault, match="the spec changed"):
+        parent.verify(network, None, "cpu")
+
+
+@pytest.mark.parametrize("line", ["# coding: utf-7", "# -*- coding: latin-1 -*-"])
+def test_a_file_that_says_how_to_decode_it_is_told(network: archgen.Network, checkout: Path, line: str) -> None:
+    path = checkout / "small.py"
+    canary = checkout / "canary"
+    path.write_text(f"{line}\n# +AAo-open({str(canary)!r}, 'w')\n{network.source()}")
+    assert not parent.verify(network, path, "cpu").agrees
+    assert not canary.exists()
+
+
+# ---- limits
+
+
+def test_the_memory_of_a_child_follows_from_the_report(network: archgen.Network, tmp_path: Path) -> None:
+    path = tmp_path / "wide.yaml"
+    path.write_text(SPEC.replace("adaptive_avg_pool: 1", "adaptive_avg_pool: 8"))
+    wide = archgen.load(path)
+    more = wide.report().totals.parameters - network.report().totals.parameters
+    outputs = 16 * (8 * 8 - 1) * 2  # of the pooling and of flatten, for an image
+    assert limits.needed(wide, 2) - limits.needed(network, 2) == 4 * (3 * more + 2 * outputs)
+    assert limits.needed(network, 6) - limits.needed(network, 2) == 2 * (limits.needed(network, 4) - limits.needed(network, 2))
+
+
+def test_a_network_that_no_machine_holds_is_not_run(tmp_path: Path) -> None:
+    path = tmp_path / "huge.yaml"
+    one = "{conv: 1000000000, kernel_size: 1}"
+    path.write_text(f"name: Huge\ninput: [3, 32, 32]\nstem: {{a: {one}, b: {one}}}\n")
+    network = archgen.load(path)
+    (tmp_path / "huge.py").write_text(network.source())
+    verification = parent.verify(network, tmp_path / "huge.py", "cpu")
+    assert "it needs about 11,175," in verification.not_run
+    assert not verification.agrees
+    assert [check.difference for check in verification.checks] == [""]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of a process as Linux has them")
+@pytest.mark.parametrize(
+    ("limit", "greed", "told"),
+    [
+        ("limits.limit_memory(0)", "bytearray(5 * 2**30)", "MemoryError"),
+        ("limits.limit_time(-4)", "import time; time.sleep(60)", "exit code -14"),
+        ("limits.limit_time(-4)", "import signal; signal.alarm(0)\nwhile True: pass", "exit code -24"),
+        ("limits.limit_files()", "open('x', 'wb').write(bytes(2**25))", "File too large"),
+    ],
+)
+def test_a_limit_holds(limit: str, greed: str, told: str, network: archgen.Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = parent._START.partition("from archgen.verify.child")[0]
+    monkeypatch.setattr(parent, "_START", f"{before}from archgen.verify import limits\n{limit}\n{greed}\n")
+    monkeypatch.setattr(parent, "SECONDS", 20)
+    with pytest.raises(archgen.EnvironmentFault, match=told):
+        parent.verify(network, None, "cpu")
+
+
 def test_a_missing_file_is_told(network: archgen.Network, tmp_path: Path) -> None:
     verification = parent.verify(network, tmp_path / "none.py", "cpu")
     assert "is missing" in verification.checks[-1].difference
+
+
+@pytest.mark.parametrize(
+    ("torch", "told"),
+    [("None", "torch can't be imported"), ("type('Old', (), {})()", "AttributeError: 'Old' object has no attribute")],
+    ids=["missing", "broken"],
+)
+def test_a_torch_that_does_not_work_is_a_fault_of_one_line(
+    torch: str, told: str, network: archgen.Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, after = parent._START.split("from archgen.verify")
+    monkeypatch.setattr(parent, "_START", f"{before}sys.modules['torch'] = {torch}\nfrom archgen.verify{after}")
+    with pytest.raises(archgen.EnvironmentFault, match=told) as fault:
+        parent.verify(network, None, "auto")
+    assert "\n" not in fault.value.sentence
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="CUDA is here")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archgen.ops import MAC_CONVENTION
+from archgen.ops import MAC_CONVENTION, MAC_CONVENTION_WITH_BIAS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from archgen.contract import Contract
     from archgen.diagnostics import Problem
     from archgen.ops import Op
     from archgen.trace import Traced
@@ -22,20 +23,22 @@ class Row(NamedTuple):
 
     path: the attributes that lead to it in the generated module, as `layer1.0.conv1`; for a merge, the name in the spec.
     depth: 1 for what stands in the network itself, 2 for what stands inside of that, and so on.
+    training: whether it runs only while training; then its MACs are not in the total.
     """
 
     path: str
     depth: int
     traced: Traced
+    training: bool = False
 
     @property
     def type(self) -> str:
-        """The class in the generated module, as `Conv2d`; for a merge its kind, as `add`."""
+        """The class in the generated module, as `Conv2d`; for a merge its kind, as `add`; for a line of `forward` its op."""
         return self.traced.type
 
     @property
     def role(self) -> str:
-        """`op`, `merge`, `split`, `block` or `chain`."""
+        """`op`, `line`, `held`, `merge`, `block` or `chain`."""
         return self.traced.role
 
     @property
@@ -80,7 +83,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Totals:
-    """Of the whole network; macs for one image."""
+    """Of the whole network; macs for one image, in evaluation."""
 
     parameters: int
     buffers: int
@@ -93,6 +96,8 @@ class Report:
 
     input_shape: channels, then sizes, without the batch. output_shapes: of each output, those of training last.
     problem: None, or the first layer that does not fit; then the rows end before it.
+    contract: what holds for inputs of every size, where it was asked for: `Network.examine` works it out.
+    with_bias: whether the MACs count biases.
     """
 
     name: str
@@ -102,6 +107,12 @@ class Report:
     totals: Totals
     rows: tuple[Row, ...]
     problem: Problem | None = None
+    contract: Contract | None = None
+    with_bias: bool = False
+
+    @property
+    def mac_convention(self) -> str:
+        return MAC_CONVENTION_WITH_BIAS if self.with_bias else MAC_CONVENTION
 
     def as_json(self) -> dict[str, Any]:
         """The report as JSON values; `docs/report.schema.json` is their schema."""
@@ -111,8 +122,9 @@ class Report:
             "spec": self.spec,
             "input_shape": list(self.input_shape),
             "output_shapes": [list(shape) for shape in self.output_shapes],
-            "mac_convention": MAC_CONVENTION,
+            "mac_convention": self.mac_convention,
             "totals": {"parameters": self.totals.parameters, "buffers": self.totals.buffers, "macs": self.totals.macs},
+            **({} if self.contract is None else {"contract": self.contract.as_json()}),
             "layers": [
                 {
                     "path": row.path,
@@ -124,6 +136,7 @@ class Report:
                     "output_shape": list(row.output_shape),
                     "parameters": row.parameters,
                     "macs": row.macs,
+                    "training_only": row.training,
                 }
                 for row in self.rows
             ],
@@ -133,19 +146,21 @@ class Report:
 def rows(steps: tuple[Traced, ...]) -> tuple[Row, ...]:
     """Returns the rows of a traced network: each container, then what is in it, in the order in which it runs."""
     found: list[Row] = []
-    _collect(steps, "", 1, found.append)
+    _collect(steps, "", 1, False, found.append)
     return tuple(found)
 
 
-def _collect(steps: tuple[Traced, ...], prefix: str, depth: int, add: Callable[[Row], None]) -> None:
+def _collect(steps: tuple[Traced, ...], prefix: str, depth: int, training: bool, add: Callable[[Row], None]) -> None:
     for step in steps:
         if step.role == "absent" or step.role == "split":
             continue
         path = prefix + step.name
-        add(Row(path, depth, step))
+        only = training or step.training
+        add(Row(path, depth, step, only))
         if step.children:
-            _collect(step.children, path + ".", depth + 1, add)
+            _collect(step.children, path + ".", depth + 1, only, add)
 
 
 def totals(steps: tuple[Traced, ...]) -> Totals:
-    return Totals(sum(step.parameters for step in steps), sum(step.buffers for step in steps), sum(step.macs for step in steps))
+    macs = sum(step.macs for step in steps if not step.training)
+    return Totals(sum(step.parameters for step in steps), sum(step.buffers for step in steps), macs)

@@ -6,15 +6,15 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from archgen.diagnostics import printable
-from archgen.ops import MAC_CONVENTION
 
 if TYPE_CHECKING:
+    from archgen.analysis.cost import Costs
     from archgen.analysis.report import Report, Row
 
 WIDTH = 80
 GAP = "  "
 TITLES = ("layer", "type", "output", "parameters", "MACs")
-NUMBERS = 2  # the columns from the third on are set to the right
+NUMBERS = frozenset((2, 3, 4))  # the columns that are set to the right
 NONE = "-"  # a layer without weights or MACs: a column of zeros would hide the numbers
 
 
@@ -24,7 +24,7 @@ def table(report: Report, depth: int | None = None, batch: int = 1) -> str:
     Shapes and MACs are those of the whole batch. Where a layer did not fit, the totals are left out: they would be of a part.
     """
     shown = [_cells(row, batch) for row in report.rows if depth is None or row.depth <= depth]
-    lines = [*_aligned([TITLES, *shown]), ""] if shown else []
+    lines = [*aligned([TITLES, *shown]), ""] if shown else []
     return "\n".join([*lines, *_below(report, batch)])
 
 
@@ -42,45 +42,74 @@ def _number(value: int) -> str:
     return f"{value:,}" if value else NONE
 
 
-def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
+def aligned(rows: list[tuple[str, ...]], right: frozenset[int] = NUMBERS) -> list[str]:
+    """Returns rows, the first of them the titles, as lines of equal columns; `right` are set to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [GAP.join(_padded(row, widths)).rstrip() for row in rows]
+    lines = [GAP.join(_padded(row, widths, right)).rstrip() for row in rows]
     rule = "-" * (sum(widths) + len(GAP) * (len(widths) - 1))
     return [lines[0], rule, *lines[1:], rule]
 
 
-def _padded(row: tuple[str, ...], widths: list[int]) -> list[str]:
+def _padded(row: tuple[str, ...], widths: list[int], right: frozenset[int]) -> list[str]:
     cells = zip(row, widths, strict=True)
-    return [cell.rjust(width) if i >= NUMBERS else cell.ljust(width) for i, (cell, width) in enumerate(cells)]
+    return [cell.rjust(width) if i in right else cell.ljust(width) for i, (cell, width) in enumerate(cells)]
+
+
+def facts(pairs: list[tuple[str, str]]) -> list[str]:
+    """Returns names and values, one a line; a value too long for a line goes on below itself."""
+    left = max(len(name) for name, _ in pairs) + len(GAP)
+    lines = [
+        (name, textwrap.wrap(value, WIDTH - left, break_long_words=False, break_on_hyphens=False)) for name, value in pairs
+    ]
+    return [(name if number == 0 else "").ljust(left) + text for name, texts in lines for number, text in enumerate(texts)]
 
 
 def _below(report: Report, batch: int) -> list[str]:
-    facts = []
+    pairs = []
     if report.output_shapes:
-        facts = [
+        pairs = [
             ("parameters", f"{report.totals.parameters:,}"),
             ("buffers", f"{report.totals.buffers:,}"),
             ("MACs", f"{report.totals.macs * batch:,}" + (f" for a batch of {batch}" if batch > 1 else "")),
         ]
-    facts.append(("input", shape_text(report.input_shape, batch)))
-    facts.append(("spec", f"{report.name}, {printable(report.spec)}"))
-    left = max(len(name) for name, _ in facts) + len(GAP)
-    lines = [name.ljust(left) + value for name, value in facts]
-    return [*lines, "", *textwrap.wrap(MAC_CONVENTION[:1].upper() + MAC_CONVENTION[1:], WIDTH)]
+    pairs.append(("input", shape_text(report.input_shape, batch)))
+    pairs.append(("spec", f"{report.name}, {printable(report.spec)}"))
+    if report.contract is not None:
+        pairs += report.contract.brief()
+    notes = [report.mac_convention[:1].upper() + report.mac_convention[1:], *_training_notes(report, batch)]
+    return [*facts(pairs), "", *(line for note in notes for line in textwrap.wrap(note, WIDTH))]
 
 
-def json_text(report: Report, depth: int | None = None, batch: int = 1) -> str:
+def _training_notes(report: Report, batch: int) -> list[str]:
+    """What runs only while training: the total does not count it."""
+    return [
+        f"{row.path} runs only while training: its {row.macs * batch:,} MACs are not in the total"
+        for row in report.rows
+        if row.training and row.depth == 1
+    ]
+
+
+def json_text(report: Report, depth: int | None = None, batch: int = 1, costs: Costs | None = None) -> str:
     """Returns the report as JSON text, rows down to a depth. Shapes are without the batch.
 
-    For a batch of several images, MACs are those of all of them, and a key `batch` says so.
+    For a batch of several images, MACs are those of all of them, and a key `batch` says so. costs: for this batch, if wanted.
     """
-    import json
-
     values = report.as_json()
-    layers = [layer for layer in values.pop("layers") if depth is None or layer["depth"] <= depth]
+    every = values.pop("layers")
+    if costs is not None:
+        values["memory"] = costs.as_json()
+        every = [{**layer, **cost.as_json()} for layer, cost in zip(every, costs.layers)]
+    layers = [layer for layer in every if depth is None or layer["depth"] <= depth]
     if batch > 1:
         values = {**values, "batch": batch, "totals": _batched(values["totals"], batch)}
         layers = [_batched(layer, batch) for layer in layers]
+    return json_lines(values, layers)
+
+
+def json_lines(values: dict[str, Any], layers: list[dict[str, Any]]) -> str:
+    """Returns JSON text with a line for each value, and for each layer, which come last."""
+    import json
+
     head = [f"  {json.dumps(key)}: {json.dumps(value)},\n" for key, value in values.items()]
     body = ",\n".join("    " + json.dumps(layer) for layer in layers)
     return "{\n" + "".join(head) + '  "layers": [\n' + body + ("\n" if body else "") + "  ]\n}"

@@ -8,6 +8,7 @@ from archgen.diagnostics import Problem, SpecError
 from archgen.emit.forward import Forward
 from archgen.emit.layout import Comprehension, Group, Text, docstring, lines, statement
 from archgen.expressions import Expression, ExpressionError, Name, Select, Value, binary, evaluate, names_of, render
+from archgen.flow import follows_fresh
 from archgen.ops.base import ManyName, Op, Shape, same
 from archgen.records import Record
 from archgen.trace import AXIS_NAMES, spread
@@ -57,7 +58,7 @@ class ClassBuilder:
 
     def build(self) -> ClassText:
         steps = self.traced.steps
-        forward = Forward(steps, self.body.results, self.width, self.shape_comment)
+        forward = Forward(steps, self.body.results, self.body.training_results, self.width, self.shape_comment)
         forward_lines = forward.build()
         for number, step in enumerate(steps):
             self.attribute(number, step, forward)
@@ -71,11 +72,17 @@ class ClassBuilder:
             docstring=tuple(docstring(self.documentation(), 4, self.width)),
             init=(*self.signature(inferred), "        super().__init__()", *constants, *self.lines),
             forward=tuple(forward_lines),
-            returns="Tensor" if len(self.body.results) == 1 else f"tuple[{', '.join(['Tensor'] * len(self.body.results))}]",
+            returns=self.returns(),
             inferred=inferred,
             rank=entering.rank,
             tuples=frozenset(p.name for p in self.body.parameters if isinstance(self.traced.names[p.name], ManyName)),
         )
+
+    def returns(self) -> str:
+        """The type of what `forward` returns; while training there may be more."""
+        count, more = len(self.body.results), len(self.body.training_results)
+        found = _tensors(count)
+        return f"{found} | {_tensors(count + more)}" if more else found
 
     def entering(self) -> Shape:
         return self.traced.steps[0].inputs[0] if self.traced.steps else self.traced.outputs[0]
@@ -165,10 +172,15 @@ class ClassBuilder:
             if step.name in forward.conditions:
                 self.lines += statement(forward.conditions[step.name], self.say(step.condition), 8, self.width)
             if any(isinstance(condition, Expression) for condition in step.conditions):
-                raise SpecError(Problem(step.place, "a branch whose `when` depends on an argument can't be written yet"))
+                sentence = "a class has all of a merge's branches or not: the `when` of a branch can't depend on an argument"
+                raise SpecError(Problem(step.place, sentence, "write a second block without the branch"))
             return
         target = f"self.{step.name}"
-        inplace = self.may_overwrite(number, forward)
+        if step.role == "line":
+            if parameter := self.parameter(step):
+                self.lines += statement(target, parameter, 8, self.width)
+            return
+        inplace = forward.may_overwrite(number)
         if step.condition is True:
             self.lines += statement(target, self.module(step, inplace), 8, self.width)
             return
@@ -179,12 +191,13 @@ class ClassBuilder:
         self.lines = before + inner + statement(f"{target}: nn.Module", text, 12, self.width)
         self.lines += ["        else:", f"            {target} = nn.Identity()"]
 
-    def may_overwrite(self, number: int, forward: Forward) -> bool:
-        """Whether a step is the only reader of a new tensor that its maker's backward does not need."""
-        source = forward.source(self.traced.steps[number].values[0])
-        if source.value == 0 or source.part >= 0 or len(forward.readers[source]) != 1:
-            return False
-        return _is_fresh(self.traced.steps[source.value - 1])
+    def parameter(self, step: Traced) -> Text | None:
+        """Returns the text of the parameter that a line of `forward` uses, if it uses one."""
+        bare = step.op.bare(step.inputs[0]) if step.op else None
+        if bare is None:
+            return None
+        shape, start = bare
+        return Group("nn.Parameter(", (Group("torch.full(", (self.say(shape), self.say(start)), ")"),), ")")
 
     def module(self, step: Traced, inplace: bool = False) -> Text:
         """Returns the text that builds a step's module."""
@@ -201,19 +214,24 @@ class ClassBuilder:
             return f"{step.type}()"
         if step.role == "block":
             return self.call(step)
-        if step.children and step.children[0].role == "block" and all(child.condition is True for child in step.children):
+        if step.count:
+            loop = self.loop(step)
+            return Group("nn.Sequential(", tuple(loop), ")", exploded=len(loop) > 1)
+        plain = all(child.condition is True and child.name.isdecimal() for child in step.children)
+        if step.children and step.children[0].role == "block" and plain:
             return Group("nn.Sequential(", tuple(self.run(step.children)), ")", exploded=True)
         return self.chain(step)
 
     def chain(self, step: Traced) -> Text:
         """A sequence; children that may be left out are appended under an `if`, names of the author's are added by name."""
         children = [child for child in step.children if child.role != "absent"]
-        modules = [(child, self.module(child, self.follows_fresh(children, number))) for number, child in enumerate(children)]
+        modules = [(child, self.module(child, follows_fresh(children, number))) for number, child in enumerate(children)]
         named = any(not child.name.isdecimal() for child in children)
         if not named and all(child.condition is True for child in children):
             return Group("nn.Sequential(", tuple(text for _, text in modules), ")", exploded=True)
         self.lists += 1
-        variable = "layers" if self.lists == 1 else f"layers_{self.lists}"
+        variable = "modules" if "layers" in self.traced.names else "layers"
+        variable += f"_{self.lists}" if self.lists > 1 else ""
         self.lines.append(f"        {variable}" + (" = nn.Sequential()" if named else ": list[nn.Module] = []"))
         for child, text in modules:
             items: tuple[Text, ...] = (f'"{child.name}"', text) if named else (text,)
@@ -223,9 +241,6 @@ class ClassBuilder:
             else:
                 self.lines += [f"        if {self.say(child.condition)}:", *lines(group, 12, self.width)]
         return variable if named else f"nn.Sequential(*{variable})"
-
-    def follows_fresh(self, children: list[Traced], number: int) -> bool:
-        return number > 0 and _is_fresh(children[number - 1])
 
     # ---- calls of blocks
 
@@ -277,6 +292,18 @@ class ClassBuilder:
                 start = end
         return items
 
+    def loop(self, step: Traced) -> list[Text]:
+        """The items of a stage that has as many blocks as an expression says: the first if it differs, and the repeated one."""
+        *before, repeated = step.children
+        used, self.used = self.used, set()
+        text = self.module(repeated)
+        turns, self.used = "i" in self.used, used | (self.used - {"i"})
+        first = [self.module(child) for child in before]
+        if not first:
+            return [Comprehension(text, f"for {'i' if turns else '_'} in range({self.say(step.count)})")]
+        count = self.say(step.count) if turns else self.say(binary("-", step.count, 1))
+        return [*first, Comprehension(text, f"for i in range(1, {count})" if turns else f"for _ in range({count})")]
+
     def run_end(self, children: tuple[Traced, ...], start: int) -> int:
         """The end of the longest run from here whose arguments are equal or grow by the same steps."""
         end = start + 1
@@ -307,8 +334,12 @@ class ClassBuilder:
     def documentation(self) -> list[str]:
         description = self.body.description.strip() or f"{self.body.name}."
         if self.on_numbers is not None:
-            entering, leaving = Shape(self.body_input()), self.on_numbers.outputs
-            shapes = " and ".join(self.shape_words(shape) for shape in leaving)
+            entering = Shape(self.body_input())
+            leaving = [self.shape_words(shape) for shape in self.on_numbers.outputs]
+            count = len(self.body.results)
+            shapes = " and ".join(leaving[:count])
+            if leaving[count:]:
+                shapes += f", while training also {' and '.join(leaving[count:])}"
             return [description, f"{self.shape_words(entering)} to {shapes}; other sizes of input work where the layers allow."]
         shapes = f"{self.shape_words(self.entering())} to {self.shape_words(self.traced.outputs[0])}."
         return [description, shapes]
@@ -338,12 +369,8 @@ class ClassBuilder:
         return self.shape_words(step.output) if step.role == "merge" or step.output != step.inputs[0] else ""
 
 
-def _is_fresh(step: Traced) -> bool:
-    if step.condition is not True:
-        return False
-    if step.role == "merge":
-        return step.type != "multiply" and len(step.inputs) > 1
-    return step.op is not None and step.op.fresh
+def _tensors(count: int) -> str:
+    return "Tensor" if count == 1 else f"tuple[{', '.join(['Tensor'] * count)}]"
 
 
 def _growth(left: tuple[list[Value], dict[str, Value]], right: tuple[list[Value], dict[str, Value]]) -> list[int] | None:

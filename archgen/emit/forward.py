@@ -10,6 +10,7 @@ import os.path
 from typing import TYPE_CHECKING
 
 from archgen.emit.layout import Group, Text, flat, statement
+from archgen.flow import Flow
 from archgen.graph import Input
 
 if TYPE_CHECKING:
@@ -18,50 +19,41 @@ if TYPE_CHECKING:
     from archgen.trace import Traced
 
 _SIGNS = {"add": " + ", "subtract": " - ", "multiply": " * "}
-_CALLS = ("op", "held", "block", "chain")
 
 
-class Forward:
+class Forward(Flow):
     """Builds the lines of one body's `forward`."""
 
     def __init__(
-        self, steps: tuple[Traced, ...], results: tuple[Input, ...], width: int, comment: Callable[[int], str] = lambda _: ""
+        self,
+        steps: tuple[Traced, ...],
+        results: tuple[Input, ...],
+        training_results: tuple[Input, ...],
+        width: int,
+        comment: Callable[[int], str],
     ) -> None:
-        self.steps, self.width, self.comment = steps, width, comment
-        self.alias: dict[Input, Input] = {}
-        for number, step in enumerate(steps):
-            if step.role == "absent":
-                self.alias[Input(number + 1)] = self.source(step.values[0])
-        self.results = tuple(self.source(result) for result in results)
-        self.readers: dict[Input, list[int]] = {}  # value -> the steps that read it; one past the last is the return
-        for number, step in enumerate(steps):
-            for value in self.inputs(step):
-                self.readers.setdefault(value, []).append(number)
-        for result in self.results:
-            self.readers.setdefault(result, []).append(len(steps))
+        super().__init__(steps, (*results, *training_results))
+        self.width, self.comment = width, comment
+        self.results = tuple(map(self.source, results))
+        self.training_results = tuple(map(self.source, training_results))
         self.variables: dict[Input, str] = {Input(0): "x"}
         self.inlined: dict[Input, Text] = {}
         self.lines: list[str] = []
+        self.indent = 8
         self.conditions: dict[str, str] = {}  # step -> the attribute that holds its condition
-
-    def source(self, value: Input) -> Input:
-        while value in self.alias:
-            value = self.alias[value]
-        return value
-
-    def inputs(self, step: Traced) -> tuple[Input, ...]:
-        if step.role == "absent":
-            return ()
-        kept = step.conditions or (True,) * len(step.values)
-        if step.role == "split":
-            kept = (True,)
-        return tuple(self.source(value) for value, condition in zip(step.values, kept) if condition is not False)
 
     def build(self) -> list[str]:
         for number, step in enumerate(self.steps):
-            if step.role != "absent":
-                self.step(number, step)
+            if step.role == "absent":
+                continue
+            if step.training and self.indent == 8:
+                self.lines.append("        if self.training:")
+            self.indent = 12 if step.training else 8
+            self.step(number, step)
         texts = [flat(self.text(result)) for result in self.results]
+        if self.training_results:
+            more = [flat(self.text(result)) for result in self.training_results]
+            self.lines += ["        if self.training:", f"            return {', '.join([*texts, *more])}"]
         self.lines.append(f"        return {', '.join(texts)}")
         return self.lines
 
@@ -74,8 +66,12 @@ class Forward:
         if step.role == "split":
             self.split(number, step, inputs[0])
             return
-        text = self.merge(step, inputs) if step.role == "merge" else self.call(step, inputs[0])
-        if self.is_inlined(number, step, inputs):
+        if step.role == "line":
+            assert step.op is not None
+            text: Text = step.op.line_text(flat(self.text(inputs[0])), f"self.{step.name}")
+        else:
+            text = self.merge(step, inputs) if step.role == "merge" else self.call(step, inputs[0])
+        if self.is_inlined(number):
             self.inlined[value] = text
             return
         target = self.target(number, inputs)
@@ -83,7 +79,7 @@ class Forward:
         if step.role == "merge" and step.condition is not True:
             self.conditional_merge(step, target, inputs, text)
             return
-        self.lines += statement(target, text, 8, self.width, self.comment(number))
+        self.lines += statement(target, text, self.indent, self.width, self.comment(number))
 
     def call(self, step: Traced, value: Input) -> Text:
         return Group(f"self.{step.name}(", (self.text(value),), ")")
@@ -93,10 +89,11 @@ class Forward:
         attribute = f"self.use_{step.name}"
         self.conditions[step.name] = attribute
         first = self.variables[inputs[0]]
-        self.lines.append(f"        if {attribute}:")
-        self.lines += statement(target, text, 12, self.width)
+        margin = " " * self.indent
+        self.lines.append(f"{margin}if {attribute}:")
+        self.lines += statement(target, text, self.indent + 4, self.width)
         if first != target:
-            self.lines += ["        else:", f"            {target} = {first}"]
+            self.lines += [f"{margin}else:", f"{margin}    {target} = {first}"]
 
     def split(self, number: int, step: Traced, source: Input) -> None:
         parts = [Input(number + 1, part) for part in range(len(step.conditions))]
@@ -110,7 +107,7 @@ class Forward:
             self.variables[part] = names[-1]
         axis = step.inputs[0].channel_axis + 1
         text = f"{flat(self.text(source))}.chunk({len(parts)}, dim={axis})"
-        self.lines += statement(", ".join(names), text, 8, self.width)
+        self.lines += statement(", ".join(names), text, self.indent, self.width)
 
     def merge(self, step: Traced, inputs: tuple[Input, ...]) -> Text:
         texts = [self.text(value) for value in inputs]
@@ -121,49 +118,38 @@ class Forward:
 
     # ---- what is written where
 
-    def is_inlined(self, number: int, step: Traced, inputs: tuple[Input, ...]) -> bool:
-        readers = self.readers.get(Input(number + 1), [])
-        if len(readers) != 1 or readers[0] == len(self.steps):
-            return False
-        reader = self.steps[readers[0]]
-        if step.role == "merge":
-            following = readers[0] == number + 1 or all(other.role == "absent" for other in self.steps[number + 1 : readers[0]])
-            return step.type in _SIGNS and step.condition is True and reader.role in _CALLS and following
-        if reader.role != "merge" or reader.condition is not True:
-            return False
-        own = len(self.readers[inputs[0]]) > 1 or inputs[0].part >= 0
-        return own and all(self.is_branch_of(other, reader) for other in self.steps[number + 1 : readers[0]])
-
-    def is_branch_of(self, step: Traced, merge: Traced) -> bool:
-        """Whether a step too will be written inside the merge, after those before it."""
-        if step.role == "absent":
-            return True
-        value = Input(self.steps.index(step) + 1)
-        return step.role in _CALLS and value in self.inputs(merge) and len(self.readers.get(value, [])) == 1
-
     def live(self, number: int) -> list[str]:
         """The variables whose values are still read after a step."""
         pending = {name for text in self.inlined.values() for name in _names(flat(text))}
-        held = [
-            name for value, name in self.variables.items() if any(reader > number for reader in self.readers.get(value, []))
-        ]
+        for value in [value for value in self.variables if self.last_reader(value) < number]:
+            del self.variables[value]  # so that a long network is not searched through at every step
+        held = [name for value, name in self.variables.items() if self.last_reader(value) > number]
         return [*held, *pending]
 
+    def last_reader(self, value: Input) -> int:
+        return self.readers[value][-1] if value in self.readers else -1
+
     def target(self, number: int, inputs: tuple[Input, ...]) -> str:
-        if all(
-            reader <= number or reader == len(self.steps) for reader in self.readers.get(Input(number + 1), [])
-        ) and self.is_last(number):
-            return "x"
         live = self.live(number)
+        if self.is_last(number) and "x" not in live:
+            return "x"
+        if self.is_result(Input(number + 1)):  # it waits for the return under its own name
+            return _free(self.branch_name(number), set(live))
         for value in inputs:
             name = self.variables.get(value)
             if name is not None and name not in live:
                 return name
+        if "x" not in live and any(map(self.is_result, inputs)):
+            return "x"
         return _free(self.branch_name(number), set(live))
+
+    def is_result(self, value: Input) -> bool:
+        """Whether a value is returned, beside others."""
+        return value in self.results + self.training_results and self.results != (value,)
 
     def is_last(self, number: int) -> bool:
         value = Input(number + 1)
-        return len(self.results) == 1 and self.results[0] == value
+        return self.results == (value,) and self.readers[value] == [len(self.steps)]
 
     def branch_name(self, number: int) -> str:
         """The common start of the names of a chain of calls, or its last name; a residual's way is `out`."""

@@ -18,13 +18,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-MARKER = f"# {module.MARKER}".encode()
 TEMPORARY = ".archgen-tmp"  # how the names of temporary files end
 
 
 def is_ours(data: bytes) -> bool:
     """Whether archgen wrote this file: its first line says so."""
-    return data.startswith(MARKER)
+    return data.startswith(module.MARKER.encode())
+
+
+def not_ours(data: bytes) -> str:
+    """Returns why a file is not as archgen wrote it, or ''. A checkout may have changed the line ends: that is no edit."""
+    if not is_ours(data):
+        return "not written by archgen"
+    text = data.decode(errors="replace").replace("\r\n", "\n")
+    return "" if module.is_sealed(text) else "edited since archgen wrote it"
 
 
 def read(path: Path) -> bytes | None:
@@ -37,11 +44,21 @@ def read(path: Path) -> bytes | None:
         if not stat.S_ISREG(mode):
             help = "remove it, or choose another folder with -o"
             raise EnvironmentFault(f"{_shown(path)} is {_kind(mode)}, not a file", help)
-        return path.read_bytes()
+        return _read(path)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise _fault(path, "read", error) from error
+
+
+def _read(path: Path) -> bytes:
+    """Reads a file that was no link a moment ago, and does not wait if it has become a pipe since."""
+    flags = ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY")
+    descriptor = os.open(path, os.O_RDONLY | sum(getattr(os, flag, 0) for flag in flags))
+    try:
+        return b"".join(iter(lambda: os.read(descriptor, 2**20), b""))
+    finally:
+        os.close(descriptor)
 
 
 def write(texts: Mapping[Path, str], folder: Path, force: bool = False) -> dict[Path, bool]:
@@ -51,8 +68,9 @@ def write(texts: Mapping[Path, str], folder: Path, force: bool = False) -> dict[
     they are, where one of them is not archgen's own (unless `force`) or can't be written.
     """
     _make(folder)
-    with _locked(folder):
-        _remove_stale(folder)
+    with _locked(folder) as alone:
+        if alone:
+            _remove_left(folder)
         changed = {}
         for path, text in texts.items():
             data, old = text.encode(), read(path)
@@ -77,16 +95,17 @@ def _refuse(path: Path, old: bytes | None, force: bool) -> None:
         return
     if not os.access(path, os.W_OK):  # a replacement would succeed, against the will of who made the file read-only
         raise EnvironmentFault(f"{_shown(path)} is read-only")
-    if not is_ours(old) and not force:
-        raise EnvironmentFault(f"{_shown(path)} was not written by archgen", "`--force` replaces it")
+    reason = not_ours(old)
+    if reason and not force:
+        raise EnvironmentFault(f"{_shown(path)} was {reason}", "`--force` replaces it")
 
 
 def _replace_all(files: Mapping[Path, bytes], folder: Path) -> None:
     waiting: dict[Path, Path] = {}
     path = folder
     try:
-        for path, data in files.items():
-            temporary = waiting[path] = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
+        for number, (path, data) in enumerate(files.items()):  # a name made of the file's own might be too long
+            temporary = waiting[path] = path.with_name(f".{os.getpid()}-{number}{TEMPORARY}")
             _write_new(temporary, data)
         for path in files:
             os.replace(waiting[path], path)
@@ -98,15 +117,17 @@ def _replace_all(files: Mapping[Path, bytes], folder: Path) -> None:
     finally:
         for temporary in waiting.values():
             with contextlib.suppress(OSError):
-                temporary.unlink()
+                os.unlink(temporary)
 
 
 def _write_new(path: Path, data: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-    with open(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        while data:
+            data = data[os.write(descriptor, data) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _sync(folder: Path) -> None:
@@ -121,30 +142,38 @@ def _sync(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Keeps other builds out of the folder; the lock is on the folder itself and so leaves no file behind."""
+def _locked(folder: Path) -> Iterator[bool]:
+    """Keeps other builds out of the folder, and tells whether it could; the lock is on the folder, and so leaves no file."""
     try:
         import fcntl
     except ImportError:  # Windows: the replacements are atomic there too, only the order of two builds is open
-        yield
+        yield False
         return
     try:
         descriptor = os.open(folder, os.O_RDONLY)
     except OSError as error:
         raise _fault(folder, "open", error) from error
     try:
-        with contextlib.suppress(OSError):  # some network drives have no locks
+        try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+            alone = True
+        except OSError:  # some network drives have no locks
+            alone = False
+        yield alone
     finally:
         os.close(descriptor)
 
 
-def _remove_stale(folder: Path) -> None:
+def _remove_left(folder: Path) -> None:
     """Removes what a killed build left: under the lock nobody else is writing."""
-    for path in folder.glob(f".*{TEMPORARY}"):
-        with contextlib.suppress(OSError):
-            path.unlink()
+    try:
+        names = os.listdir(folder)
+    except OSError as error:
+        raise _fault(folder, "list", error) from error
+    for name in names:
+        if name.startswith(".") and name.endswith(TEMPORARY):
+            with contextlib.suppress(OSError):
+                os.unlink(folder / name)
 
 
 def _kind(mode: int) -> str:

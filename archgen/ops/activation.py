@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from archgen.ops.base import Claim, Int, Op, Real, Shape, Size, Word
+from archgen.ops.base import POINTWISE, SHARED, Claim, Footprint, Int, Op, Reads, Real, Shape, Size, Word, product
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
 class Activation(Op):
+    keeps: ClassVar[tuple[str, ...]] = ("input",)
+
     def output(self, x: Shape) -> Shape:
         return x
 
@@ -21,12 +23,16 @@ class Identity(Activation):
     name: ClassVar[str] = "identity"
     torch_class: ClassVar[str] = "Identity"
 
+    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+        return SHARED
+
 
 class ReLU(Activation):
     """max(0, x): torch.nn.ReLU."""
 
     name: ClassVar[str] = "relu"
     torch_class: ClassVar[str] = "ReLU"
+    keeps: ClassVar[tuple[str, ...]] = ("output",)
     inplace: ClassVar[bool] = True
 
 
@@ -66,6 +72,7 @@ class Sigmoid(Activation):
 
     name: ClassVar[str] = "sigmoid"
     torch_class: ClassVar[str] = "Sigmoid"
+    keeps: ClassVar[tuple[str, ...]] = ("output",)
 
 
 class Tanh(Activation):
@@ -73,6 +80,7 @@ class Tanh(Activation):
 
     name: ClassVar[str] = "tanh"
     torch_class: ClassVar[str] = "Tanh"
+    keeps: ClassVar[tuple[str, ...]] = ("output",)
 
 
 class Mish(Activation):
@@ -100,6 +108,7 @@ class LeakyReLU(Activation):
     name: ClassVar[str] = "leaky_relu"
     torch_class: ClassVar[str] = "LeakyReLU"
     inplace: ClassVar[bool] = True
+    inplace_keeps_output: ClassVar[bool] = True
 
     negative_slope: Real = 0.01
 
@@ -110,6 +119,7 @@ class ELU(Activation):
     name: ClassVar[str] = "elu"
     torch_class: ClassVar[str] = "ELU"
     inplace: ClassVar[bool] = True
+    inplace_keeps_output: ClassVar[bool] = True
 
     alpha: Real = 1.0
 
@@ -142,15 +152,25 @@ class PReLU(Activation):
     def weights(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
         return (("weight", (self.num_parameters,)),)
 
+    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+        """The gradient of the slopes is of the input's size before it is summed up."""
+        return Footprint(keeps=self.keeps, passing=product(x.sizes) if training else 0)
+
 
 class Softmax(Activation):
-    """exp(x) over its sum along an axis, counted with the batch: torch.nn.Softmax."""
+    """exp(x) over its sum along an axis, counted with the batch: torch.nn.Softmax, which would guess an axis."""
 
     name: ClassVar[str] = "softmax"
+    example: ClassVar[str] = "{softmax: 1}"
     torch_class: ClassVar[str] = "Softmax"
+    keeps: ClassVar[tuple[str, ...]] = ("output",)
     positional: ClassVar[int] = 1
 
     dim: Int
+
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        axes = [axis for axis in range(len(x.sizes)) if axis != x.channel_axis]
+        return tuple(None if axis == self.dim - 1 else POINTWISE for axis in axes)
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield Claim(self.dim, ">=", 1, "`dim` is {left}; axis 0 is the batch, the channels are axis 1", "dim")

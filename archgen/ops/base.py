@@ -17,9 +17,14 @@ from archgen.expressions import Expression, Index, Name, Value, evaluate, is_num
 from archgen.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 MAC_CONVENTION = "MACs: multiply-accumulates of convolutions and linear layers; bias and normalisation not counted"
+
+MAC_CONVENTION_WITH_BIAS = (
+    "MACs: multiply-accumulates of convolutions and linear layers, one more for each output to which a bias is added; "
+    "normalisation not counted"
+)
 
 Size: TypeAlias = Any  # an int, or an Expression; the rules do not care which
 Int: TypeAlias = Any
@@ -64,7 +69,7 @@ class Claim(NamedTuple):
     """Something that must hold: `left relation right`. The sentence may name `{left}` and `{right}`; `option` is to blame."""
 
     left: Size
-    relation: str  # ">=", "==" or "divides"
+    relation: str  # ">=", "==", "divides", or "broadcasts": equal, or one of them 1
     right: Size
     sentence: str
     option: str = ""
@@ -76,10 +81,49 @@ class Claim(NamedTuple):
             return bool(self.left >= self.right)
         if self.relation == "==":
             return bool(self.left == self.right)
+        if self.relation == "broadcasts":
+            return bool(self.left == self.right or 1 in (self.left, self.right))
         return bool(self.left) and self.right % self.left == 0
 
     def text(self) -> str:
         return self.sentence.format(left=self.left, right=self.right)
+
+
+class Reads(NamedTuple):
+    """What an output position reads along one spatial axis: position i reads every j with j * up = i * stride + tap.
+
+    A convolution has a tap for each place of its kernel; one that is transposed divides instead (`up` is its stride).
+    taps: in rising order. source: the spatial axis of the input, where the op moves axes; -1: the axis with the same number.
+    """
+
+    stride: int
+    taps: Sequence[int]
+    up: int = 1
+    source: int = -1
+
+
+POINTWISE = Reads(1, (0,))
+MOST_PHASES = 4096  # positions in a row that read differently; beyond, what they read is not worked out
+
+
+class Footprint(NamedTuple):
+    """What a call of an op leaves in memory, parameters apart: what the eager mode of torch keeps for the backward pass.
+
+    shared: the result is the memory of the input, so the call makes nothing new.
+    keeps: `input`, `output`. image, batch: how many further values of the activations' type, for each image and for the batch.
+    indices: how many int64 values for each image; they are made without a backward pass too, and then thrown away.
+    passing: how many values for each image are thrown away again: in evaluation by the call, in training by the backward pass.
+    """
+
+    shared: bool = False
+    keeps: tuple[str, ...] = ()
+    image: Size = 0
+    batch: Size = 0
+    indices: Size = 0
+    passing: Size = 0
+
+
+SHARED = Footprint(shared=True)
 
 
 class Kind(NamedTuple):
@@ -133,11 +177,17 @@ class Op(Record):
     name: ClassVar[str] = ""  # in a spec: torch.nn.functional's, without the dimension
     torch_class: ClassVar[str] = ""  # `{n}` stands for the number of spatial axes; "" where torch has no class
     module_source: ClassVar[str] = ""  # the class that the generated module brings where torch has none
+    line: ClassVar[str] = (
+        ""  # the op as an expression of `forward`, outside a sequence: `{x}` is its input, `{own}` its parameter
+    )
     positional: ClassVar[int] = 1  # how many of the own fields a person writes without their keyword
+    example: ClassVar[str] = ""  # a node as a spec writes it; "" where its name alone is one
     words: ClassVar[dict[str, tuple[str, ...]]] = {}  # the values of options whose type is a word
     infers: ClassVar[bool] = False  # takes sizes from its input, so it can't be built before that is known
     fresh: ClassVar[bool] = False  # makes a new tensor that its own backward does not need: what follows may overwrite it
     inplace: ClassVar[bool] = False  # the torch class takes `inplace`
+    keeps: ClassVar[tuple[str, ...]] = ()  # which of `input` and `output` the backward pass needs
+    inplace_keeps_output: ClassVar[bool] = False  # in place it needs the output alone; the rest then keep a copy of the input
     registry: ClassVar[dict[str, type[Op]]] = {}
 
     def __init_subclass__(cls) -> None:
@@ -168,6 +218,22 @@ class Op(Record):
     def macs(self, x: Shape, y: Shape) -> Size:
         return 0
 
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        """For each spatial axis of the result, what a position reads; None where that depends on the input's size.
+
+        The statistics of a normalisation are not counted.
+        """
+        return (POINTWISE,) * x.rank
+
+    def bias_macs(self, x: Shape, y: Shape) -> Size:
+        """What a convention that counts biases adds to the MACs."""
+        has_macs = type(self).macs is not Op.macs
+        return product(y.sizes) if has_macs and any(name == "bias" for name, _ in self.weights(x)) else 0
+
+    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+        """The memory that a call takes beside its result; what is kept matters only while gradients are wanted."""
+        return Footprint(keeps=self.keeps)
+
     def inferred(self, x: Shape) -> tuple[Size, ...]:
         """The leading constructor arguments that a spec never writes, because the input tells them."""
         return ()
@@ -175,6 +241,10 @@ class Op(Record):
     def torch_options(self, x: Shape) -> dict[str, Any]:
         """The op's own options as torch takes them."""
         return {name: getattr(self, name) for name in self.fields}
+
+    def bare(self, x: Shape) -> tuple[tuple[Size, ...], Value] | None:
+        """The shape of the parameter that its `line` uses, which is the class's own, and the value at which that starts."""
+        return None
 
     # -- derived
 
@@ -213,6 +283,10 @@ class Op(Record):
             leading.append(given.pop(name))
         return (*self.inferred(x), *leading), given
 
+    def line_text(self, x: str, own: str) -> str:
+        """The op as an expression of `forward`. `x`: the variable that it takes; `own`: its parameter."""
+        return self.line.format(x=x, own=own, **{name: getattr(self, name) for name in self.fields})
+
     def evaluated(self, names: Any) -> Op:
         """The same op with the names in its options replaced."""
         return type(self)(*(evaluate(getattr(self, field), names) for field in self.fields))
@@ -240,6 +314,14 @@ def axes(value: PerAxis, rank: int) -> tuple[Size, ...]:
 def together(values: tuple[Size, ...]) -> PerAxis:
     """Undoes `axes`: one value where all are the same."""
     return values[0] if values and all(same(value, values[0]) for value in values) else values
+
+
+def window_reads(windows: Iterable[tuple[Size, Size, Size, Size]]) -> tuple[Reads, ...]:
+    """What windows of (kernel, stride, padding, dilation) read."""
+    return tuple(
+        Reads(stride, range(-padding, dilation * (kernel - 1) - padding + 1, dilation))
+        for kernel, stride, padding, dilation in windows
+    )
 
 
 def product(values: Iterable[Size]) -> Size:

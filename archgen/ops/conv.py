@@ -8,9 +8,11 @@ from archgen.expressions import binary, call, select
 from archgen.ops.base import (
     Bool,
     Claim,
+    Footprint,
     Int,
     Op,
     PerAxis,
+    Reads,
     Shape,
     Size,
     Word,
@@ -21,6 +23,7 @@ from archgen.ops.base import (
     product,
     spatial_claims,
     together,
+    window_reads,
 )
 
 if TYPE_CHECKING:
@@ -50,9 +53,11 @@ class Conv(Op):
     """
 
     name: ClassVar[str] = "conv"
+    example: ClassVar[str] = "{conv: 64, kernel_size: 7, stride: 2}"
     torch_class: ClassVar[str] = "Conv{n}d"
     infers: ClassVar[bool] = True
     fresh: ClassVar[bool] = True
+    keeps: ClassVar[tuple[str, ...]] = ("input",)
     words: ClassVar[dict[str, tuple[str, ...]]] = {"padding_mode": ("zeros", "reflect", "replicate", "circular")}
 
     out_channels: Int
@@ -113,6 +118,15 @@ class Conv(Op):
     def macs(self, x: Shape, y: Shape) -> Size:
         return product(y.sizes) * (x.channels // self.groups) * product(axes(self.kernel_size, x.rank))
 
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        return window_reads(self.windows(x.rank))
+
+    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+        if self.padding_mode == "zeros":
+            return super().footprint(x, y, training)
+        padded = x.channels * product(size + 2 * padding for size, padding in zip(x.sizes[1:], self.paddings(x.rank)))
+        return Footprint(keeps=() if self.padding_mode == "circular" else self.keeps, image=padded)
+
     def inferred(self, x: Shape) -> tuple[Size, ...]:
         return (x.channels,)
 
@@ -126,9 +140,11 @@ class ConvTranspose(Op):
     """Transposed convolution: torch.nn.ConvTranspose1d, 2d or 3d. Its padding is torch's, 0."""
 
     name: ClassVar[str] = "conv_transpose"
+    example: ClassVar[str] = "{conv_transpose: 32, kernel_size: 2, stride: 2}"
     torch_class: ClassVar[str] = "ConvTranspose{n}d"
     infers: ClassVar[bool] = True
     fresh: ClassVar[bool] = True
+    keeps: ClassVar[tuple[str, ...]] = ("input",)
 
     out_channels: Int
     kernel_size: PerAxis
@@ -180,6 +196,13 @@ class ConvTranspose(Op):
     def macs(self, x: Shape, y: Shape) -> Size:
         return product(x.sizes) * (self.out_channels // self.groups) * product(axes(self.kernel_size, x.rank))
 
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        options = (self.kernel_size, self.stride, self.padding, self.dilation)
+        return tuple(
+            Reads(1, range(padding - dilation * (kernel - 1), padding + 1, dilation), stride)
+            for kernel, stride, padding, dilation in zip(*(axes(option, x.rank) for option in options))
+        )
+
     def inferred(self, x: Shape) -> tuple[Size, ...]:
         return (x.channels,)
 
@@ -188,9 +211,11 @@ class Linear(Op):
     """Linear layer on the last axis, which must be that of the channels: torch.nn.Linear."""
 
     name: ClassVar[str] = "linear"
+    example: ClassVar[str] = "{linear: 10}"
     torch_class: ClassVar[str] = "Linear"
     infers: ClassVar[bool] = True
     fresh: ClassVar[bool] = True
+    keeps: ClassVar[tuple[str, ...]] = ("input",)
 
     out_features: Int
     bias: Bool = True

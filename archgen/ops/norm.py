@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from archgen.ops.base import Bool, Claim, Int, Op, Real, Shape, Size, product, spatial_claims
+from archgen.ops.base import Bool, Claim, Footprint, Int, Op, Real, Shape, Size, product, spatial_claims
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,6 +15,7 @@ class Norm(Op):
 
     infers: ClassVar[bool] = True
     fresh: ClassVar[bool] = True
+    keeps: ClassVar[tuple[str, ...]] = ("input",)
     positional: ClassVar[int] = 0
 
     def output(self, x: Shape) -> Shape:
@@ -34,6 +35,14 @@ class Norm(Op):
 
     def per_channel(self, x: Shape, present: Any) -> tuple[tuple[str, tuple[Size, ...]], ...]:
         return (("weight", (x.channels,)), ("bias", (x.channels,))) if present else ()
+
+    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+        """The mean and the deviation of each set of values that is normalised together."""
+        return Footprint(keeps=self.keeps, image=self.statistics(x))
+
+    def statistics(self, x: Shape) -> Size:
+        """How many values of an image are kept beside the input."""
+        raise NotImplementedError
 
     def inferred(self, x: Shape) -> tuple[Size, ...]:
         return (x.channels,)
@@ -67,12 +76,16 @@ class BatchNorm(Norm):
             return ()
         return (("running_mean", (x.channels,)), ("running_var", (x.channels,)), ("num_batches_tracked", ()))
 
+    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+        return Footprint(keeps=self.keeps, batch=2 * x.channels)
+
 
 class InstanceNorm(Norm):
     """Instance normalisation: torch.nn.InstanceNorm1d, 2d or 3d."""
 
     name: ClassVar[str] = "instance_norm"
     torch_class: ClassVar[str] = "InstanceNorm{n}d"
+    fresh: ClassVar[bool] = False  # a view: to overwrite it makes torch copy it, and the gradient too
 
     eps: Real = 1e-5
     momentum: Real = 0.1
@@ -88,11 +101,16 @@ class InstanceNorm(Norm):
     weights = BatchNorm.weights
     buffers = BatchNorm.buffers
 
+    def statistics(self, x: Shape) -> Size:
+        """torch takes each image's channels for channels of one batch, and repeats weights and running statistics for that."""
+        return (2 + int(self.affine) + 2 * int(self.track_running_stats)) * x.channels
+
 
 class GroupNorm(Norm):
     """Group normalisation: torch.nn.GroupNorm."""
 
     name: ClassVar[str] = "group_norm"
+    example: ClassVar[str] = "{group_norm: 8}"
     torch_class: ClassVar[str] = "GroupNorm"
     positional: ClassVar[int] = 1
 
@@ -116,6 +134,9 @@ class GroupNorm(Norm):
 
     def weights(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
         return self.per_channel(x, self.affine)
+
+    def statistics(self, x: Shape) -> Size:
+        return 2 * self.num_groups
 
     def inferred(self, x: Shape) -> tuple[Size, ...]:
         return ()
@@ -150,11 +171,15 @@ class LayerNorm(Norm):
         both = self.per_channel(x, self.elementwise_affine)
         return both if self.bias else both[:1]
 
+    def statistics(self, x: Shape) -> Size:
+        return 2 * product(x.spatial)
+
 
 class LocalResponseNorm(Op):
     """Normalisation over neighbouring channels, AlexNet's: torch.nn.LocalResponseNorm."""
 
     name: ClassVar[str] = "local_response_norm"
+    example: ClassVar[str] = "{local_response_norm: 5}"
     torch_class: ClassVar[str] = "LocalResponseNorm"
 
     size: Int
@@ -164,6 +189,11 @@ class LocalResponseNorm(Op):
 
     def output(self, x: Shape) -> Shape:
         return x
+
+    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+        """torch composes it: the squares, padded along the channels, then the divisor and what it is a power of."""
+        padded, values = (x.channels + self.size - 1) * product(x.spatial), product(x.sizes)
+        return Footprint(keeps=("input",), image=padded + 2 * values, passing=(3 if training else 2) * values)
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from spatial_claims(self, x)

@@ -5,7 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from archgen.expressions import minimum, select
-from archgen.ops.base import Bool, Claim, Op, PerAxis, Shape, Size, axes, axis_claims, list_claims, spatial_claims
+from archgen.ops.base import (
+    Bool,
+    Claim,
+    Footprint,
+    Op,
+    PerAxis,
+    Reads,
+    Shape,
+    Size,
+    axes,
+    axis_claims,
+    list_claims,
+    product,
+    spatial_claims,
+    window_reads,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +40,7 @@ class Pool(Op):
     """What max and average pooling share; `stride` is the kernel size where none is written."""
 
     positional: ClassVar[int] = 1
+    keeps: ClassVar[tuple[str, ...]] = ("input",)
 
     def windows(self, rank: int) -> Iterable[tuple[Size, Size, Size, Size]]:
         """Kernel, stride, padding and dilation along each axis."""
@@ -37,6 +53,9 @@ class Pool(Op):
         option: Any = self
         ceil_mode = option.ceil_mode
         return x.with_spatial(pooled_size(size, *window, ceil_mode) for size, window in zip(x.sizes[1:], self.windows(x.rank)))
+
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        return window_reads(self.windows(x.rank))
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from spatial_claims(self, x)
@@ -58,9 +77,10 @@ class Pool(Op):
 
 
 class MaxPool(Pool):
-    """Maximum over a window: torch.nn.MaxPool1d, 2d or 3d."""
+    """Maximum over a window: torch.nn.MaxPool1d, 2d or 3d. Without `stride` it is the kernel size."""
 
     name: ClassVar[str] = "max_pool"
+    example: ClassVar[str] = "{max_pool: 3, stride: 2, padding: 1}"
     torch_class: ClassVar[str] = "MaxPool{n}d"
 
     kernel_size: PerAxis
@@ -69,11 +89,15 @@ class MaxPool(Pool):
     dilation: PerAxis = 1
     ceil_mode: Bool = False
 
+    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+        return Footprint(keeps=self.keeps, indices=product(y.sizes))
+
 
 class AvgPool(Pool):
-    """Mean over a window: torch.nn.AvgPool1d, 2d or 3d."""
+    """Mean over a window: torch.nn.AvgPool1d, 2d or 3d. Without `stride` it is the kernel size."""
 
     name: ClassVar[str] = "avg_pool"
+    example: ClassVar[str] = "{avg_pool: 2}"
     torch_class: ClassVar[str] = "AvgPool{n}d"
 
     kernel_size: PerAxis
@@ -92,9 +116,14 @@ class AvgPool(Pool):
 class AdaptivePool(Op):
     """What the adaptive poolings share: the output size is given, the windows follow."""
 
+    keeps: ClassVar[tuple[str, ...]] = ("input",)
+
     def output(self, x: Shape) -> Shape:
         option: Any = self
         return x.with_spatial(axes(option.output_size, x.rank))
+
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        return (None,) * x.rank
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from spatial_claims(self, x)
@@ -106,15 +135,23 @@ class AdaptiveAvgPool(AdaptivePool):
     """Mean over windows that give the output size: torch.nn.AdaptiveAvgPool1d, 2d or 3d."""
 
     name: ClassVar[str] = "adaptive_avg_pool"
+    example: ClassVar[str] = "{adaptive_avg_pool: 1}"
     torch_class: ClassVar[str] = "AdaptiveAvgPool{n}d"
 
     output_size: PerAxis
+
+    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+        """To one position it is a plain mean, which needs nothing to go back."""
+        return Footprint(keeps=() if all(size == 1 for size in y.sizes[1:]) else self.keeps)
 
 
 class AdaptiveMaxPool(AdaptivePool):
     """Maximum over windows that give the output size: torch.nn.AdaptiveMaxPool1d, 2d or 3d."""
 
     name: ClassVar[str] = "adaptive_max_pool"
+    example: ClassVar[str] = "{adaptive_max_pool: 1}"
     torch_class: ClassVar[str] = "AdaptiveMaxPool{n}d"
 
     output_size: PerAxis
+
+    footprint = MaxPool.footprint

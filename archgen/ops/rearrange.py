@@ -4,16 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from archgen.ops.base import Axes, Claim, Int, Ints, Op, Shape, Word, spatial_claims
+from archgen.ops.base import (
+    MOST_PHASES,
+    POINTWISE,
+    SHARED,
+    Axes,
+    Claim,
+    Footprint,
+    Int,
+    Ints,
+    Op,
+    Reads,
+    Shape,
+    Word,
+    spatial_claims,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 class Permute(Op):
     """Reorders the axes, counted with the batch, which stays first: torch.permute."""
 
     name: ClassVar[str] = "permute"
+    line: ClassVar[str] = "{x}.permute{dims}"
+    example: ClassVar[str] = "{permute: [0, 2, 3, 1]}"
     module_source: ClassVar[str] = '''\
 class Permute(nn.Module):
     """Reorder the axes, counted with the batch."""
@@ -27,9 +43,16 @@ class Permute(nn.Module):
 
     dims: Axes
 
+    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+        return SHARED
+
     def output(self, x: Shape) -> Shape:
         axes = [dim - 1 for dim in self.dims[1:]]
         return Shape(tuple(x.sizes[axis] for axis in axes), axes.index(x.channel_axis))
+
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        spatial = [dim - 1 for dim in self.dims[1:] if dim - 1 != x.channel_axis]
+        return tuple(POINTWISE._replace(source=axis - (axis > x.channel_axis)) for axis in spatial)
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         count = len(x.sizes) + 1
@@ -43,6 +66,7 @@ class ChannelShuffle(Op):
     """Interleaves groups of channels (Zhang et al., 2018): torch.nn.ChannelShuffle."""
 
     name: ClassVar[str] = "channel_shuffle"
+    example: ClassVar[str] = "{channel_shuffle: 4}"
     torch_class: ClassVar[str] = "ChannelShuffle"
 
     groups: Int
@@ -62,6 +86,7 @@ class PixelShuffle(Op):
     """Moves channels into space, each axis growing by a factor (Shi et al., 2016): torch.nn.PixelShuffle."""
 
     name: ClassVar[str] = "pixel_shuffle"
+    example: ClassVar[str] = "{pixel_shuffle: 2}"
     torch_class: ClassVar[str] = "PixelShuffle"
 
     upscale_factor: Int
@@ -69,6 +94,9 @@ class PixelShuffle(Op):
     def output(self, x: Shape) -> Shape:
         factor = self.upscale_factor
         return Shape((x.channels // (factor * factor), *(size * factor for size in x.sizes[1:])))
+
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        return (_repeated(self.upscale_factor),) * x.rank
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from _image_claims(self, x)
@@ -82,6 +110,7 @@ class PixelUnshuffle(Op):
     """Moves space into channels, each axis shrinking by a factor: torch.nn.PixelUnshuffle."""
 
     name: ClassVar[str] = "pixel_unshuffle"
+    example: ClassVar[str] = "{pixel_unshuffle: 2}"
     torch_class: ClassVar[str] = "PixelUnshuffle"
 
     downscale_factor: Int
@@ -89,6 +118,9 @@ class PixelUnshuffle(Op):
     def output(self, x: Shape) -> Shape:
         factor = self.downscale_factor
         return Shape((x.channels * factor * factor, *(size // factor for size in x.sizes[1:])))
+
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        return (Reads(self.downscale_factor, range(self.downscale_factor)),) * x.rank
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from _image_claims(self, x)
@@ -105,10 +137,19 @@ def _image_claims(op: Op, x: Shape) -> Iterable[Claim]:
     yield Claim(x.rank, "==", 2, f"`{op.name}` takes two spatial axes, not {{left}}")
 
 
+def _repeated(factor: int) -> Reads:
+    """Each position is read `factor` times: i reads i // factor."""
+    return Reads(1, range(1 - factor, 1), factor)
+
+
+_INTERPOLATION = {"linear": 1, "bilinear": 1, "trilinear": 1, "bicubic": 2}  # positions read on each side
+
+
 class Upsample(Op):
-    """Repeats or interpolates values, each axis growing by a whole factor: torch.nn.Upsample."""
+    """Repeats or interpolates values, each axis growing by a whole factor: torch.nn.Upsample, without its `size`."""
 
     name: ClassVar[str] = "upsample"
+    example: ClassVar[str] = "{upsample: 2, mode: bilinear}"
     torch_class: ClassVar[str] = "Upsample"
     positional: ClassVar[int] = 0
     words: ClassVar[dict[str, tuple[str, ...]]] = {
@@ -125,6 +166,17 @@ class Upsample(Op):
     def output(self, x: Shape) -> Shape:
         return x.with_spatial(size * self.scale_factor for size in x.sizes[1:])
 
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        """The centre of i lies at (2i + 1 - factor) / (2 factor); of what is read, that at a whole distance has weight 0."""
+        factor = self.scale_factor
+        if self.mode not in _INTERPOLATION:
+            return (_repeated(factor),) * x.rank
+        reach = 2 * factor * _INTERPOLATION[self.mode]
+        taps: Sequence[int] = range(2 - factor - reach, 1 - factor + reach)
+        if self.mode == "bicubic" and factor <= MOST_PHASES:
+            taps = [tap for tap in taps if tap == 1 - factor or (tap - 1 + factor) % (2 * factor)]
+        return (Reads(2, taps, 2 * factor),) * x.rank
+
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from spatial_claims(self, x)
         yield Claim(self.scale_factor, ">=", 1, "`scale_factor` is {left}, and must be at least {right}", "scale_factor")
@@ -136,6 +188,7 @@ class Pad(Op):
     """Zeros around the spatial axes: torch.nn.ZeroPad1d, 2d or 3d; a list begins with the last axis, as torch's."""
 
     name: ClassVar[str] = "pad"
+    example: ClassVar[str] = "{pad: [1, 1, 1, 1]}"
     torch_class: ClassVar[str] = "ZeroPad{n}d"
 
     padding: Ints
@@ -144,6 +197,9 @@ class Pad(Op):
         before, after = self.padding[::2], self.padding[1::2]
         pairs = zip(x.sizes[1:], reversed(before), reversed(after))
         return x.with_spatial(size + left + right for size, left, right in pairs)
+
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        return tuple(Reads(1, (-before,)) for before in reversed(self.padding[::2]))
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from spatial_claims(self, x)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from archgen.ops.base import Claim, Op, Real, Shape, Size, Word, spatial_claims
+from archgen.ops.base import SHARED, Claim, Footprint, Op, Real, Shape, Size, Word, product, spatial_claims
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from archgen.expressions import Value
 
 
 class ChannelDropout(Op):
@@ -20,6 +22,9 @@ class ChannelDropout(Op):
 
     def output(self, x: Shape) -> Shape:
         return x
+
+    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+        return Footprint(image=x.channels) if training and self.p else SHARED
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from spatial_claims(self, x)
@@ -38,6 +43,7 @@ class StochasticDepth(Op):
     """
 
     name: ClassVar[str] = "stochastic_depth"
+    example: ClassVar[str] = "{stochastic_depth: 0.1}"
     words: ClassVar[dict[str, tuple[str, ...]]] = {"mode": ("row", "batch")}
     module_source: ClassVar[str] = '''\
 class StochasticDepth(nn.Module):
@@ -61,6 +67,11 @@ class StochasticDepth(nn.Module):
     def output(self, x: Shape) -> Shape:
         return x
 
+    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+        if not (training and self.p):
+            return SHARED
+        return Footprint(image=1) if self.mode == "row" else Footprint(batch=1)
+
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from probability_claims(self.p)
 
@@ -71,13 +82,15 @@ class LayerScale(Op):
     name: ClassVar[str] = "layer_scale"
     infers: ClassVar[bool] = True
     fresh: ClassVar[bool] = False
+    line: ClassVar[str] = "{x} * {own}"
+    keeps: ClassVar[tuple[str, ...]] = ("input",)
     module_source: ClassVar[str] = '''\
 class LayerScale(nn.Module):
     """Multiply each channel by a learnt factor; `trailing` counts the axes after the channels'."""
 
     def __init__(self, channels: int, value: float = 1e-06, trailing: int = 0) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.full([channels] + [1] * trailing, value))
+        self.weight = nn.Parameter(torch.full([channels] + [1] * trailing, float(value)))
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.weight'''
@@ -87,11 +100,18 @@ class LayerScale(nn.Module):
     def output(self, x: Shape) -> Shape:
         return x
 
+    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+        """The gradient of the factors is of the input's size before it is summed up."""
+        return Footprint(keeps=self.keeps, passing=product(x.sizes) if training else 0)
+
     def trailing(self, x: Shape) -> int:
         return len(x.sizes) - 1 - x.channel_axis
 
     def weights(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
         return (("weight", (x.channels, *(1,) * self.trailing(x))),)
+
+    def bare(self, x: Shape) -> tuple[tuple[Size, ...], Value]:
+        return (x.channels, *(1,) * self.trailing(x)), self.value if type(self.value) is float else self.value * 1.0  # of an integer, integers
 
     def inferred(self, x: Shape) -> tuple[Size, ...]:
         return (x.channels,)

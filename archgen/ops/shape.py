@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from archgen.expressions import names_of
-from archgen.ops.base import Axis, Claim, Op, Real, Shape, product
+from archgen.ops.base import POINTWISE, SHARED, Axis, Claim, Footprint, Op, Reads, Real, Shape, product
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,6 +34,19 @@ class Flatten(Op):
         axis = x.channel_axis
         return Shape(sizes, axis if axis < start else start if axis <= end else axis - (end - start))
 
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        start, end = self.span(x)
+        kept: list[Reads | None] = []
+        for axis in range(len(x.sizes)):
+            if axis == x.channel_axis or start < axis <= end or (axis == start and start <= x.channel_axis <= end):
+                continue  # the channels, or joined with what came before, or with the channels
+            joined = axis == start and end > start
+            kept.append(None if joined else POINTWISE._replace(source=axis - (axis > x.channel_axis)))
+        return tuple(kept)
+
+    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+        return SHARED
+
     def claims(self, x: Shape) -> Iterable[Claim]:
         axes = len(x.sizes) + 1
         for option in ("start_dim", "end_dim"):
@@ -56,6 +69,10 @@ class Dropout(Op):
 
     def output(self, x: Shape) -> Shape:
         return x
+
+    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+        """On the CPU the mask is of the activations' type; where nothing is dropped the input is handed on."""
+        return Footprint(image=product(x.sizes)) if training and self.p else SHARED
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield Claim(self.p, ">=", 0, "`p` is {left}, and must be at least 0", "p")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,6 +17,7 @@ from archgen.verify.result import Check
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from archgen.analysis.report import Row
     from archgen.network import Network
     from archgen.trace import Traced
 
@@ -64,8 +66,14 @@ def _said(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
 
 
-def _layer_rows(network: Network) -> list[Any]:
-    return [row for row in network.report().rows if row.role != "merge"]
+def _layer_rows(network: Network) -> list[Row]:
+    """The rows that are modules: merges and the like are lines of `forward`."""
+    return [row for row in network.report().rows if row.role not in ("merge", "line")]
+
+
+def _lines(network: Network) -> list[Row]:
+    """The ops that are lines of `forward`; some use a parameter of their class."""
+    return [row for row in network.report().rows if row.role == "line"]
 
 
 def _names(network: Network, module: nn.Module) -> Check:
@@ -98,15 +106,43 @@ def _parameters(network: Network, module: nn.Module) -> Check:
         if (parameters, buffers) != (row.parameters, row.buffers):
             sentence = f"{row.path}: {row.parameters:,} parameters and {row.buffers:,} buffers are predicted, "
             return Check("parameters and buffers", len(rows), sentence + f"the layer has {parameters:,} and {buffers:,}")
+    own = {path: parameter.numel() for path, parameter in module.named_parameters()}
+    for row in _lines(network):
+        rows.append(row)
+        if own.get(row.path, 0) != row.parameters:
+            sentence = f"{row.path}: {row.parameters:,} parameters are predicted, the module has {own.get(row.path, 0):,} there"
+            return Check("parameters and buffers", len(rows), sentence)
     total = sum(parameter.numel() for parameter in module.parameters())
     difference = "" if total == network.report().totals.parameters else f"the network has {total:,} parameters"
     return Check("parameters and buffers", len(rows) + 1, difference)
 
 
 def _shapes(network: Network, module: nn.Module) -> Check:
-    """Every layer gives the predicted shape, and the layers run in the predicted order."""
+    """Every layer gives the predicted shape, and the layers run in the predicted order, in each mode that has its own."""
+    name, count = "output shapes and order of layers", 0
+    leaves = [row for row in _layer_rows(network) if row.leaf]
+    for training in _modes(network):
+        expected = [(row.path, row.output_shape) for row in leaves if training or not row.training]
+        subject = copy.deepcopy(module) if training else module  # training moves the running statistics
+        ran = _ran(network, subject.train(training), {path for path, _ in expected})
+        count += len(expected)
+        for wanted, have in zip(expected, ran):
+            if wanted != have:
+                sentence = f"{wanted[0]}: {_size(wanted[1])} is predicted, but {have[0]} ran and gave {_size(have[1])}"
+                return Check(name, count, sentence)
+        if len(ran) != len(expected):
+            return Check(name, count, f"{len(expected)} layers are predicted to run, {len(ran)} ran")
+    return Check(name, count)
+
+
+def _modes(network: Network) -> tuple[bool, ...]:
+    """Evaluation; training too, where the network does more then."""
+    return (False, True) if network.graph.network.training_results else (False,)
+
+
+def _ran(network: Network, module: nn.Module, leaves: set[str]) -> list[tuple[str, tuple[int, ...]]]:
+    """Runs the module once, and returns which of its layers ran, in order, and the shapes that they gave."""
     ran: list[tuple[str, tuple[int, ...]]] = []
-    leaves = {row.path for row in _layer_rows(network) if row.leaf}
     hooks = []
     for path, layer in module.named_modules():
         if path in leaves:
@@ -115,18 +151,11 @@ def _shapes(network: Network, module: nn.Module) -> Check:
                 ran.append((path, tuple(output.shape[1:])))
 
             hooks.append(layer.register_forward_hook(note))
-    module.eval()
     with torch.no_grad():
-        module(torch.zeros(1, *network.spec.input))
+        module(torch.zeros(2, *network.spec.input))  # batch norm needs two while training
     for hook in hooks:
         hook.remove()
-    expected = [(row.path, row.output_shape) for row in _layer_rows(network) if row.leaf]
-    for wanted, have in zip(expected, ran):
-        if wanted != have:
-            sentence = f"{wanted[0]}: {_size(wanted[1])} is predicted, but {have[0]} ran and gave {_size(have[1])}"
-            return Check("output shapes and order of layers", len(expected), sentence)
-    difference = "" if len(ran) == len(expected) else f"{len(expected)} layers are predicted to run, {len(ran)} ran"
-    return Check("output shapes and order of layers", len(expected), difference)
+    return ran
 
 
 def _size(shape: tuple[int, ...]) -> str:
@@ -135,25 +164,30 @@ def _size(shape: tuple[int, ...]) -> str:
 
 def _macs(network: Network, source: str) -> Check:
     """Half of what torch's own counter finds, for each layer, on the meta device."""
-    with torch.device("meta"):
-        module = modules.build(source, network.name, {})
-        x = torch.empty(1, *network.spec.input)
-    module.eval()
-    counter = FlopCounterMode(display=False)
-    with counter, torch.no_grad():
-        module(x)
-    counts = {
-        path.partition(".")[2]: sum(found.values()) // 2 for path, found in counter.get_flop_counts().items() if "." in path
-    }
     rows = _layer_rows(network)
+    counts, total = _counted(network, source, training=False)
+    if True in _modes(network):
+        counts = {**_counted(network, source, training=True)[0], **counts}
     for row in rows:
         if row.macs != counts.get(row.path, 0):
             return Check("MACs", len(rows), f"{row.path}: {row.macs:,} are predicted, torch counts {counts.get(row.path, 0):,}")
-    total = counter.get_total_flops() // 2
-    difference = (
-        "" if total == network.report().totals.macs else f"{network.report().totals.macs:,} in all, torch counts {total:,}"
-    )
+    predicted = network.report().totals.macs
+    difference = "" if total == predicted else f"{predicted:,} in all, torch counts {total:,}"
     return Check("MACs", len(rows) + 1, difference)
+
+
+def _counted(network: Network, source: str, training: bool) -> tuple[dict[str, int], int]:
+    """Returns the MACs of each layer that ran, and of all, for one image."""
+    batch = 2  # batch norm needs two while training
+    with torch.device("meta"):
+        module = modules.build(source, network.name, {}).train(training)
+        x = torch.empty(batch, *network.spec.input)
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        module(x)
+    found = counter.get_flop_counts().items()
+    counts = {path.partition(".")[2]: sum(flops.values()) // 2 // batch for path, flops in found if "." in path}
+    return counts, counter.get_total_flops() // 2 // batch
 
 
 def _flow(network: Network, module: nn.Module, batch: int) -> Check:
@@ -206,6 +240,13 @@ def _options(network: Network, module: nn.Module) -> str:
         for name, tensor in wanted.state_dict().items():
             if tensor.numel() > 1 and _constant(tensor) and not torch.equal(tensors[name], tensor):
                 return f"{row.path}: {name} does not start at {tensor.flatten()[0].item():g}, as in the spec"
+    own = dict(module.named_parameters())
+    for row in _lines(network):
+        start = fresh(row.traced).state_dict().get("weight")
+        if start is not None and not torch.equal(own[row.path], start):
+            return (
+                f"{row.path} does not start as a {_size(tuple(start.shape))} of {start.flatten()[0].item():g}, as in the spec"
+            )
     return ""
 
 
@@ -265,8 +306,10 @@ def _real_run(network: Network, module: nn.Module, device: str, batch: int) -> C
         single = _outputs(module(x[:1]))
     module.train()
     outputs = _outputs(module(x))
-    if not len(outputs) == len(single) == len(shapes):
-        return Check(name, 1, f"{len(shapes)} outputs are predicted, there are {len(single)}, while training {len(outputs)}")
+    always = len(network.graph.network.results)
+    if (len(single), len(outputs)) != (always, len(shapes)):
+        wanted = f"{always} outputs are predicted, while training {len(shapes)}"
+        return Check(name, 1, f"{wanted}; there are {len(single)}, while training {len(outputs)}")
     for number, (output, shape) in enumerate(zip(outputs, shapes)):
         if tuple(output.shape[1:]) != shape or not bool(torch.isfinite(output).all()):
             return Check(

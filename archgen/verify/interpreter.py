@@ -40,6 +40,9 @@ class Interpreter:
             return taken
 
         for step in steps:
+            if step.training and not self.module.training:
+                values.append(None)  # nobody asks for it now
+                continue
             taken = [value(source) for source in step.values]
             if step.role == "split":
                 values.append(torch.chunk(taken[0], len(step.conditions), dim=step.inputs[0].channel_axis + 1))
@@ -66,6 +69,9 @@ class Interpreter:
     def layer(self, step: Traced, path: str) -> nn.Module:
         """Builds a layer from its op, with the weights and the mode of the module's layer of that path."""
         layer = fresh(step)
+        if step.role == "line":  # here a layer like the others; in the module its weight, if it has one, is of the class
+            layer.load_state_dict({key: self.weights[path].clone() for key in layer.state_dict()})
+            return layer
         own = {key[len(path) + 1 :]: tensor for key, tensor in self.weights.items() if key.startswith(path + ".")}
         layer.load_state_dict({key: tensor.clone() for key, tensor in own.items()})
         return layer.train(self.module.get_submodule(path).training)
@@ -75,7 +81,7 @@ def fresh(step: Traced) -> nn.Module:
     """Builds a layer from its op's record, with weights as they start."""
     assert step.op is not None
     positional, named = step.op.constructor(step.inputs[0])
-    kind = getattr(nn, step.type) if step.op.torch_class else _own_class(step.op.module_source, step.type)
+    kind = getattr(nn, step.type) if step.op.torch_class else _own_class(step.op.module_source, type(step.op).__name__)
     layer: nn.Module = kind(*positional, **named)
     return layer
 

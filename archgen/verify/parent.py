@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from archgen.diagnostics import EnvironmentFault
+from archgen.verify import limits
 from archgen.verify.result import Check, Verification
 
 if TYPE_CHECKING:
@@ -24,7 +25,16 @@ if TYPE_CHECKING:
 SECONDS = 600
 _READ_BYTES = 2**20  # of the child's output, its end
 _KEPT = ("CUDA_VISIBLE_DEVICES", "SYSTEMROOT")  # of the environment: which device is ours, and what Windows needs to start
-_START = "import sys; sys.path.insert(0, sys.argv[1]); from archgen.verify.child import main; main()"
+# archgen comes from its own folder, which is not searched for anything else: a checkout may hold a `torch.py`
+_START = """
+import sys
+from importlib import util
+spec = util.spec_from_file_location("archgen", sys.argv[1])
+sys.modules["archgen"] = util.module_from_spec(spec)
+spec.loader.exec_module(sys.modules["archgen"])
+from archgen.verify.child import main
+main()
+"""
 
 
 def verify(
@@ -39,6 +49,8 @@ def verify(
     checks = [] if path_on_disk is None else [_on_disk(path_on_disk, source)]
     if any(check.difference for check in checks):
         return Verification(tuple(checks))
+    if too_much := _too_much(network, batch):
+        return Verification(tuple(checks), too_much)
     order = {
         "spec": str(network.path.resolve()),
         "settings": settings,
@@ -49,6 +61,14 @@ def verify(
     }
     answer = _ask(order)
     return Verification((*checks, *(Check(*found) for found in answer["checks"])))
+
+
+def _too_much(network: Network, batch: int) -> str:
+    """Why a network is not run, or '': to try would only bring the machine down."""
+    needed, memory = limits.needed(network, batch), limits.memory()
+    if memory is None or needed <= memory:
+        return ""
+    return f"it needs about {needed / 2**30:,.0f} GiB of memory, and this machine has {memory / 2**30:,.0f}"
 
 
 def _on_disk(path: Path, source: str) -> Check:
@@ -69,7 +89,7 @@ def _on_disk(path: Path, source: str) -> Check:
 
 def _ask(order: dict[str, Any]) -> dict[str, Any]:
     """Returns the child's answer. Its output goes to files: a pipe has no limit, and a grandchild could hold it open."""
-    package = str(Path(__file__).resolve().parents[2])
+    package = str(Path(__file__).resolve().parents[1] / "__init__.py")
     with tempfile.TemporaryDirectory() as empty, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         command = [sys.executable, "-I", "-B", "-X", f"pycache_prefix={empty}", "-c", _START, package]
         kept = {name: os.environ[name] for name in _KEPT if name in os.environ}

@@ -14,10 +14,14 @@ class Check(Record):
 
 
 class Verification(Record):
-    """All checks that were made; the last one is the first that failed, if any did."""
+    """All checks that were made; the last one is the first that failed, if any did.
+
+    not_run: why the module was not run at all, or ''. Then nothing is known of it.
+    """
 
     checks: tuple[Check, ...]
+    not_run: str = ""
 
     @property
     def agrees(self) -> bool:
-        return not any(check.difference for check in self.checks)
+        return not self.not_run and not any(check.difference for check in self.checks)

@@ -1,0 +1,199 @@
+"""What a run costs beside its MACs: memory, and the bytes that move. Worked out where it is asked for: it takes a second trace.
+
+`activations` are the elements that convolutions and linear layers put out, as in Radosavovic et al., 2020 (Designing Network
+Design Spaces). Traffic is what a layer must read and write once: its inputs, its weights and buffers, its output; a view moves
+nothing. Intensity is floating-point operations, two for each MAC, over these bytes.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from archgen import trace
+from archgen.analysis import memory
+from archgen.analysis import report as reports
+from archgen.analysis.memory import Use
+from archgen.analysis.table import GAP, NONE, WIDTH, aligned, facts, shape_text
+from archgen.diagnostics import printable
+from archgen.ops.base import product
+
+if TYPE_CHECKING:
+    from archgen.analysis.memory import Peak
+    from archgen.analysis.report import Row
+    from archgen.graph import Graph
+    from archgen.trace import Traced, TracedBody
+
+DTYPES = {"float32": 4, "float16": 2, "bfloat16": 2}  # bytes of a value
+TITLES = ("layer", "output", "activation", "kept", "live")
+CONVENTION = (
+    "Bytes. Activation: what a layer makes new. Kept: what it is the first to keep for the backward pass. Live: all there is "
+    "while it runs in evaluation, the input and what waits for later layers included. Peaks leave out parameters, their "
+    "gradients and what a kernel takes for itself."
+)
+
+
+class LayerCost(NamedTuple):
+    """Bytes of a row of the report, in a container of all that is in it (live: the most)."""
+
+    row: Row
+    activation: int
+    kept: int
+    live: int
+    traffic: int
+
+    def as_json(self) -> dict[str, int]:
+        return {
+            "activation_bytes": self.activation,
+            "kept_bytes": self.kept,
+            "live_bytes": self.live,
+            "traffic_bytes": self.traffic,
+        }
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Of a network for one input size, batch and dtype. All but `activations`, which is for one image, are bytes for the batch.
+
+    inference, training: the peaks. kept: in all, for the backward pass. intensity: FLOPs for each byte of traffic.
+    """
+
+    dtype: str
+    batch: int
+    layers: tuple[LayerCost, ...]
+    activations: int
+    inference: Peak
+    training: Peak
+    kept: int
+    traffic: int
+    intensity: float
+    parameters: int
+    buffers: int
+
+    def claims(self) -> dict[str, int]:
+        """What `assert` may name."""
+        return {
+            "activations": self.activations,
+            "inference_memory": self.inference.size,
+            "training_memory": self.training.size,
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """The totals as JSON values; `docs/report.schema.json` is their schema."""
+        return {
+            "dtype": self.dtype,
+            "activations": self.activations,
+            "inference_peak": {"bytes": self.inference.size, "path": self.inference.path},
+            "training_peak": {"bytes": self.training.size, "path": self.training.path, "backward": self.training.backward},
+            "kept_bytes": self.kept,
+            "parameter_bytes": self.parameters,
+            "buffer_bytes": self.buffers,
+            "traffic_bytes": self.traffic,
+            "intensity": round(self.intensity, 3),
+        }
+
+
+_NOTHING = Use(0, 0, 0)
+
+
+def costs(graph: Graph, traced: TracedBody, batch: int = 1, dtype: str = "float32") -> Costs:
+    """Works out what a traced network costs. Raises SpecError where no module can be generated, whose memory this is."""
+    item = DTYPES[dtype]
+    entering = traced.steps[0].inputs[0] if traced.steps else traced.outputs[0]
+    named = trace.names(graph, entering.sizes, traced)
+    evaluating = memory.inference(graph, traced, named, batch, item)
+    training = memory.training(graph, traced, named, batch, item)
+    rows = reports.rows(traced.steps)
+    layers = _layers(rows, evaluating.layers, training.layers, batch, item)
+    total = reports.totals(traced.steps)
+    traffic = sum(layer.traffic for layer in layers if layer.row.leaf)
+    return Costs(
+        dtype=dtype,
+        batch=batch,
+        layers=layers,
+        activations=sum(product(row.output_shape) for row in rows if row.leaf and row.macs),
+        inference=evaluating.peak,
+        training=training.peak,
+        kept=sum(use.kept for use in training.layers.values()),
+        traffic=traffic,
+        intensity=2 * total.macs * batch / traffic if traffic else 0.0,
+        parameters=total.parameters * item,
+        buffers=_buffer_bytes(traced.steps, item),
+    )
+
+
+def _layers(
+    rows: tuple[Row, ...], evaluating: dict[str, Use], training: dict[str, Use], batch: int, item: int
+) -> tuple[LayerCost, ...]:
+    """A cost for each row; those of a container are added up from behind, where what is in it stands."""
+    found: list[LayerCost] = []
+    waiting: dict[int, list[LayerCost]] = {}  # the rows of each depth that no container has taken yet
+    for row in reversed(rows):
+        inside = waiting.pop(row.depth + 1, [])
+        if row.leaf:
+            run = evaluating.get(row.path, _NOTHING)  # a layer may run in training alone
+            cost = LayerCost(row, run.made, training[row.path].kept, run.live, _traffic(row.traced, batch, item))
+        else:
+            live = max((cost.live for cost in inside), default=0)
+            activation, kept = sum(cost.activation for cost in inside), sum(cost.kept for cost in inside)
+            cost = LayerCost(row, activation, kept, live, sum(cost.traffic for cost in inside))
+        waiting.setdefault(row.depth, []).append(cost)
+        found.append(cost)
+    return tuple(reversed(found))
+
+
+def _traffic(step: Traced, batch: int, item: int) -> int:
+    if step.op is not None and step.op.footprint(step.inputs[0], step.output, False).shared:
+        return 0
+    present = [shape for shape, there in zip(step.inputs, step.conditions or (True,)) if there is not False]
+    values: int = sum(product(shape.sizes) for shape in (*present, step.output))
+    return item * (batch * values + step.parameters + step.buffers)
+
+
+def _buffer_bytes(steps: tuple[Traced, ...], item: int) -> int:
+    """The batches that a normalisation has seen are counted in an int64."""
+    total = 0
+    for step in steps:
+        if step.op is not None:
+            for _, shape in step.op.buffers(step.inputs[0]):
+                total += product(shape) * item if shape else memory.INT64
+        total += _buffer_bytes(step.children, item)
+    return total
+
+
+# ---- text
+
+
+def table(found: Costs, name: str, spec: str, depth: int | None = None) -> str:
+    """Returns the costs as a table down to a depth, with the totals below it; no line break at the end."""
+    rows = [_cells(layer, found.batch) for layer in found.layers if depth is None or layer.row.depth <= depth]
+    return "\n".join([*aligned([TITLES, *rows]), "", *_below(found, name, spec)])
+
+
+def _cells(layer: LayerCost, batch: int) -> tuple[str, ...]:
+    name = GAP * (layer.row.depth - 1) + layer.row.path.rpartition(".")[2]
+    numbers = (f"{value:,}" if value else NONE for value in (layer.activation, layer.kept, layer.live))
+    return (name, shape_text(layer.row.output_shape, batch), *numbers)
+
+
+def _below(found: Costs, name: str, spec: str) -> list[str]:
+    way = "back through" if found.training.backward else "at"
+    pairs = [
+        ("inference peak", f"{mib(found.inference.size)} at {found.inference.path}"),
+        ("training peak", f"{mib(found.training.size)} {way} {found.training.path}"),
+        ("kept for backward", mib(found.kept)),
+        ("parameters", f"{mib(found.parameters)}, their gradients the same again"),
+        ("buffers", mib(found.buffers)),
+        ("activations", f"{found.activations:,} elements of convolutions and linear layers" + ", an image" * (found.batch > 1)),
+        ("traffic", f"{mib(found.traffic)} read and written in evaluation"),
+        ("intensity", f"{found.intensity:,.1f} FLOPs a byte, two for each MAC"),
+        ("batch, dtype", f"{found.batch:,} of {found.dtype}"),
+        ("spec", f"{name}, {printable(spec)}"),
+    ]
+    return [*facts(pairs), "", *textwrap.wrap(CONVENTION, WIDTH)]
+
+
+def mib(size: int) -> str:
+    """Returns bytes as `12.34 MiB`, small ones as KiB."""
+    return f"{size / 2**20:,.2f} MiB" if size >= 2**17 else f"{size / 2**10:,.2f} KiB"

@@ -1,0 +1,400 @@
+"""The memory of a run, without running: the steps of the generated `forward` are gone through, then its backward pass.
+
+Every tensor is a block of bytes with holders. Who calls a module holds its input until it returns, since Python keeps the
+arguments of a call. A value is held until its variable gets another, which is where the step that read it last puts its own
+result; where that step read two for the last time, the second stays until the `forward` around it returns. A view holds the
+memory of its source. While training, an op also holds what its `Footprint` says until the backward pass has been through it,
+and a gradient is held until all that it is made into is made.
+
+Counted are the input, the activations, what is kept for the backward pass, and the gradients of activations: all that grows
+with the batch. Not counted are parameters, their gradients, the state of an optimiser, and what a kernel takes for itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from archgen.flow import Flow, follows_fresh
+from archgen.graph import Input
+from archgen.ops.base import Footprint, Shape, product
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from archgen.graph import Body, Graph
+    from archgen.trace import Traced, TracedBody
+
+INT64 = 8
+
+
+class Use(NamedTuple):
+    """Bytes of a layer or a merge.
+
+    made: new activations. kept: what it is the first to keep for the backward pass. live: all there is while it runs.
+    """
+
+    made: int
+    kept: int
+    live: int
+
+
+class Peak(NamedTuple):
+    """The most bytes at any time, the layer at which that is, and whether it is on the way back."""
+
+    size: int
+    path: str
+    backward: bool
+
+
+class Usage(NamedTuple):
+    """Of a whole run: each layer and merge by its path, and the peak."""
+
+    layers: dict[str, Use]
+    peak: Peak
+
+
+def inference(graph: Graph, traced: TracedBody, named: dict[str, TracedBody], batch: int, item: int) -> Usage:
+    """Runs in evaluation, without gradients.
+
+    traced: the network on numbers. named: the same on names, as `trace.names` gives it: what may be done in place hangs on what
+    the class says, not on one call. item: the bytes of a value.
+    """
+    run = _Run(graph, named, batch, item, training=False)
+    run.forward(traced)
+    return Usage(run.layers, run.heap.peak)
+
+
+def training(graph: Graph, traced: TracedBody, named: dict[str, TracedBody], batch: int, item: int) -> Usage:
+    """Runs forward in training mode, then back from all outputs; the arguments are those of `inference`."""
+    run = _Run(graph, named, batch, item, training=True)
+    run.backward(run.forward(traced))
+    return Usage(run.layers, run.heap.peak)
+
+
+class _Block:
+    """Some memory: it lives while somebody holds it."""
+
+    __slots__ = ("holders", "kept", "size")
+
+    def __init__(self, size: int) -> None:
+        self.size, self.holders, self.kept = size, 1, False
+
+
+class _Heap:
+    def __init__(self) -> None:
+        self.live = self.highest = 0  # `highest` since somebody set it back
+        self.peak = Peak(0, "", False)
+        self.where, self.back = "", False
+
+    def new(self, size: int) -> _Block:
+        self.live += size
+        if self.live > self.highest:
+            self.highest = self.live
+            if self.live > self.peak.size:
+                self.peak = Peak(self.live, self.where, self.back)
+        return _Block(size)
+
+    def hold(self, block: _Block) -> _Block:
+        block.holders += 1
+        return block
+
+    def drop(self, block: _Block) -> None:
+        block.holders -= 1
+        if not block.holders:
+            self.live -= block.size
+
+
+class _Value:
+    """What a step makes: its memory, its own size (a part of a split is smaller), and whether a gradient comes back."""
+
+    __slots__ = ("block", "gradient", "size")
+
+    def __init__(self, block: _Block, size: int, gradient: bool) -> None:
+        self.block, self.size, self.gradient = block, size, gradient
+
+
+class _Sum:
+    """A merge of several that is under way: what its first `count` inputs have made, and which of these are gone."""
+
+    __slots__ = ("count", "gone", "value")
+
+    def __init__(self) -> None:
+        self.value: _Value | None = None
+        self.count = 0
+        self.gone: set[Input] = set()
+
+
+class _Node(NamedTuple):
+    """A step on the way back. kind: `op`, `view`, `add`, `multiply`, `concat` or `split`."""
+
+    kind: str
+    path: str
+    inputs: tuple[_Value, ...]
+    outputs: tuple[_Value, ...]
+    saved: tuple[_Block, ...] = ()
+    passing: int = 0
+
+
+class _Run:
+    def __init__(self, graph: Graph, named: dict[str, TracedBody], batch: int, item: int, training: bool) -> None:
+        self.graph, self.named, self.batch, self.item, self.training = graph, named, batch, item, training
+        self.heap = _Heap()
+        self.layers: dict[str, Use] = {}
+        self.tape: list[_Node] = []
+        self.flows: dict[tuple[int, int], Flow] = {}
+
+    def size(self, shape: Shape) -> int:
+        size: int = self.batch * self.item * product(shape.sizes)
+        return size
+
+    # -- forward
+
+    def forward(self, traced: TracedBody) -> tuple[_Value, ...]:
+        if not traced.steps:
+            return ()
+        size = self.size(traced.steps[0].inputs[0])
+        return self.body("", self.graph.network, traced.steps, "", _Value(self.heap.new(size), size, False))
+
+    def body(self, name: str, body: Body, steps: tuple[Traced, ...], prefix: str, entering: _Value) -> tuple[_Value, ...]:
+        """Runs the steps of a body; returns its results, held for the caller."""
+        on_names = self.named[name].steps
+        results = body.results + (body.training_results if self.training else ())
+        flow, written = self.flow(steps, results), self.flow(on_names, body.results + body.training_results)
+        needed = _needed(flow, results)
+        values: dict[Input, _Value] = {Input(0): entering}
+        lingering: list[_Block] = []
+        sums: dict[int, _Sum] = {}
+        for number, (step, named) in enumerate(zip(steps, on_names)):
+            if step.role == "absent" or number + 1 not in needed:
+                continue
+            if written.is_inlined(number):
+                self.begin_sum(flow, written, number, values, sums, prefix)
+            sources = flow.inputs(step)
+            inputs = tuple(values[source] for source in sources)
+            overwrites = named.role == "op" and written.may_overwrite(number)
+            begun = sums.pop(number, _Sum())
+            made = self.step(step, named, inputs, overwrites, prefix + step.name, begun)
+            if step.role == "split":
+                values |= {Input(number + 1, part): value for part, value in enumerate(made)}
+            else:
+                values[Input(number + 1)] = made[0]
+            last = [s for s in dict.fromkeys(sources) if flow.readers[s][-1] == number and s not in begun.gone]
+            lingering += self.dropped(last, values, written, number)
+        for block in lingering:
+            self.heap.drop(block)
+        leaving = [values[flow.source(result)] for result in results]
+        for number, value in enumerate(leaving):
+            if value is entering or value in leaving[:number]:
+                self.heap.hold(value.block)
+        return tuple(leaving)
+
+    def begin_sum(
+        self, flow: Flow, written: Flow, number: int, values: dict[Input, _Value], sums: dict[int, _Sum], prefix: str
+    ) -> None:
+        """Adds `a(x) + b(x)` before `c(x)` is called, as Python does, where the step is written inside such a line."""
+        reader = flow.readers[Input(number + 1)][0]
+        merge = flow.steps[reader]
+        if merge.role != "merge" or merge.type == "concat":
+            return
+        inputs = flow.inputs(merge)
+        before = inputs[: inputs.index(Input(number + 1))]
+        if len(before) < 2:
+            return
+        begun = sums.setdefault(reader, _Sum())
+        self.heap.where = prefix + merge.name
+        self.merge(merge, tuple(values[source] for source in before), prefix + merge.name, begun)
+        for source in before:
+            if source not in begun.gone and source.value and source.part < 0 and written.is_inlined(source.value - 1):
+                begun.gone.add(source)
+                self.heap.drop(values[source].block)
+
+    def dropped(self, last: list[Input], values: dict[Input, _Value], written: Flow, number: int) -> list[_Block]:
+        """Lets go of values that a step read for the last time; returns the blocks of those whose variables stay."""
+        named = [source for source in last if not source.value or source.part >= 0 or not written.is_inlined(source.value - 1)]
+        staying = named if written.is_inlined(number) else named[1:]
+        for source in last:
+            if source.value and source not in staying:
+                self.heap.drop(values[source].block)
+        return [values[source].block for source in staying if source.value]
+
+    def flow(self, steps: tuple[Traced, ...], results: tuple[Input, ...]) -> Flow:
+        key = id(steps), len(results)  # repeated blocks share their steps
+        if key not in self.flows:
+            self.flows[key] = Flow(steps, results)
+        return self.flows[key]
+
+    def step(
+        self, step: Traced, named: Traced, inputs: tuple[_Value, ...], overwrites: bool, path: str, begun: _Sum | None = None
+    ) -> tuple[_Value, ...]:
+        if step.role == "block":
+            return self.body(step.type, self.graph.blocks[step.type], step.children, f"{path}.", inputs[0])
+        if step.role == "chain":
+            return (self.chain(step, named, inputs[0], path),)
+        self.heap.where, self.heap.highest = path, self.heap.live
+        if step.op is not None:
+            return (self.op(step, inputs[0], overwrites and step.op.inplace, path),)
+        if step.role == "split":
+            return self.split(step, inputs[0], path)
+        return (self.merge(step, inputs, path, begun or _Sum()),)
+
+    def chain(self, step: Traced, named: Traced, entering: _Value, path: str) -> _Value:
+        """Runs children in order; the caller holds what enters, and a child's result lives until the next has run."""
+        children = named.unrolled(len(step.children))
+        present = [child for child in children if child.role != "absent"]
+        current, number = entering, 0
+        for child, named_child in zip(step.children, children):
+            overwrites = named_child.role == "op" and follows_fresh(present, number)
+            number += named_child.role != "absent"
+            if child.role == "absent":
+                continue
+            made = self.step(child, named_child, (current,), overwrites, f"{path}.{child.name}")[0]
+            if current is not entering:
+                self.heap.drop(current.block)
+            current = made
+        if current is entering:
+            self.heap.hold(entering.block)
+        return current
+
+    def op(self, step: Traced, x: _Value, overwrites: bool, path: str) -> _Value:
+        op, heap = step.op, self.heap
+        assert op is not None
+        found: Footprint = op.footprint(step.inputs[0], step.output, self.training)
+        gradient = self.training and (x.gradient or step.parameters > 0)
+        if found.shared:
+            made = _Value(heap.hold(x.block), self.size(step.output), gradient)
+            self.record("view", path, (x,), made, (), 0)
+            return made
+        size = self.size(step.output)
+        block = heap.hold(x.block) if overwrites else heap.new(size)
+        extra = [heap.new(INT64 * self.batch * found.indices)] if found.indices else []
+        if gradient:
+            keeps = set(found.keeps)
+            if overwrites and op.inplace_keeps_output:
+                keeps = {"output"}
+            if overwrites and "input" in keeps:
+                extra.append(heap.new(size))
+            elif "input" in keeps:
+                extra.append(heap.hold(x.block))
+            if "output" in keeps:
+                extra.append(heap.hold(block))
+            more = self.item * (self.batch * found.image + found.batch)
+            if more:
+                extra.append(heap.new(more))
+        else:
+            for thrown_away in (*extra, heap.new(self.item * self.batch * found.passing)):
+                heap.drop(thrown_away)
+            extra = []
+        made = _Value(block, size, gradient)
+        passing = self.item * self.batch * found.passing
+        self.record("op", path, (x,), made, tuple(extra), 0 if overwrites else size, passing)
+        return made
+
+    def merge(self, step: Traced, inputs: tuple[_Value, ...], path: str, begun: _Sum) -> _Value:
+        if len(inputs) == 1:
+            made = _Value(self.heap.hold(inputs[0].block), inputs[0].size, inputs[0].gradient)
+            self.record("view", path, inputs, made, (), 0)
+            return made
+        if step.type == "concat":
+            size = sum(value.size for value in inputs)
+            made = _Value(self.heap.new(size), size, any(value.gradient for value in inputs))
+            self.record("concat", path, inputs, made, (), size)
+            return made
+        for right in inputs[max(begun.count, 1) :]:  # two by two, as Python does
+            left = begun.value or inputs[0]
+            size = max(left.size, right.size)
+            made = _Value(self.heap.new(size), size, left.gradient or right.gradient)
+            saved: tuple[_Block, ...] = ()
+            if step.type == "multiply" and made.gradient:
+                both = ((left, right), (right, left))
+                saved = tuple(self.heap.hold(one.block) for one, other in both if other.gradient)
+            self.record("multiply" if step.type == "multiply" else "add", path, (left, right), made, saved, size)
+            if begun.value is not None:
+                self.heap.drop(begun.value.block)
+            begun.value = made
+        begun.count = len(inputs)
+        assert begun.value is not None
+        return begun.value
+
+    def split(self, step: Traced, x: _Value, path: str) -> tuple[_Value, ...]:
+        size = self.size(step.output)
+        parts = tuple(_Value(self.heap.hold(x.block), size, x.gradient) for _ in step.conditions)
+        if x.gradient:
+            self.tape.append(_Node("split", path, (x,), parts))
+        return parts
+
+    def record(
+        self,
+        kind: str,
+        path: str,
+        inputs: tuple[_Value, ...],
+        made: _Value,
+        saved: tuple[_Block, ...],
+        size: int,
+        passing: int = 0,
+    ) -> None:
+        """Notes what a leaf takes, and what it does on the way back; a sum of three is two."""
+        before = self.layers.get(path, Use(0, 0, 0))
+        kept = before.kept
+        for block in saved:
+            if not block.kept:
+                block.kept = True
+                kept += block.size
+        self.layers[path] = Use(before.made + size, kept, max(before.live, self.heap.highest))
+        if made.gradient:
+            self.tape.append(_Node(kind, path, inputs, (made,), saved, passing))
+
+    # -- backward
+
+    def backward(self, outputs: tuple[_Value, ...]) -> None:
+        heap = self.heap
+        heap.back = True
+        gradients: dict[_Value, _Block] = {}
+        for value in dict.fromkeys(outputs):
+            if value.gradient:
+                gradients[value] = heap.new(value.size)
+        while self.tape:
+            node = self.tape.pop()
+            heap.where = node.path
+            coming = [gradients.pop(value) for value in node.outputs if value in gradients]
+            if coming:
+                going = self.going(node, coming[0])
+            for block in (*node.saved, *coming):
+                heap.drop(block)
+            if coming:
+                for value, block in going:
+                    self.give(gradients, value, block)
+
+    def going(self, node: _Node, coming: _Block) -> list[tuple[_Value, _Block]]:
+        """The gradients that a step makes of the one that comes, each held once."""
+        heap, inputs = self.heap, [value for value in node.inputs if value.gradient]
+        if node.kind in ("view", "add", "concat"):
+            return [(value, heap.hold(coming)) for value in inputs]
+        if node.kind == "multiply":  # each is a product of the full size, summed up then where its input was stretched
+            full = [heap.new(node.outputs[0].size) for _ in inputs]
+            made = [heap.new(value.size) if value.size < block.size else heap.hold(block) for value, block in zip(inputs, full)]
+            for block in full:
+                heap.drop(block)
+            return list(zip(inputs, made))
+        made = [heap.new(value.size) for value in inputs]
+        heap.drop(heap.new(node.passing))
+        return list(zip(inputs, made))
+
+    def give(self, gradients: dict[_Value, _Block], value: _Value, block: _Block) -> None:
+        """Adds a gradient to those that a value has: in place where nobody else holds them."""
+        there = gradients.get(value)
+        if there is None:
+            gradients[value] = block
+            return
+        if there.holders > 1:
+            gradients[value] = self.heap.new(value.size)
+            self.heap.drop(there)
+        self.heap.drop(block)
+
+
+def _needed(flow: Flow, results: Iterable[Input]) -> set[int]:
+    """The values that the results are made of: in evaluation, what serves training alone does not run."""
+    needed = {flow.source(result).value for result in results}
+    for number in range(len(flow.steps), 0, -1):
+        if number in needed:
+            needed |= {source.value for source in flow.inputs(flow.steps[number - 1])}
+    return needed

@@ -1,0 +1,66 @@
+"""What a verification may use of the machine: its memory follows from what the report predicts."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from archgen.network import Network
+
+_FILE_BYTES = 16 * 2**20
+_TORCH_BYTES = 4 * 2**30  # address space that torch reserves and hardly uses: 0.6 GiB on 2 cores, and more with each core
+_GRACE = 5  # seconds for a parent to end this process by itself
+
+
+def needed(network: Network, batch: int) -> int:
+    """Returns about how many bytes a verification holds at once.
+
+    The weights, their gradients and a copy, and every layer's output until the backward pass: within a third of what was
+    measured on 0.04 to 2.4 GiB of weights.
+    """
+    report = network.report()
+    outputs = sum(math.prod(row.output_shape) for row in report.rows if row.leaf)
+    return 4 * (3 * report.totals.parameters + batch * outputs)
+
+
+def memory() -> int | None:
+    """Returns the bytes of memory that this machine has, or None where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows has no `sysconf`
+        return None
+
+
+def limit_time(seconds: int) -> None:
+    """Ends this process if its parent was killed and can't: after some seconds, or as long on every core."""
+    if sys.platform != "win32":
+        import resource
+        import signal
+
+        signal.alarm(seconds + _GRACE)
+        most = (seconds + _GRACE) * (os.cpu_count() or 1)
+        resource.setrlimit(resource.RLIMIT_CPU, (most, most + 1))  # beyond the first the process is told why it ends
+
+
+def limit_files() -> None:
+    """Limits every file that this process writes, its own output among them; Windows has no such limit."""
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_BYTES, _FILE_BYTES))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def limit_memory(bytes_needed: int) -> None:
+    """Limits the address space on a CPU. CUDA maps more of it than any limit would leave."""
+    if sys.platform != "win32":
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        most = _TORCH_BYTES + 2 * bytes_needed
+        if hard != resource.RLIM_INFINITY:
+            most = min(most, hard)
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))

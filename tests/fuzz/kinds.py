@@ -1,0 +1,411 @@
+"""What is tried with a random spec: each kind takes a seed, and says what it found: '' or a sentence, beside the spec's text."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import contextlib
+import json
+import random
+import re
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+
+import archgen
+from archgen.ops import OPS, Shape
+from archgen.verify.compare import compare
+from tests.fuzz import draw, yaml
+from tests.fuzz.meaning import LIBRARY, Misfit, Tree
+from tests.test_ops import broken, fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).parents[2]
+SEEDS = sorted([*(ROOT / "specs").glob("*.yaml"), *(ROOT / "tests" / "networks").glob("*.yaml")])
+
+# What a merge refuses though torch runs, and why; the ops' own such rules are tests.test_ops.STRICTER.
+STRICTER = {
+    "add": "torch broadcasts in silence: a residual of 1x1 would be spread over the map",
+    "subtract": "as `add`",
+    "multiply": "a gate has the same number of channels, or torch would spread one channel",
+    "split": "torch.chunk gives shares that differ, or fewer of them",
+    "concat": "torch alone refuses",
+}
+
+
+class Found(NamedTuple):
+    """What one trial found: '' where all is well. `drawn` are the ops and constructs of its spec."""
+
+    fault: str
+    text: str
+    drawn: dict[str, int] = {}  # noqa: RUF012
+
+
+def valid(seed: int, folder: Path) -> Found:
+    """A valid spec is read, written and equal to torch in all that `verify` compares; other spellings give the same network."""
+    tree = draw.valid(seed)
+    text = yaml.text(tree)
+    return Found(check_valid(text, folder) or spellings(tree, folder), text, draw.tally(tree))
+
+
+def check_valid(text: str, folder: Path) -> str:
+    """Says where archgen's report, its module and torch differ, or ''."""
+    path = folder / "net.yaml"
+    path.write_text(text)
+    try:
+        network = archgen.load(path)
+        problem = network.report().problem
+        if problem is not None:
+            return f"refused: {problem.sentence}"
+        checks = compare(network, network.source())
+    except archgen.SpecError as error:
+        return f"refused: {' / '.join(problem.sentence for problem in error.problems)}"
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return next((f"{check.name}: {check.difference}" for check in checks if check.difference), "")
+
+
+# ---- the same network, spelt in another way
+
+
+def spellings(tree: Tree, folder: Path) -> str:
+    """Says which other spelling of a spec gives other rows, or ''."""
+    expected = _rows(folder / "net.yaml")
+    for name, files in {"unrolled": {"other.yaml": unrolled(tree)}, "extended": extended(tree)}.items():
+        for file, spelt in files.items():
+            (folder / file).write_text(yaml.text(spelt))
+        try:
+            found = _rows(folder / "other.yaml")
+        except archgen.SpecError as error:
+            return f"{name}: refused: {error.problems[0].sentence}"
+        if found != expected:
+            return f"{name}: other rows than {expected}: {found}"
+    return ""
+
+
+def _rows(path: Path) -> list[Any]:
+    return [(row.path, row.type, row.output_shape, row.parameters, row.macs) for row in archgen.load(path).report().rows]
+
+
+def unrolled(tree: Tree) -> Tree:
+    """Writes the repeated blocks of the network out, those whose arguments name no index."""
+
+    def layer(node: Tree) -> Tree:
+        if not isinstance(node, dict) or "depth" not in node or "from" in node or re.search("index|block_count", yaml.flow(node)):
+            return node
+        kind = next(iter(node))
+        call = {key: value for key, value in node.items() if key not in ("depth", "first", "when")}
+        args = {**LIBRARY, **tree.get("blocks", {})}[kind].get("args", {})
+        later = {**call, kind if next(iter(args)) == "stride" and "stride" not in call else "stride": 1} if "stride" in args else call
+        first = node.get("first", {})
+        if isinstance(first, dict) and not any(key in OPS or key[0].isupper() for key in first):
+            if call[kind] is not None and (leading := next(iter(args), "")) in first:
+                first = {kind: first[leading], **{key: value for key, value in first.items() if key != leading}}
+            first = {**call, **first}
+        elif node["depth"] == 1:
+            return node  # perhaps nobody else uses the block
+        items = [first, *[later] * (node["depth"] - 1)]
+        return {"sequence": items, "when": node["when"]} if "when" in node else items
+
+    sections = {key: {name: layer(node) for name, node in tree[key].items()} for key in _sections(tree)}
+    if "block_index" in yaml.text(tree):
+        return tree  # the numbers of the others would change
+    return {**tree, **sections}
+
+
+def extended(tree: Tree) -> dict[str, Tree]:
+    """Cuts a spec in two: the second half of each mapping extends the first."""
+    base: Tree = {}
+    child: Tree = {"name": tree["name"], "extends": "base.yaml"}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            half = len(value) // 2
+            base[key], child[key] = dict(list(value.items())[:half]), dict(list(value.items())[half:])
+        else:
+            base[key] = value
+    without = {key: value for key, value in base.items() if value != {}}
+    return {"base.yaml": without, "other.yaml": {key: value for key, value in child.items() if value != {}}}
+
+
+def _sections(tree: Tree) -> list[str]:
+    return [key for key in ("stem", "stages", "head") if key in tree]
+
+
+# ---- a claim broken
+
+
+def negated(seed: int, folder: Path) -> Found:
+    """A node that breaks one claim is refused, and eager torch refuses it too, or a documented stricter rule does."""
+    drawer = draw.Drawer(seed)
+    pick = drawer.random
+    tree = draw.valid(seed)
+    values = last_values(tree)
+    x = values[next(reversed(values))]
+    made = _wrong_merge(drawer, x) if pick.random() < 0.25 else _wrong_op(drawer, x)
+    if made is None:
+        return Found("", "")
+    node, judged = made
+    if "from" not in node and pick.random() < 0.6:
+        node = pick.choice(([node], ["identity", [node]], {"residual": {"w1": node}}, {"concat": {"w1": node, "w2": "identity"}},
+                            {"Wrong": None}))  # fmt: skip
+    if node == {"Wrong": None}:
+        tree = {**tree, "blocks": {**tree.get("blocks", {}), "Wrong": {"layers": {"w1": "identity", "w2": made[0]}}}}
+    section = _sections(tree)[-1]
+    tree = {**tree, section: {**tree[section], "wrong": node}}
+    text = yaml.text(tree)
+    return Found(judged or refusal(text, folder), text, {next(iter(made[0])): 1})
+
+
+def last_values(tree: Tree) -> dict[str, Shape]:
+    """The shapes of the network's values, by name."""
+    meaning, x, names = draw.scope(tree)
+    values: dict[str, Shape] = {}
+    meaning.body(draw.network_layers(tree), x, names, values)
+    return values
+
+
+def refusal(text: str, folder: Path) -> str:
+    """Says that archgen takes a spec that it must refuse, or fails otherwise than it should; or ''."""
+    path = folder / "wrong.yaml"
+    path.write_text(text)
+    try:
+        network = archgen.load(path)
+        if network.report().problem is not None:
+            return ""
+        network.source()
+    except archgen.SpecError:
+        return ""
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return "accepted"
+
+
+def _wrong_op(drawer: draw.Drawer, x: Shape) -> tuple[Tree, str] | None:
+    """An op with a broken claim, and what is wrong if torch takes it without a documented reason."""
+    for _ in range(60):
+        kind = drawer.random.choice(list(OPS))
+        options = drawer.options(kind, x, wild=True)
+        try:
+            op = drawer.meaning.op(kind, options, {})
+            if any(OPS[kind].kind(option).refuses(getattr(op, option), x.rank) and option in options for option in op.fields):
+                continue
+            if not broken(op, x):
+                continue
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                found = fault(op, x)
+        except (ArithmeticError, IndexError, ValueError) as error:
+            return {kind: None, **options}, f"the claims of {kind} {options} fail: {error!r}"
+        return {kind: None, **options}, found
+    return None
+
+
+def _wrong_merge(drawer: draw.Drawer, x: Shape) -> tuple[Tree, str] | None:
+    """A merge of shapes that differ, and what is wrong if torch takes it without a documented reason."""
+    if x.channel_axis or not 1 <= x.rank <= 3:
+        return None
+    pick = drawer.random
+    count = pick.choice((2, 3))
+    kind = pick.choice(("add", "subtract", "multiply", "concat"))
+    if x.channels % count and pick.random() < 0.5:
+        return {kind: {f"w{n + 3}": "identity" for n in range(count)}, "split": True}, _torch_takes("split", [])
+    nodes = ["identity", *(pick.choice(({"conv": x.channels + 1, "kernel_size": 1}, {"adaptive_avg_pool": 2}, "flatten",
+                                        {"pad": [1] * (2 * x.rank)})) for _ in range(count - 1))]  # fmt: skip
+    try:
+        shapes = [drawer.meaning.node(node, x, {}) for node in nodes]
+    except Misfit:  # too large
+        return None
+    try:
+        drawer.meaning.merged(kind, shapes)
+    except Misfit:
+        return {kind: {f"w{n + 3}": node for n, node in enumerate(nodes)}}, _torch_takes(kind, shapes)
+    return None
+
+
+def _torch_takes(kind: str, shapes: list[Shape]) -> str:
+    if kind in STRICTER and kind != "concat":
+        return ""
+    with contextlib.suppress(RuntimeError, IndexError):
+        torch.cat([torch.zeros(2, *shape.sizes) for shape in shapes], dim=1)
+        return f"torch takes the {kind} of {shapes}"
+    return ""
+
+
+# ---- texts that are no longer specs
+
+
+_HOSTILE = ("&a", "*a", "<<", "!!python/object:os.system", "{{ 7*7 }}", "9**9**9", "\u202e", "\x00", "é", "null", "~", "[", "}",
+            "- ", ": ", "#", "|", ">", "%YAML 1.2", "---", "\t", "\r", "1e999", ".nan", "99999999999999999999", "-1", "0x10", "1:30",
+            "true", "yes", "''", '"', "import os", "in_channels", "depth", "when", "from", "extends", "input", "((((", "1_000",
+            "0.1", "[[]]", "{a: {b: c}}", "2020-01-01", "\ud800".encode("utf-8", "surrogatepass"), b"\xff", b"\xef\xbb\xbf")  # fmt: skip
+
+
+def mutated(seed: int, folder: Path) -> Found:
+    """A damaged text gives a result or a SpecError."""
+    pick = random.Random(seed)
+    if pick.random() < 0.6:
+        data = yaml.text(draw.valid(pick.randrange(2**32))).encode()
+    else:
+        data = pick.choice(SEEDS).read_bytes()
+    for _ in range(pick.choice((1, 1, 2, 4))):
+        data = mutate(data, pick)
+    return Found(survives(data, folder), data.decode("utf-8", "backslashreplace"))
+
+
+def mutate(data: bytes, pick: random.Random) -> bytes:
+    """Damages a text once: a byte, a line, a word, an indent, a key or a value."""
+    at = pick.randrange(len(data) + 1)
+    lines = data.split(b"\n")
+    line = pick.randrange(len(lines))
+    word = pick.choice(list(re.finditer(rb"[\w.]+|[^\w\s]", data)) or [re.match(rb"", data)])
+    assert word is not None
+    hostile = pick.choice(_HOSTILE)
+    filler = hostile if isinstance(hostile, bytes) else hostile.encode()
+    way = pick.randrange(10)
+    if way == 0:
+        return data[:at] + bytes([pick.randrange(256)]) + data[at + pick.randrange(2) :]
+    if way == 1:
+        return data[:at] + data[at + pick.randint(1, 8) :]
+    if way == 2:
+        del lines[line]
+    elif way == 3:
+        lines.insert(pick.randrange(len(lines) + 1), lines[line])
+    elif way == 4:
+        lines[line] = b" " * pick.randint(0, 9) + lines[line].lstrip()
+    elif way == 5:
+        other = pick.randrange(len(lines))
+        lines[line], lines[other] = lines[other], lines[line]
+    elif way == 6:
+        return data[: word.start()] + filler + data[word.end() :]
+    elif way == 7:
+        another = pick.choice(re.findall(rb"[\w.]+", data) or [b"x"])
+        return data[: word.start()] + another + data[word.end() :]
+    elif way == 8:
+        return data[: word.start()] + str(pick.choice((-1, 0, 2**31, 2**40, 2**70, 0.5, 10**30))).encode() + data[word.end() :]
+    else:
+        return data[:at] + filler + data[at:]
+    return b"\n".join(lines)
+
+
+def survives(data: bytes, folder: Path) -> str:
+    """Says which other exception than SpecError a text raises on its way to a module, or ''."""
+    path = folder / "mutated.yaml"
+    path.write_bytes(data)
+    try:
+        network = archgen.load(path)
+        if network.report().problem is None:
+            network.source()
+    except archgen.SpecError:
+        return ""
+    except Exception as error:
+        return f"{type(error).__name__}: {str(error)[:300]}"
+    return ""
+
+
+# ---- texts that want to be code
+
+
+CANARY = "archgen_fuzz_canary"
+BITS = ('"""', "'''", '"', "'", "\\", "\n", "\n\n", "\u2028", "\x0b", "{{ 7*7 }}", "{% raw %}", "{#", "#}", "\\N{DIGIT ONE}", "%s", "#",
+         "# -*- coding: utf-7 -*-", "+AAo-", "# type: ignore", "# fmt: off", "# noqa", "::add-mask::x", "::error::x", "\\x1b[31m",
+         f"{CANARY}()", f"\n{CANARY}()\n", f'"""\n{CANARY}()\n"""', f'"""+{CANARY}()+"""', f"'''\n{CANARY}()\n'''", f"{{{CANARY}()}}",
+         f"__import__('builtins').{CANARY}()", "word", " ", "é", "\U0001f600", ")", "]", "}", "\\u0022\\u0022\\u0022", "import os",
+         f"\n    def forward(self, x):\n        {CANARY}()\n", "</script>", "$(id)", "`id`", "\\", "\\\n", "[N, C]", "x" * 130)  # fmt: skip
+
+
+def injection(seed: int, folder: Path) -> Found:
+    """A hostile text in every field of free text leaves the module's tree as it is, but for the strings, and never runs."""
+    pick = random.Random(seed)
+    texts = ["".join(pick.choice(BITS) for _ in range(pick.randint(1, 5))) for _ in range(3)]
+    tree = draw.valid(pick.randrange(2**32))
+    if not tree.get("blocks"):
+        section = _sections(tree)[0]
+        tree = {**tree, "blocks": {"Told": {"layers": {"t1": "tanh"}}}, section: {"told": "Told", **tree[section]}}
+    return Found(inert(tree, texts, folder), yaml.text(told(tree, texts)))
+
+
+def told(tree: Tree, texts: list[str]) -> Tree:
+    """The spec with a text as its description, and as that and the paper of its blocks."""
+    first, second, third = (Quoted(text) for text in texts)
+    blocks = {name: {"description": second, "paper": third, **block} for name, block in tree["blocks"].items()}
+    return {"name": tree["name"], "description": first, **tree, "blocks": blocks}
+
+
+class Quoted(str):
+    """A text that is always written in quotes."""
+
+
+def inert(tree: Tree, texts: list[str], folder: Path, source_of: Callable[[Path], str] | None = None) -> str:
+    """Says how the texts change the module, or ''. A refusal is an answer too: controls and lone returns are no text."""
+    make = source_of or (lambda path: archgen.load(path).source())
+    path = folder / "told.yaml"
+    path.write_text(yaml.text(told(tree, ["x"] * 3)))
+    try:
+        plain = make(path)
+    except archgen.SpecError as error:
+        return f"refused: {error.problems[0].sentence}"
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    path.write_text(yaml.text(told(tree, texts)), encoding="utf-8")
+    try:
+        source = make(path)
+    except archgen.SpecError:
+        return ""
+    except Exception as error:
+        return f"{type(error).__name__}: {str(error)[:300]}"
+    try:
+        parsed = ast.parse(source.encode())
+    except (SyntaxError, ValueError) as error:
+        return f"the module is no Python: {error}"
+    if _blanked(parsed) != _blanked(ast.parse(plain)):
+        return "the text changes the module's code"
+    with _canary() as ran:
+        module: dict[str, Any] = {"__name__": "generated"}
+        exec(compile(source.encode(), "<generated>", "exec"), module)
+        module[tree["name"]]()
+    if ran:
+        return "the canary ran"
+    return "" if _held(texts[0], f"{ast.get_docstring(parsed)}\n{module[tree['name']].__doc__}") else "the description is lost"
+
+
+def _held(text: str, docstring: str) -> bool:
+    """Whether the docstring says the text, whatever the lines."""
+    return "".join(text.split()) in "".join(docstring.split())
+
+
+def _blanked(tree: ast.Module) -> str:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            node.value = ""
+    return ast.dump(tree)
+
+
+@contextlib.contextmanager
+def _canary() -> Iterator[list[int]]:
+    """A builtin of the canary's name: it notes that somebody called it."""
+    ran: list[int] = []
+    setattr(builtins, CANARY, lambda: ran.append(1))
+    try:
+        yield ran
+    finally:
+        delattr(builtins, CANARY)
+
+
+KINDS: dict[str, Callable[[int, Path], Found]] = {
+    "valid": valid, "negated": negated, "mutated": mutated, "injection": injection,
+}  # fmt: skip
+
+
+def replay(case: Path, folder: Path) -> str:
+    """Tries a spec that was found once: the kind is the first word of its file's name."""
+    kind = case.name.partition("_")[0]
+    data = case.read_bytes()
+    if kind in ("mutated", "injection"):
+        return survives(data, folder)
+    if kind == "negated":
+        return refusal(data.decode(), folder)
+    return check_valid(data.decode(), folder)

@@ -1,0 +1,120 @@
+"""Rule R6: what a spec asks for is counted before it is made; each in a process that has 5 s and 256 MiB, no more."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of a process as Linux has them")
+
+START = "name: Net\ninput: [3, 32, 32]\n"
+CHILD = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_CPU, (5, 5))
+resource.setrlimit(resource.RLIMIT_AS, (2**28, 2**28))
+from archgen.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def tower(levels: int, first: str, second: str, last: str = "{conv: c, kernel_size: 1}") -> str:
+    """Blocks of which each uses the next one twice."""
+    blocks = [
+        f"  B{n}: {{args: {{c: int}}, layers: {{a: {{B{n + 1}: {first}}}, b: {{B{n + 1}: {second}}}}}}}\n"
+        for n in range(levels)
+    ]
+    return (
+        f"{START}stem: {{a: {{B0: 1}}}}\nblocks:\n{''.join(blocks)}  B{levels}: {{args: {{c: int}}, layers: {{a: {last}}}}}\n"
+    )
+
+
+def chain(levels: int, end: int) -> str:
+    blocks = "".join(f"  B{n}: {{layers: {{a: B{n + 1}}}}}\n" for n in range(levels))
+    return f"{START}stem: {{a: B0}}\nblocks:\n{blocks}  B{levels}: {{layers: {{a: {'relu' if end < 0 else f'B{end}'}}}}}\n"
+
+
+def wide(layer: str, stages: str) -> str:
+    layers = "".join(f"l{n}: {layer}, " for n in range(400))
+    return f"{START}stages:\n{stages}blocks: {{B: {{args: {{c: int}}, layers: {{{layers}z: {{dropout: c / 100000}}}}}}}}\n"
+
+
+BIG = "  a: {{conv: {0}, kernel_size: 1}}\n  b: {{conv: {0}, kernel_size: 1}}\n"
+NESTED = "".join(f"  B{n}: {{args: {{c: int}}, layers: {{a: {{B{n + 1}: c, depth: 1000}}}}}}\n" for n in range(2))
+REFUSED = {
+    "2**30 equal layers": (tower(30, "c", "c"), "the network has more than 10,000 layers"),
+    "2**63 equal layers": (tower(63, "c", "c"), "the network has more than 10,000 layers"),
+    "2**200 equal layers": (tower(200, "c", "c"), "blocks nest at most 64 levels"),
+    "2**30 different layers": (tower(30, "2 * c", "2 * c + 1"), "the network has more than 10,000 layers"),
+    "a depth of a milliard": (f"{START}stages: {{s: {{BasicBlock: 8, depth: 1000000000}}}}\n", "at most 10,000 layers"),
+    "a thousand cubed": (
+        f"{START}stem: {{a: {{B0: 1, depth: 1000}}}}\nblocks:\n{NESTED}"
+        "  B2: {args: {c: int}, layers: {a: {dropout: c / 10}}}\n",
+        "the network has more than 10,000 layers",
+    ),
+    "a milliard of a milliard": (
+        f"{START}let: {{n: 1000000000 * 1000000000}}\nstem: {{a: {{conv: n, kernel_size: 1}}}}\n",
+        "beyond 2**40",
+    ),
+    "blocks of different layers": (wide("relu", "  s: {B: index, depth: 10000}\n"), "more than 10,000 layers"),
+    "calls of different layers": (
+        wide("relu", "".join(f"  c{n}: {{B: {n}}}\n" for n in range(600))),
+        "the network has more than 50,000 steps",
+    ),
+    "layers left out": (wide("{relu, when: c < 0}", "  s: {B: index, depth: 9000}\n"), "more than 50,000 steps"),
+    "weights beyond a tensor": (f"{START}stem:\n{BIG.format(10**10)}", "no tensor can hold so much"),
+    "an output beyond a tensor": (
+        "name: Net\ninput: [3, 1000000000, 1000000000]\nstem: {a: {conv: 64, kernel_size: 1}}\n",
+        "no tensor can hold so much",
+    ),
+    "a long chain of blocks": (chain(3000, -1), "blocks nest at most 64 levels"),
+    "a cycle of two": (chain(1, 0), "uses itself"),
+    "a cycle of fifty": (chain(49, 0), "uses itself"),
+    "a long cycle": (chain(3000, 0), "blocks nest at most 64 levels"),
+    "squares of squares": (
+        f"{START}let: {{n0: 2, {', '.join(f'n{n + 1}: n{n} * n{n}' for n in range(30))}}}\n"
+        "stem: {a: {conv: n30, kernel_size: 1}}\n",
+        "beyond 2**40",
+    ),
+}
+
+
+def run(spec: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-B", "-c", CHILD, *command, str(spec)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_it_is_refused_before_it_is_made(name: str, tmp_path: Path) -> None:
+    text, sentence = REFUSED[name]
+    spec = tmp_path / "x.yaml"
+    spec.write_text(text)
+    found = run(spec, "build", "-o", str(tmp_path / "out"))
+    assert found.returncode == 2, found.stderr[-500:]
+    assert sentence in found.stderr
+    assert found.stderr.startswith(f"{spec}:")
+    assert len(found.stderr) < 16_000
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_large_and_allowed_is_counted_exactly(tmp_path: Path) -> None:
+    spec = tmp_path / "x.yaml"
+    spec.write_text(f"{START}stem:\n{BIG.format(10**9)}")
+    found = run(spec, "shapes")
+    assert found.returncode == 0
+    assert f"{3 * 10**9 + 10**9 + 10**18 + 10**9:,}" in found.stdout
+
+
+def test_the_limits_are_real(tmp_path: Path) -> None:
+    """Under them, what archgen does not do fails."""
+    for code in ("[0] * 2**27", "while True: pass"):
+        greedy = CHILD.replace("from archgen.cli import main\nsys.exit(main(sys.argv[1:]))", code)
+        assert subprocess.run([sys.executable, "-c", greedy], capture_output=True, check=False).returncode not in (0, 2)

@@ -1,0 +1,379 @@
+"""Memory: what each op keeps, the peaks of small networks and of some of the zoo, against what eager torch holds on the CPU."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+
+from archgen import load
+from archgen.ops import OPS, Op, Shape
+from archgen.ops.activation import SiLU
+from archgen.ops.base import Footprint
+from tests.conftest import ROOT, SMALL, Result
+
+torch = pytest.importorskip("torch")
+
+from tests.memory import measured, predicted  # noqa: E402
+from tests.test_ops import ROWS, built  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from archgen.network import Network
+
+torch.set_num_threads(1)
+SCHEMA = json.loads((ROOT / "docs/report.schema.json").read_text())
+BATCH = 3
+
+# ---- each op
+
+
+def kept_by_torch(op: Op, x: Shape, inplace: bool) -> tuple[bool, dict[str, int]]:
+    """Whether the result is the input's memory, and the bytes that the backward pass gets: `input`, `output` and the rest."""
+    layer = built(op, x).train()
+    if inplace:
+        layer.inplace = True
+    entering = torch.randn(BATCH, *x.sizes, requires_grad=True) + 0
+    own = {tensor.untyped_storage()._cdata for tensor in (*layer.parameters(), *layer.buffers())}
+    saved: list[Any] = []
+
+    def keep(tensor: Any) -> Any:
+        saved.append(tensor)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        leaving = layer(entering)
+    first, last = entering.untyped_storage()._cdata, leaving.untyped_storage()._cdata
+    storages = {tensor.untyped_storage()._cdata: tensor.untyped_storage().nbytes() for tensor in saved}
+    names = {first: "input", last: "output"}
+    found: dict[str, int] = {}
+    for key, size in storages.items():
+        if key not in own:
+            name = names.get(key, "rest")
+            found[name] = found.get(name, 0) + size
+    return first == last, found
+
+
+def kept_by_rule(op: Op, x: Shape, inplace: bool) -> tuple[bool, dict[str, int]]:
+    y = op.output(x)
+    found = op.footprint(x, y, True)
+    size = {"input": 4 * BATCH * shape_size(x), "output": 4 * BATCH * shape_size(y)}
+    rest = 4 * (BATCH * found.image + found.batch) + 8 * BATCH * found.indices
+    keeps = set(found.keeps)
+    if inplace and op.inplace_keeps_output:
+        keeps = {"output"}
+    elif inplace and "input" in keeps:
+        keeps, rest = set(), rest + size["input"]
+    return found.shared or inplace, {name: size[name] for name in keeps} | ({"rest": rest} if rest else {})
+
+
+def shape_size(shape: Shape) -> int:
+    return int(torch.Size(shape.sizes).numel())
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", sorted(OPS))
+def test_what_an_op_keeps(name: str) -> None:
+    tried = 0
+    for x in ROWS[name].inputs:
+        for number, point in enumerate(ROWS[name].points()):
+            op = OPS[name](**point)
+            if number % 7 and number > 20:
+                continue
+            if all(claim.holds() for claim in op.claims(x)):
+                for inplace in (False, True) if op.inplace and getattr(op, "p", True) else (False,):
+                    tried += 1
+                    assert kept_by_rule(op, x, inplace) == kept_by_torch(op, x, inplace), (op, x, inplace)
+    assert tried
+
+
+def test_a_wrong_fact_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SiLU, "keeps", ("output",))
+    x = Shape((4, 7, 6))
+    assert kept_by_rule(SiLU(), x, False) != kept_by_torch(SiLU(), x, False)
+
+
+# ---- whole networks
+
+BLOCK = "name: Net\ninput: [4, 16, 16]\n"
+NETWORKS = {
+    "chain in place": """
+stem: {conv: {conv: 8, kernel_size: 3}, bn: batch_norm, act: silu, drop: {dropout: 0.3}, fc: {conv: 5, kernel_size: 1}}
+""",
+    "sequence in place": """
+stem: {all: [{conv: 8, kernel_size: 3}, batch_norm, relu6, {conv: 8, kernel_size: 3}, elu, {max_pool: 2}]}
+""",
+    "residual outside a block": """
+stem:
+  conv: {conv: 8, kernel_size: 3}
+  sum: {residual: {conv1: {conv: 8, kernel_size: 3}, bn: batch_norm, act: relu, conv2: {conv: 8, kernel_size: 3}}}
+  relu: relu
+  late: {conv: 3, kernel_size: 3}
+  later: {conv: 3, kernel_size: 3}
+""",
+    "three ways": """
+stem:
+  conv: {conv: 8, kernel_size: 3}
+  sum: {add: {a: {conv: 8, kernel_size: 3}, b: {conv: 8, kernel_size: 1}, c: {conv: 8, kernel_size: 5}}}
+  less: {subtract, from: [sum, conv]}
+  act: hardswish
+  much: {multiply, from: [less, act]}
+  last: {conv: 3, kernel_size: 3}
+""",
+    "a gate": """
+stem:
+  conv: {conv: 8, kernel_size: 3}
+  gate: {SqueezeExcite: 4}
+  last: {conv: 3, kernel_size: 3}
+""",
+    "split and concat": """
+stem:
+  conv: {conv: 8, kernel_size: 3}
+  halves:
+    concat: {left: identity, right: {conv: 4, kernel_size: 3}}
+    split: true
+  shuffle: {channel_shuffle: 2}
+  last: {conv: 3, kernel_size: 3}
+""",
+    "skips that wait": """
+stem:
+  down1: {conv: 8, kernel_size: 3}
+  pool1: {max_pool: 2}
+  down2: {conv: 16, kernel_size: 3}
+  pool2: {avg_pool: 2}
+  low: {conv: 16, kernel_size: 3}
+  up2: {upsample: 2}
+  skip2: {concat, from: [down2, up2]}
+  up1: {conv_transpose: 8, kernel_size: 2, stride: 2}
+  skip1: {concat, from: [down1, up1]}
+  last: {conv: 3, kernel_size: 3}
+""",
+    "parameters late": """
+stem:
+  pool: {avg_pool: 2}
+  act: relu
+  drop: {channel_dropout: 0.2}
+  conv: {conv: 3, kernel_size: 3}
+""",
+    "channels last": """
+stem:
+  conv: {conv: 8, kernel_size: 3}
+  move: {permute: [0, 2, 3, 1]}
+  norm: layer_norm
+  fc1: {linear: 16}
+  act: gelu
+  fc2: {linear: 8}
+  scale: layer_scale
+  slope: prelu
+  dropped: {stochastic_depth: 0.2}
+  back: {permute: [0, 3, 1, 2]}
+  sum: {add, from: [conv, back]}
+""",
+    "norms": """
+stem:
+  conv: {conv: 8, kernel_size: 3, padding: 1, padding_mode: reflect}
+  instance: {instance_norm, affine: true}
+  act1: leaky_relu
+  group: {group_norm: 2}
+  act2: mish
+  around: {pad: [1, 1, 1, 1]}
+  adaptive: {adaptive_max_pool: 4}
+head: {avgpool: {adaptive_avg_pool: 1}, flatten: flatten, softmax: {softmax: 1}}
+""",
+    "local response": """
+stem: {conv: {conv: 8, kernel_size: 3}, lrn: {local_response_norm: 5}, last: {conv: 1, kernel_size: 3}}
+""",
+    "depth": """
+stages:
+  layer1: {BasicBlock: 8, depth: 3, stride: 1}
+  layer2: {Bottleneck: 4, depth: 2, stride: 2}
+  layer3: {InvertedResidual: 16, depth: 2, stride: 2}
+  layer4: {MBConv: 24, depth: 2, stride: 2, drop: 0.1}
+""",
+    "a sequence of blocks": """
+stem: {all: [{ConvNormAct: 8}, {ConvNormAct: 8, kernel_size: 3, activation: silu}, {SqueezeExcite: 2}]}
+""",
+}
+
+
+def network(text: str, folder: Path) -> Network:
+    path = folder / "net.yaml"
+    path.write_text(text)
+    return load(path)
+
+
+def compare(found: Network, batch: int = 1, dtype: str = "float32") -> None:
+    """Equal to the byte in evaluation; in training but for the loss, a single number, and its gradient."""
+    ours, theirs = predicted(found, batch, dtype), measured(found, batch, dtype)
+    assert ours.inference == theirs.inference
+    assert abs(ours.training - theirs.training) <= 8, (ours, theirs)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_small_networks(name: str, tmp_path: Path) -> None:
+    found = network(BLOCK + NETWORKS[name], tmp_path)
+    compare(found)
+    compare(found, batch=2)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["resnet18", "googlenet", "mobilenet_v2", "densenet121", "shufflenet_v2_x1_0", "efficientnet_b0", "unet", "resnet18_audio"],
+)
+def test_networks_of_the_zoo(name: str) -> None:
+    compare(load(ROOT / f"specs/{name}.yaml"))
+
+
+def test_batch_and_dtype() -> None:
+    compare(load(ROOT / "specs/squeezenet1_0.yaml"), batch=3, dtype="bfloat16")
+
+
+def test_the_comparison_can_fail(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    found = network(BLOCK + NETWORKS["chain in place"], tmp_path)
+    monkeypatch.setattr(SiLU, "footprint", lambda *_: Footprint())  # as if nothing were kept
+    with pytest.raises(AssertionError):
+        compare(found)
+
+
+# ---- what is shown
+
+
+def test_the_table(archgen: Callable[..., Result]) -> None:
+    result = archgen("shapes", ROOT / "specs/resnet18.yaml", "--memory", "--depth", "1")
+    assert (result.code, result.err) == (0, "")
+    lines = result.out.splitlines()
+    assert lines[2].split() == ["conv1", "64x112x112", "3,211,264", "602,112", "3,813,376"]
+    assert "inference peak     6.70 MiB at bn1" in lines
+    assert "parameters         44.59 MiB, their gradients the same again" in lines
+    assert max(map(len, lines)) <= 80
+
+
+def test_containers_add_up() -> None:
+    costs = load(ROOT / "specs/googlenet.yaml").costs()
+    leaves = [layer for layer in costs.layers if layer.row.leaf]
+    top = [layer for layer in costs.layers if layer.row.depth == 1]
+    for column in ("activation", "kept", "traffic"):
+        assert sum(getattr(layer, column) for layer in leaves) == sum(getattr(layer, column) for layer in top)
+    assert max(layer.live for layer in top) == costs.inference.size
+    assert costs.kept == sum(layer.kept for layer in top)
+
+
+def test_the_batch_and_the_dtype_scale() -> None:
+    found = load(ROOT / "specs/vgg11.yaml")
+    one, two, half = found.costs(), found.costs(batch=2), found.costs(dtype="float16")
+    assert two.inference.size == 2 * one.inference.size
+    assert two.activations == one.activations
+    assert half.parameters * 2 == one.parameters
+    assert half.inference.size * 2 >= one.inference.size  # the indices of a pooling are int64 whatever the dtype
+
+
+def test_bytes_of_a_linear_layer(tmp_path: Path) -> None:
+    found = network("name: Net\ninput: [2, 3]\nstem: {flat: flatten, fc: {linear: 10}, act: relu}\n", tmp_path).costs()
+    assert found.parameters == 4 * 70
+    assert found.layers[0].traffic == 0
+    assert found.layers[1].traffic == 4 * (6 + 10 + 70)
+    assert found.traffic == 4 * (6 + 10 + 70) + 4 * 20
+    assert found.intensity == 2 * 60 / found.traffic
+    assert found.activations == 10
+    assert found.buffers == 0
+
+
+def test_activations_are_those_that_others_count() -> None:
+    """timm's model cards give 2.5 and 11.1 million for these at 224 pixels."""
+    assert round(load(ROOT / "specs/resnet18.yaml").costs().activations / 1e6, 1) == 2.5
+    assert round(load(ROOT / "specs/resnet50.yaml").costs().activations / 1e6, 1) == 11.1
+
+
+def test_json_follows_its_schema(archgen: Callable[..., Result]) -> None:
+    result = archgen(
+        "shapes", ROOT / "specs/resnet18.yaml", "--memory", "--format", "json", "--batch", "4", "--dtype", "bfloat16"
+    )
+    values = json.loads(result.out)
+    jsonschema.validate(values, SCHEMA)
+    assert values["memory"]["dtype"] == "bfloat16"
+    assert values["layers"][0]["activation_bytes"] == 2 * 4 * 64 * 112 * 112
+    assert values["memory"]["kept_bytes"] == sum(layer["kept_bytes"] for layer in values["layers"] if layer["depth"] == 1)
+
+
+def test_dtype_alone_is_refused(archgen: Callable[..., Result]) -> None:
+    result = archgen("shapes", ROOT / "specs/resnet18.yaml", "--dtype", "float16")
+    assert result.code == 2
+    assert "--dtype goes with --memory" in result.err
+
+
+def test_an_input_that_does_not_fit(archgen: Callable[..., Result]) -> None:
+    result = archgen("shapes", ROOT / "specs/alexnet.yaml", "--memory", "--input", "3x9x9")
+    assert result.code == 2
+    assert "error:" in result.err
+
+
+# ---- biases
+
+
+def test_macs_with_bias(archgen: Callable[..., Result], project: Path) -> None:
+    plain = json.loads(archgen("shapes", "specs/small.yaml", "--format", "json").out)
+    biased = json.loads(archgen("shapes", "specs/small.yaml", "--format", "json", "--with-bias").out)
+    jsonschema.validate(biased, SCHEMA)
+    added = [after["macs"] - before["macs"] for before, after in zip(plain["layers"], biased["layers"])]
+    assert added == [16 * 32 * 32, 0, 0, 0, 10]
+    assert biased["totals"]["macs"] - plain["totals"]["macs"] == sum(added)
+    assert "bias" in biased["mac_convention"]
+    assert biased["mac_convention"] != plain["mac_convention"]
+    assert "one more for each\noutput to which a bias is added" in archgen("shapes", "specs/small.yaml", "--with-bias").out
+
+
+def test_claims_never_count_biases(archgen: Callable[..., Result], tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text(SMALL + 'assert: ["macs == 442528"]\n')
+    assert load(path).report().totals.macs == 442528
+    assert archgen("shapes", path, "--with-bias").code == 0
+
+
+# ---- assert
+
+
+@pytest.mark.parametrize("name", ["activations", "inference_memory", "training_memory"])
+def test_claims_about_costs(name: str, tmp_path: Path) -> None:
+    have = network(SMALL, tmp_path).costs().claims()[name]
+    assert network(SMALL + f'assert: ["{name} == {have}", "macs < 1e9"]\n', tmp_path).report().problem is None
+    problem = network(SMALL + f'assert: ["{name} < {have}"]\n', tmp_path).report().problem
+    assert problem is not None
+    assert problem.sentence == f"this claim is broken: `{name}` is {have:,}"
+
+
+def test_a_claim_about_memory_needs_a_module(tmp_path: Path) -> None:
+    """Where no class can be written for a block, that is said, and not a traceback."""
+    text = """\
+name: Net
+input: [4, 8, 8]
+assert: ["inference_memory < 1e9"]
+stem: {one: Norm, flatten: flatten, two: Norm}
+blocks: {Norm: {layers: {bn: batch_norm}}}
+"""
+    problem = network(text, tmp_path).report().problem
+    assert problem is not None
+    assert "which would make two classes" in problem.sentence
+
+
+# ---- the page
+
+
+def test_the_table_of_the_docs_is_what_is_predicted() -> None:
+    lines = (ROOT / "docs/memory.md").read_text().splitlines()
+    rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")][1:]
+    assert len(rows) >= 50
+    for name, *cells in rows[::4]:
+        ours = predicted(load(ROOT / f"specs/{name}.yaml"))
+        assert (cells[0], cells[3]) == (f"{ours.inference / 2**20:,.2f}", f"{ours.training / 2**20:,.2f}"), name
+    assert all(abs(float(error.rstrip("%"))) <= 0.01 for row in rows for error in (row[3], row[6]))
+
+
+def test_the_example_of_the_docs(archgen: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    example = (ROOT / "docs/memory.md").read_text().split("```\n")[1]
+    command, shown = example.split("\n", 1)
+    assert archgen(*command.split()[2:]).out.startswith(shown.removesuffix("...\n"))
