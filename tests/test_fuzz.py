@@ -7,26 +7,23 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 pytest.importorskip("torch")
 
-import torch  # noqa: E402
+import torch
 
-import archgen  # noqa: E402
-from archgen.ops import OPS, Claim, Shape  # noqa: E402
-from archgen.ops.conv import Conv  # noqa: E402
-from tests.fuzz import draw, kinds, yaml  # noqa: E402
-from tests.fuzz.__main__ import run  # noqa: E402
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+import archgen
+from archgen.ops import OPS, Shape
+from archgen.ops.conv import Conv
+from tests.fuzz import draw, kinds, yaml
+from tests.fuzz.__main__ import run
 
 torch.set_num_threads(1)
 FOUND = sorted((Path(__file__).parent / "fuzz" / "found").glob("*.yaml"))
-COUNTS = {"valid": 1000, "negated": 1000, "mutated": 1000, "injection": 500}
+COUNTS = {"valid": 600, "negated": 600, "mutated": 600, "injection": 300}
 
 
 @pytest.mark.parametrize("kind", COUNTS)
@@ -54,22 +51,17 @@ def test_a_wrong_shape_rule_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     def wrong(self: Conv, x: Shape) -> Shape:
         y = rule(self, x)
-        return y if self.dilation == 1 else Shape((y.sizes[0], *(size + 1 for size in y.sizes[1:])))
+        return y if self.stride == 1 else Shape((y.sizes[0], *(size + 1 for size in y.sizes[1:])))
 
     monkeypatch.setattr(Conv, "output", wrong)
-    assert run("valid", range(100), tmp_path)
+    assert run("valid", range(60), tmp_path)
 
 
 def test_a_swallowed_claim_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    claims = Conv.claims
-
-    def swallowed(self: Conv, x: Shape) -> Iterable[Claim]:
-        return [claim for claim in claims(self, x) if claim.option != "groups"]
-
-    found = {seed: kinds.negated(seed, tmp_path) for seed in range(400)}
-    monkeypatch.setattr(Conv, "claims", swallowed)
-    faults = [kinds.refusal(case.text, tmp_path) for case in found.values() if "groups" in case.text]
-    assert "accepted" in faults or any("Error" in fault for fault in faults)
+    found = [kinds.negated(seed, tmp_path) for seed in range(300)]
+    monkeypatch.setattr(Conv, "claims", lambda self, x: ())
+    faults = [kinds.refusal(case.text, tmp_path) for case in found if "conv" in case.drawn]
+    assert "accepted" in faults
 
 
 def test_another_exception_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,7 +82,7 @@ ROWS: dict[str, Row] = {
             *({"out_channels": 4, "kernel_size": 3} | given for given in (
                 {"stride": 0}, {"stride": -1}, {"dilation": 0}, {"groups": 0}, {"groups": -2}, {"padding": -1},
                 {"kernel_size": 0}, {"out_channels": 0}, {"output_padding": -1}, {"stride": 3, "output_padding": 2},
-                {"stride": 3, "output_padding": 3}, {"padding": 9},
+                {"stride": 3, "output_padding": 3}, {"padding": 9}, {"dilation": (1,)},
             )),
             *({"out_channels": 4, "kernel_size": (2, 3), "stride": stride, "output_padding": output_padding}
               for stride in (1, (2, 1), (3, 2)) for output_padding in (0, (1, 0), (0, 1), (2, 1))),
@@ -100,7 +100,8 @@ ROWS: dict[str, Row] = {
         {"kernel_size": [0, 1, 2, 3, 6, 9], "stride": [None, 0, 1, 2, 3], "padding": [-1, 0, 1, 2], "dilation": [1, 2],
          "ceil_mode": [False, True]},
         tuple({"kernel_size": kernel, "stride": stride, "padding": padding, "ceil_mode": True, "dilation": dilation}
-              for kernel in (2, (2,), (3, 2)) for stride in (None, (2, 3)) for padding in (0, (1, 0)) for dilation in (0, 1, (1, 2))),
+              for kernel in (2, (2,), (3, 2)) for stride in (None, (2, 3)) for padding in (0, (1, 0))
+              for dilation in (0, 1, (1, 2))),
     ),
     "avg_pool": Row(
         {"kernel_size": [0, 1, 2, 3, 6, 9], "stride": [None, 0, 1, 2, 3], "padding": [-1, 0, 1, 2], "ceil_mode": [False, True],
@@ -141,7 +142,7 @@ RANGE_OF_P = {"must be below 1": "p = 1 leaves zeros alone"}
 RANGE_OF_EPS = {"`eps` is": "torch divides by zero, or gives NaN"}
 STRICTER: dict[str, dict[str, str]] = {
     "conv": LIST_OF_ONE | CHANNELS_FIRST,
-    "conv_transpose": {"the output would have": "an empty tensor"} | CHANNELS_FIRST,
+    "conv_transpose": {"the output would have": "an empty tensor"} | LIST_OF_ONE | CHANNELS_FIRST,
     "linear": {
         "works on the last axis": "the last axis happens to have the size of the channels",
         "`out_features`": "no output",

@@ -111,7 +111,9 @@ class LayerScale(nn.Module):
         return (("weight", (x.channels, *(1,) * self.trailing(x))),)
 
     def bare(self, x: Shape) -> tuple[tuple[Size, ...], Value]:
-        return (x.channels, *(1,) * self.trailing(x)), self.value if type(self.value) is float else self.value * 1.0  # of an integer, integers
+        return (x.channels, *(1,) * self.trailing(x)), self.value if type(
+            self.value
+        ) is float else self.value * 1.0  # of an integer, integers
 
     def inferred(self, x: Shape) -> tuple[Size, ...]:
         return (x.channels,)

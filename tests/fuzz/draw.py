@@ -190,7 +190,9 @@ class Drawer:
                     continue
                 node = {**({node: None} if isinstance(node, str) else node), "from": source}
                 branch = self.meaning.layer(node, x, names, values)
-                kinds = [kind for kind in MERGES if self.fits({kind: None, "from": ["a", "b"]}, {"a": values[last], "b": branch})]
+                kinds = [
+                    kind for kind in MERGES if self.fits({kind: None, "from": ["a", "b"]}, {"a": values[last], "b": branch})
+                ]
                 if kinds:
                     merged = self.name()
                     more = {name: node, merged: {self.random.choice(kinds): None, "from": [last, name]}}
@@ -265,7 +267,7 @@ class Drawer:
         items = []
         for _ in range(self.random.randint(1, 3)):
             item = self.node(x, names, deep)
-            if item is not None:
+            if item is not None and "block_index" not in _words(item):  # in a sequence its count is 0: a fault, reported
                 items.append(item)
                 x = self.meaning.node(item, x, names)
         if items and self.chance(0.3):
@@ -394,7 +396,13 @@ class Drawer:
             few = {"eps": (1e-5, 1e-3), "p": (0.0, 0.1, 0.5), "momentum": (0.1, 0.01)}
             return pick.choice(few.get(option, (0.1, 0.5, 1.0, 2.0, 1e-4)))
         if family == "Axis":
-            return pick.randint(-6, 6) if wild else pick.randint(1, len(x.sizes)) if option == "start_dim" else pick.randint(-2, -1)
+            return (
+                pick.randint(-6, 6)
+                if wild
+                else pick.randint(1, len(x.sizes))
+                if option == "start_dim"
+                else pick.randint(-2, -1)
+            )
         if family == "Axes":
             axes = list(range(1, len(x.sizes) + 1))
             pick.shuffle(axes)
@@ -436,8 +444,7 @@ class Drawer:
         texts = [f"{value} if {key} == {known} else {other}", f"({value})"]
         if type(value) is bool:
             test = f"{key} == {known}" if type(known) is not bool else key if known else f"not {key}"
-            texts = [f"{test}" if value else f"not ({test})", f"{test} and {value}", f"{test} or {value}",
-                     f"not {not value}"]
+            texts = [f"{test}" if value else f"not ({test})", f"{test} and {value}", f"{test} or {value}", f"not {not value}"]
             if type(known) is not bool:
                 texts.append(f"{key} < {known + 1}" if value else f"{key} > {known}")  # fmt: skip
         elif type(value) is int and type(known) is int:

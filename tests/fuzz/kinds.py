@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import builtins
 import contextlib
-import json
 import random
 import re
 import warnings
@@ -95,12 +94,18 @@ def unrolled(tree: Tree) -> Tree:
     """Writes the repeated blocks of the network out, those whose arguments name no index."""
 
     def layer(node: Tree) -> Tree:
-        if not isinstance(node, dict) or "depth" not in node or "from" in node or re.search("index|block_count", yaml.flow(node)):
+        if (
+            not isinstance(node, dict)
+            or "depth" not in node
+            or "from" in node
+            or re.search("index|block_count", yaml.flow(node))
+        ):
             return node
         kind = next(iter(node))
         call = {key: value for key, value in node.items() if key not in ("depth", "first", "when")}
         args = {**LIBRARY, **tree.get("blocks", {})}[kind].get("args", {})
-        later = {**call, kind if next(iter(args)) == "stride" and "stride" not in call else "stride": 1} if "stride" in args else call
+        stride = kind if call[kind] is not None and next(iter(args)) == "stride" else "stride"
+        later = {**call, stride: 1} if stride in call else call
         first = node.get("first", {})
         if isinstance(first, dict) and not any(key in OPS or key[0].isupper() for key in first):
             if call[kind] is not None and (leading := next(iter(args), "")) in first:
@@ -238,10 +243,56 @@ def _torch_takes(kind: str, shapes: list[Shape]) -> str:
 # ---- texts that are no longer specs
 
 
-_HOSTILE = ("&a", "*a", "<<", "!!python/object:os.system", "{{ 7*7 }}", "9**9**9", "\u202e", "\x00", "é", "null", "~", "[", "}",
-            "- ", ": ", "#", "|", ">", "%YAML 1.2", "---", "\t", "\r", "1e999", ".nan", "99999999999999999999", "-1", "0x10", "1:30",
-            "true", "yes", "''", '"', "import os", "in_channels", "depth", "when", "from", "extends", "input", "((((", "1_000",
-            "0.1", "[[]]", "{a: {b: c}}", "2020-01-01", "\ud800".encode("utf-8", "surrogatepass"), b"\xff", b"\xef\xbb\xbf")  # fmt: skip
+_HOSTILE = (
+    "&a",
+    "*a",
+    "<<",
+    "!!python/object:os.system",
+    "{{ 7*7 }}",
+    "9**9**9",
+    "\u202e",
+    "\x00",
+    "é",
+    "null",
+    "~",
+    "[",
+    "}",
+    "- ",
+    ": ",
+    "#",
+    "|",
+    ">",
+    "%YAML 1.2",
+    "---",
+    "\t",
+    "\r",
+    "1e999",
+    ".nan",
+    "99999999999999999999",
+    "-1",
+    "0x10",
+    "1:30",
+    "true",
+    "yes",
+    "''",
+    '"',
+    "import os",
+    "in_channels",
+    "depth",
+    "when",
+    "from",
+    "extends",
+    "input",
+    "((((",
+    "1_000",
+    "0.1",
+    "[[]]",
+    "{a: {b: c}}",
+    "2020-01-01",
+    "\ud800".encode("utf-8", "surrogatepass"),
+    b"\xff",
+    b"\xef\xbb\xbf",
+)
 
 
 def mutated(seed: int, folder: Path) -> Found:
@@ -282,7 +333,7 @@ def mutate(data: bytes, pick: random.Random) -> bytes:
     elif way == 6:
         return data[: word.start()] + filler + data[word.end() :]
     elif way == 7:
-        another = pick.choice(re.findall(rb"[\w.]+", data) or [b"x"])
+        another: bytes = pick.choice(re.findall(rb"[\w.]+", data) or [b"x"])
         return data[: word.start()] + another + data[word.end() :]
     elif way == 8:
         return data[: word.start()] + str(pick.choice((-1, 0, 2**31, 2**40, 2**70, 0.5, 10**30))).encode() + data[word.end() :]
@@ -310,11 +361,56 @@ def survives(data: bytes, folder: Path) -> str:
 
 
 CANARY = "archgen_fuzz_canary"
-BITS = ('"""', "'''", '"', "'", "\\", "\n", "\n\n", "\u2028", "\x0b", "{{ 7*7 }}", "{% raw %}", "{#", "#}", "\\N{DIGIT ONE}", "%s", "#",
-         "# -*- coding: utf-7 -*-", "+AAo-", "# type: ignore", "# fmt: off", "# noqa", "::add-mask::x", "::error::x", "\\x1b[31m",
-         f"{CANARY}()", f"\n{CANARY}()\n", f'"""\n{CANARY}()\n"""', f'"""+{CANARY}()+"""', f"'''\n{CANARY}()\n'''", f"{{{CANARY}()}}",
-         f"__import__('builtins').{CANARY}()", "word", " ", "é", "\U0001f600", ")", "]", "}", "\\u0022\\u0022\\u0022", "import os",
-         f"\n    def forward(self, x):\n        {CANARY}()\n", "</script>", "$(id)", "`id`", "\\", "\\\n", "[N, C]", "x" * 130)  # fmt: skip
+BITS = (
+    '"""',
+    "'''",
+    '"',
+    "'",
+    "\\",
+    "\n",
+    "\n\n",
+    "\u2028",
+    "\x0b",
+    "{{ 7*7 }}",
+    "{% raw %}",
+    "{#",
+    "#}",
+    "\\N{DIGIT ONE}",
+    "%s",
+    "#",
+    "# -*- coding: utf-7 -*-",
+    "+AAo-",
+    "# type: ignore",
+    "# fmt: off",
+    "# noqa",
+    "::add-mask::x",
+    "::error::x",
+    "\\x1b[31m",
+    f"{CANARY}()",
+    f"\n{CANARY}()\n",
+    f'"""\n{CANARY}()\n"""',
+    f'"""+{CANARY}()+"""',
+    f"'''\n{CANARY}()\n'''",
+    f"{{{CANARY}()}}",
+    f"__import__('builtins').{CANARY}()",
+    "word",
+    " ",
+    "é",
+    "\U0001f600",
+    ")",
+    "]",
+    "}",
+    "\\u0022\\u0022\\u0022",
+    "import os",
+    f"\n    def forward(self, x):\n        {CANARY}()\n",
+    "</script>",
+    "$(id)",
+    "`id`",
+    "\\",
+    "\\\n",
+    "[N, C]",
+    "x" * 130,
+)
 
 
 def injection(seed: int, folder: Path) -> Found:

@@ -156,8 +156,8 @@ class Meaning:
                     x = self.node(first, x, inside)
                     continue
                 given = {**self.arguments(kind, given), **first}
-            elif index and "stride" in self.blocks[kind].get("args", {}):
-                given = {**given, "stride": 1}
+            elif index and "stride" in self.arguments(kind, arguments):
+                given = {**self.arguments(kind, arguments), "stride": 1}
             x = self.call(kind, given, x, inside)
         return x
 
@@ -176,7 +176,9 @@ class Meaning:
             tree = given.get(name, default)
             if isinstance(tree, str) and tree in TYPES:
                 raise Misfit(f"`{name}` is missing")
-            is_op = isinstance(tree, dict) or (isinstance(tree, str) and (tree in OPS or isinstance(names.get(tree), (str, dict))))
+            is_op = isinstance(tree, dict) or (
+                isinstance(tree, str) and (tree in OPS or isinstance(names.get(tree), (str, dict)))
+            )
             known[name] = (names.get(tree, tree) if isinstance(tree, str) else tree) if is_op else value_of(tree, names)
         for name, tree in block.get("let", {}).items():
             known[name] = value_of(tree, known)

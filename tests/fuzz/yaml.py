@@ -1,4 +1,4 @@
-"""A tree of dicts, lists, texts and numbers as the text of a spec; a key with None stands alone, as in `{batch_norm, eps: 0.1}`."""
+"""A tree of dicts, lists, texts and numbers as the text of a spec; a key with None stands alone: `{batch_norm, eps: 0.1}`."""
 
 from __future__ import annotations
 
