@@ -210,7 +210,7 @@ def validate(specs: tuple[Path, ...]) -> int:
     refused: list[Problem] = []
     for path in specs:
         try:
-            load(path).checked()
+            load(path).checked().source()
             schema.agree(extends.load(path).tree)
         except SpecError as error:
             refused.extend(error.problems)

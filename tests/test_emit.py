@@ -94,29 +94,6 @@ def test_the_proof_catches_what_no_template_produces(line: str) -> None:
         proof.check(network.source() + line + "\n", network, numbers)
 
 
-@pytest.mark.parametrize(
-    ("layers", "blocks", "sentence"),
-    [
-        (
-            "a: B, flatten: flatten, b: B",
-            "{layers: {a: relu, b: batch_norm}}",
-            "block `B` is called on values with different numbers of axes, which would make two classes",
-        ),
-        (
-            "a: {B: 3}, b: {B: 4}",
-            "{args: {c: int}, layers: {both: {add: {a: {relu, when: c == 3}, b: silu, d: relu}}}}",
-            "a branch whose `when` depends on an argument can't be written yet",
-        ),
-    ],
-)
-def test_what_can_not_be_written_is_refused(layers: str, blocks: str, sentence: str, tmp_path: Path) -> None:
-    path = tmp_path / "x.yaml"
-    path.write_text(f"name: Net\ninput: [3, 32, 32]\nstem: {{{layers}}}\nblocks: {{B: {blocks}}}\n")
-    with pytest.raises(archgen.SpecError) as error:
-        archgen.load(path).checked().source()
-    assert error.value.problems[0].sentence == sentence
-
-
 def test_text_of_the_spec_stays_text(tmp_path: Path) -> None:
     """Free text reaches the docstrings alone, and says the same there."""
     hostile = "\\\"\\\"\\\" + __import__('os').system('x') # {{ 7*7 }} \\\\N{DASH} \\u00e9 %s"

@@ -28,7 +28,7 @@ START = "name: Net\ninput: [3, 32, 32]\n"
 def message(name: str) -> str:
     """What a user reads of a spec in the current folder."""
     with pytest.raises(archgen.SpecError) as refused:
-        archgen.load(f"{name}.yaml").checked()
+        archgen.load(f"{name}.yaml").checked().source()
     return str(refused.value) + "\n"
 
 
