@@ -19,8 +19,10 @@ FOUND = Path(__file__).parent / "found"
 
 def run(kind: str, seeds: range, folder: Path, keep: bool = False, drawn: Counter[str] | None = None) -> list[str]:
     """Tries every seed; returns the faults, each with its seed, command and spec."""
-    faults = []
+    faults: list[str] = []
     for seed in seeds:
+        if seed > seeds.start and seed % 1000 == 0:
+            print(f"{kind}: {seed - seeds.start:,} of {len(seeds):,} tried, {len(faults):,} faults", file=sys.stderr)
         try:
             found = KINDS[kind](seed, folder)
         except Exception as error:  # of the fuzzer itself: as bad as a fault, for it hides some
