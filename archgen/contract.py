@@ -5,12 +5,13 @@ It follows from the symbolic trace alone, so both the report and the generated m
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from archgen import fields, symbolic
 from archgen.records import Record
 from archgen.sizes import LONGEST_PERIOD, Size
-from archgen.sizesets import ALL, SizeSet, TooLong, where
+from archgen.sizesets import ALL, LONGEST_START, SizeSet, TooLong, where
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,7 +28,8 @@ PerAxis: TypeAlias = "int | float | tuple[int | float, ...]"  # one number where
 class Contract(Record):
     """What a network asks of its input and does to it; sizes are those of the spatial axes.
 
-    min_size: the smallest input with all sizes equal that it runs on; None where there is none up to LONGEST_PERIOD.
+    min_size: the smallest input with all sizes equal that it runs on; None where there is none up to 2**20, or up to
+        4,096 where a rule joins several axes.
     sizes: the inputs that it runs on, as a rule. training_sizes: while training, None if it does the same then.
     exact_sizes: those of them at which no layer leaves out a last row or column,
     "" where that is beyond proof.
@@ -146,26 +148,18 @@ def _decided(one: Constraint) -> SizeSet | None:
 
 
 def _min_size(runs: dict[str, SizeSet], others: list[Constraint]) -> int | None:
-    size: int | None = 0
-    while size is not None and size < LONGEST_PERIOD:
-        size = _least_common(list(runs.values()), size + 1)
-        if size is not None and all(one.holds_at(dict.fromkeys(runs, size)) for one in others):
+    span = LONGEST_PERIOD if others else min(math.lcm(*(one.period for one in runs.values())), LONGEST_START)
+    length = max((one.start for one in runs.values()), default=1) + span
+    common = (1 << length) - 1
+    for one in runs.values():
+        common &= one.bits(length)
+    while common:
+        lowest = common & -common
+        size = lowest.bit_length()
+        if all(one.holds_at(dict.fromkeys(runs, size)) for one in others):
             return size
+        common ^= lowest
     return None
-
-
-def _least_common(sets: list[SizeSet], bound: int) -> int | None:
-    """The smallest number from a bound on that is in every set."""
-    while True:
-        found = [one.least(bound) for one in sets]
-        if None in found:
-            return None
-        highest = max([size for size in found if size is not None], default=bound)
-        if highest == bound or all(highest in one for one in sets):
-            return highest
-        if highest > bound + 2 * LONGEST_PERIOD**2:
-            return None
-        bound = highest
 
 
 def _rules(runs: dict[str, SizeSet], others: list[Constraint]) -> str:

@@ -13,6 +13,7 @@ from archgen import spec as specs
 from archgen.diagnostics import Place, Problem, SpecError, nearest, quote, suggest
 from archgen.expressions import ExpressionError, Name, Value, evaluate, names_of
 from archgen.ops import OPS, Op
+from archgen.ops.base import same
 from archgen.records import Record
 
 if TYPE_CHECKING:
@@ -142,7 +143,10 @@ class _Builder:
         self.applied: set[str] = set()
 
     def problem(self, place: Place, sentence: str, help: str = "") -> None:
-        self.problems.append(Problem(place, sentence, help))
+        problem = Problem(place, sentence, help)
+        if problem in self.problems:
+            return  # the first of many blocks and the others share what was written
+        self.problems.append(problem)
         if len(self.problems) == specs.MOST_PROBLEMS:
             raise SpecError(*self.problems)
 
@@ -384,7 +388,7 @@ class _Scope:
         known = [parameter.name for parameter in block.parameters]
         given: dict[str, specs.Argument] = {}
         for argument in written:
-            name = argument.name or (known[0] if known else "")
+            name = _name(argument, block)
             if name not in known:
                 sentence = (
                     f"block {quote(block.name)} has no argument {quote(name)}"
@@ -419,23 +423,37 @@ class _Scope:
         block = self.builder.use_block(node.kind, node.place)
         if block is None:
             return Hold("")
-        stride = next((parameter for parameter in block.parameters if parameter.name == "stride"), None)
-        others = Call(node.kind, self.arguments(node, block, node.arguments, True))
-        first: Apply | Hold | Call = others
+        stride = [argument for argument in node.arguments if _name(argument, block) == "stride"]
+        first: Apply | Hold | Call
         if isinstance(node.first, specs.Use):
-            first = self.use(node.first, repeated=True)
-        elif node.first is not None:
-            changed = {argument.name or block.parameters[0].name for argument in node.first}
-            kept = tuple(a for a in node.arguments if (a.name or block.parameters[0].name) not in changed)
-            first = Call(node.kind, self.arguments(node, block, kept + node.first, True))
-        if stride is not None:
-            others = others.replace(arguments=tuple(
-                (name, 1 if name == "stride" else value, place) for name, value, place in others.arguments
-            ))  # fmt: skip
+            first, changed = self.use(node.first, repeated=True), {"stride"}
+        else:
+            changed = {_name(argument, block) for argument in node.first or ()}
+            kept = tuple(argument for argument in node.arguments if _name(argument, block) not in changed)
+            first = Call(node.kind, self.arguments(node, block, kept + (node.first or ()), True))
+        if stride and "stride" in changed:
+            sentence = "`stride` is that of the first block, and `first` says what that is: nothing uses this one"
+            self.builder.problem(stride[0].place, sentence, "write it in `first` alone")
+        others = Call(node.kind, self.later_arguments(node, block))
         offset = tuple(self.counts)
         assert node.depth is not None
         self.counts.append(node.depth)
         return Repeat(node.depth, first, others, offset, ())
+
+
+    def later_arguments(self, node: specs.Use, block: specs.Block) -> tuple[tuple[str, Value, Place], ...]:
+        """The arguments of the blocks behind the first: the `stride` is 1, also where the block's own is another."""
+        stride = next((parameter for parameter in block.parameters if parameter.name == "stride"), None)
+        if stride is None:
+            return self.arguments(node, block, node.arguments, True)
+        kept = tuple(argument for argument in node.arguments if _name(argument, block) != "stride")
+        found = self.arguments(node, block, (*kept, specs.Argument("stride", 1, node.place)), True)
+        return tuple(argument for argument in found if argument[0] != "stride") if same(stride.default, 1) else found
+
+
+def _name(argument: specs.Argument, block: specs.Block) -> str:
+    """The name of an argument: the value beside the block's name is for the block's first."""
+    return argument.name or (block.parameters[0].name if block.parameters else "")
 
 
 def _suggest_argument(name: str, known: list[str], block: str) -> str:

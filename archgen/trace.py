@@ -389,6 +389,7 @@ class NumberTracer(_Tracer):
         self.with_bias = with_bias
         self.bodies: dict[Any, TracedBody] = {}
         self.plain: dict[tuple[int, str, Shape], Traced] = {}
+        self.entering = Shape((0,))  # what entered the body at hand
         self.seen = 0
 
     def node(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
@@ -417,13 +418,20 @@ class NumberTracer(_Tracer):
         found = self.bodies.get(key)
         if found is None:
             names = scope(body, given, x)
-            steps, values = self.steps(body, x, names)
+            around, self.entering = self.entering, x
+            try:
+                steps, values = self.steps(body, x, names)
+            finally:
+                self.entering = around
             outputs = tuple(_value(values, result) for result in (*body.results, *body.training_results))
             found = self.bodies[key] = TracedBody(steps, outputs, names, _totals(steps, body.place))
         return found
 
     def call(self, name: str, node: Call, arguments: dict[str, Value], x: Shape, place: Place) -> Traced:
         body = self.graph.blocks[node.block]
+        for parameter, value, _ in node.arguments:
+            if isinstance(value, Name) and isinstance(arguments[parameter], Op):
+                self.same_layer(arguments[parameter], x, place)
         try:
             traced = self.body(body, arguments, x)
         except Stopped as stopped:
@@ -459,7 +467,15 @@ class NumberTracer(_Tracer):
     def held(self, name: str, parameter: str, x: Shape, place: Place, names: Environment) -> Traced:
         op = names[parameter]
         assert isinstance(op, Op)
+        self.same_layer(op, x, place)
         return self.op(name, op, x, place, ())
+
+    def same_layer(self, op: Value, x: Shape, place: Place) -> None:
+        """An argument holds one class, which is chosen where it is given: by the axes of what enters the block."""
+        assert isinstance(op, Op)
+        if op.type_name(x) != (meant := op.type_name(self.entering)):
+            sentence = f"`{op.name}` was given as the `{meant}` of what enters this block; here {shape_text(x)} needs another"
+            raise Stopped(Problem(place, sentence, f"write `{op.name}` itself here, instead of an argument"))
 
     def container(self, name: str, x: Shape, children: tuple[Traced, ...], place: Place) -> Traced:
         output = children[-1].output if children else x

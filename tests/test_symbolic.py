@@ -190,6 +190,12 @@ def test_a_gate_of_a_fixed_window_fits_some_sizes(tmp_path: Path) -> None:
     assert [str(size) for size in found.traced.outputs[0].spatial] == ["H", "W"]
 
 
+def test_a_network_that_no_square_fits() -> None:
+    contract = package.load(ROOT / "tests/networks/no_square_fits.yaml").examine().contract
+    assert contract.sizes == "H mod 2 == 0 and W >= 3 and W mod 2 == 1"
+    assert contract.min_size is None
+
+
 def test_features_of_a_flattened_size_are_fixed(tmp_path: Path) -> None:
     text = "name: Net\ninput: [3, 8, 8]\nstem:\n  pool: {max_pool: 2}\n  flatten: flatten\n  fc: {linear: 5}\n"
     found = examined(tmp_path, text)

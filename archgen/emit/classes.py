@@ -89,13 +89,13 @@ class ClassBuilder:
 
     # ---- values
 
-    def say(self, value: Value) -> str:
-        """Returns the Python text of a value and notes which names it uses."""
+    def say(self, value: Value, rank: int | None = None) -> str:
+        """Returns the Python text of a value and notes which names it uses; an op is for values of this rank."""
         value = self.specialised(value)
         if isinstance(value, Op):
             positional, named = value.constructor(Shape((1,)))
             options = [*map(self.say, positional), *(f"{name}={self.say(option)}" for name, option in named.items())]
-            layer = f"nn.{value.class_name(self.entering().rank)}"
+            layer = f"nn.{value.class_name(self.entering().rank if rank is None else rank)}"
             return f"partial({', '.join([layer, *options])})" if options else layer
         if isinstance(value, str):
             return f'"{value}"'
@@ -266,12 +266,13 @@ class ClassBuilder:
 
     def call(self, step: Traced) -> Text:
         positional, named = self.arguments(step)
-        return self.call_text(step.type, positional, named)
+        return self.call_text(step, positional, named)
 
-    def call_text(self, name: str, positional: list[Value], named: dict[str, Value]) -> Text:
-        return Group(
-            f"{name}(", (*map(self.say, positional), *(f"{key}={self.say(value)}" for key, value in named.items())), ")"
-        )
+    def call_text(self, step: Traced, positional: list[Value], named: dict[str, Value]) -> Text:
+        rank = step.inputs[0].rank
+        items = [self.say(value, rank) for value in positional]
+        items += [f"{key}={self.say(value, rank)}" for key, value in named.items()]
+        return Group(f"{step.type}(", tuple(items), ")")
 
     def run(self, children: tuple[Traced, ...]) -> list[Text]:
         """The items of a stage: three or more equal calls, or calls whose numbers grow steadily, become a comprehension."""
@@ -322,10 +323,10 @@ class ClassBuilder:
         assert growth is not None
         count = len(children)
         if not any(growth):
-            return Comprehension(self.call_text(children[0].type, positional, named), f"for _ in range({count})")
+            return Comprehension(self.call_text(children[0], positional, named), f"for _ in range({count})")
         values: list[Value] = [_grown(value, step) for value, step in zip([*positional, *named.values()], growth)]
         options = dict(zip(named, values[len(positional) :]))
-        text = self.call_text(children[0].type, values[: len(positional)], options)
+        text = self.call_text(children[0], values[: len(positional)], options)
         self.used.discard("i")
         return Comprehension(text, f"for i in range({count})")
 

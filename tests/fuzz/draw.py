@@ -371,6 +371,10 @@ class Drawer:
                 node["first"] = changed if changed and self.chance(0.6) else other
                 if node["first"] is None:
                     del node["first"]
+                elif node["first"] is not changed or "stride" in changed:
+                    node.pop("stride", None)
+                    if next(iter(args), "") == "stride":
+                        node[kind] = None
         return kind if node == {kind: None} else node
 
     def argument(self, key: str, x: Shape, names: dict[str, Any]) -> Tree:

@@ -105,7 +105,7 @@ def unrolled(tree: Tree) -> Tree:
         call = {key: value for key, value in node.items() if key not in ("depth", "first", "when")}
         args = {**LIBRARY, **tree.get("blocks", {})}[kind].get("args", {})
         stride = kind if call[kind] is not None and next(iter(args)) == "stride" else "stride"
-        later = {**call, stride: 1} if stride in call else call
+        later = {**call, stride: 1} if "stride" in args else call
         first = node.get("first", {})
         if isinstance(first, dict) and not any(key in OPS or key[0].isupper() for key in first):
             if call[kind] is not None and (leading := next(iter(args), "")) in first:

@@ -156,7 +156,7 @@ class Meaning:
                     x = self.node(first, x, inside)
                     continue
                 given = {**self.arguments(kind, given), **first}
-            elif index and "stride" in self.arguments(kind, arguments):
+            elif index and "stride" in self.blocks[kind].get("args", {}):
                 given = {**self.arguments(kind, arguments), "stride": 1}
             x = self.call(kind, given, x, inside)
         return x
