@@ -440,7 +440,6 @@ class _Scope:
         self.counts.append(node.depth)
         return Repeat(node.depth, first, others, offset, ())
 
-
     def later_arguments(self, node: specs.Use, block: specs.Block) -> tuple[tuple[str, Value, Place], ...]:
         """The arguments of the blocks behind the first: the `stride` is 1, also where the block's own is another."""
         stride = next((parameter for parameter in block.parameters if parameter.name == "stride"), None)
@@ -448,7 +447,8 @@ class _Scope:
             return self.arguments(node, block, node.arguments, True)
         kept = tuple(argument for argument in node.arguments if _name(argument, block) != "stride")
         found = self.arguments(node, block, (*kept, specs.Argument("stride", 1, node.place)), True)
-        return tuple(argument for argument in found if argument[0] != "stride") if same(stride.default, 1) else found
+        needless = stride.default is not None and same(stride.default, 1)
+        return tuple(argument for argument in found if argument[0] != "stride") if needless else found
 
 
 def _name(argument: specs.Argument, block: specs.Block) -> str:

@@ -30,7 +30,7 @@ from archgen.ops.base import Claim, ManyName, Op, Shape, product
 from archgen.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from archgen.spec import Parameter
 
@@ -38,6 +38,8 @@ MOST_LAYERS = 10_000
 MOST_STEPS = 5 * MOST_LAYERS  # steps looked at, each once for each arguments and shape; those left out cost time too
 MOST_VALUES = 2**61  # of a weight or an output: its bytes must be a number that torch can hold
 AXIS_NAMES = {0: (), 1: ("in_length",), 2: ("in_height", "in_width"), 3: ("in_depth", "in_height", "in_width")}
+OPEN_NAMES = {rank: tuple(name.replace("in_", "out_") for name in names) for rank, names in AXIS_NAMES.items()}
+OPEN = frozenset(name for names in OPEN_NAMES.values() for name in names)
 
 
 class Traced(Record):
@@ -392,6 +394,13 @@ class NumberTracer(_Tracer):
         self.entering = Shape((0,))  # what entered the body at hand
         self.seen = 0
 
+    def steps(self, body: Body, entering: Shape, names: Environment) -> tuple[tuple[Traced, ...], list[Any]]:
+        around, self.entering = self.entering, entering
+        try:
+            return super().steps(body, entering, names)
+        finally:
+            self.entering = around
+
     def node(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
         self.seen += 1
         if self.seen > MOST_STEPS:
@@ -418,11 +427,7 @@ class NumberTracer(_Tracer):
         found = self.bodies.get(key)
         if found is None:
             names = scope(body, given, x)
-            around, self.entering = self.entering, x
-            try:
-                steps, values = self.steps(body, x, names)
-            finally:
-                self.entering = around
+            steps, values = self.steps(body, x, names)
             outputs = tuple(_value(values, result) for result in (*body.results, *body.training_results))
             found = self.bodies[key] = TracedBody(steps, outputs, names, _totals(steps, body.place))
         return found
@@ -468,7 +473,12 @@ class NumberTracer(_Tracer):
         op = names[parameter]
         assert isinstance(op, Op)
         self.same_layer(op, x, place)
-        return self.op(name, op, x, place, ())
+        traced = self.op(name, op, x, place, ())
+        if traced.output.rank != x.rank or traced.output.channels != x.channels:
+            made = f"`{op.name}` makes {shape_text(traced.output)} of {shape_text(x)}"
+            sentence = f"an op in an argument keeps channels and axes; {made}"
+            raise Stopped(Problem(place, sentence, f"write `{op.name}` itself here, instead of an argument"))
+        return traced
 
     def same_layer(self, op: Value, x: Shape, place: Place) -> None:
         """An argument holds one class, which is chosen where it is given: by the axes of what enters the block."""
@@ -530,9 +540,11 @@ def numbers(graph: Graph, input_shape: tuple[int, ...], overrides: dict[str, Val
 
 
 class _Names(_Tracer):
-    def __init__(self, graph: Graph, listed: set[tuple[str, str]]) -> None:
+    def __init__(self, graph: Graph, given: set[tuple[str, str, Value]]) -> None:
         super().__init__(graph)
-        self.listed = listed  # (block, argument) pairs that some call gives a list
+        self.listed = {(block, name) for block, name, value in given if isinstance(value, tuple)}
+        self.ops = [(block, name, value) for block, name, value in given if isinstance(value, Op)]
+        self.inside = graph.network
         self.bodies: dict[Any, TracedBody] = {}
         self.given: dict[str, set[str]] = {}
         for body in (graph.network, *graph.blocks.values()):
@@ -541,6 +553,13 @@ class _Names(_Tracer):
 
     def judge(self, claim: Claim, place: Place, places: tuple[tuple[str, Place], ...] = ()) -> None:
         """Numbers have judged every call; on names a claim is kept by nobody."""
+
+    def steps(self, body: Body, entering: Shape, names: Environment) -> tuple[tuple[Traced, ...], list[Any]]:
+        around, self.inside = self.inside, body
+        try:
+            return super().steps(body, entering, names)
+        finally:
+            self.inside = around
 
     def block(self, body: Body, x: Shape) -> TracedBody:
         """Traces a block for every input of this rank: its sizes are named."""
@@ -587,7 +606,11 @@ class _Names(_Tracer):
         for constant in body.constants:
             names[constant.name] = self.value(constant.value, names, place)
         out = traced.outputs[0]
-        output = Shape(tuple(self.value(size, names, place) for size in out.sizes), out.channel_axis)
+        if any(names_of(size) & OPEN for size in out.sizes):
+            _, values = self.steps(body, x, names)  # of this call the ops are known
+            output = _value(values, body.results[0])
+        else:
+            output = Shape(tuple(self.value(size, names, place) for size in out.sizes), out.channel_axis)
         return Traced(name, body.name, "block", (x,), output, place, arguments=tuple(arguments.items()))
 
     def leaf(self, name: str, op: Op, x: Shape, y: Shape, place: Place) -> Traced:
@@ -597,7 +620,15 @@ class _Names(_Tracer):
         held = names[parameter]
         if isinstance(held, Op):
             return self.op(name, held, x, place, ())
-        return Traced(name, parameter, "held", (x,), x, place)
+        held_here = [op for block, argument, op in self.ops if (block, argument) == (self.inside.name, parameter)]
+        y = x if all(op.output(x) == x for op in held_here) else self.open_sizes(x)
+        return Traced(name, parameter, "held", (x,), y, place)
+
+    def open_sizes(self, x: Shape) -> Shape:
+        """What an op leaves that changes the sizes, and that each call of the block chooses."""
+        sizes: list[Any] = list(map(Name, OPEN_NAMES[x.rank]))
+        sizes.insert(x.channel_axis, x.channels)
+        return Shape(tuple(sizes), x.channel_axis)
 
     def container(self, name: str, x: Shape, children: tuple[Traced, ...], place: Place) -> Traced:
         return Traced(name, "Sequential", "chain", (x,), children[-1].output if children else x, place, children=children)
@@ -637,7 +668,7 @@ def names(graph: Graph, input_shape: tuple[int, ...], traced: TracedBody) -> dic
 
     Raises SpecError where one block would need two classes, or where a size can't be said in Python.
     """
-    tracer = _Names(graph, set(_listed(traced.steps)))
+    tracer = _Names(graph, {*_defaults(graph), *_given_arguments(traced.steps)})
     try:
         found = {"": tracer.network(input_shape)}
     except Stopped as stopped:
@@ -652,6 +683,14 @@ def names(graph: Graph, input_shape: tuple[int, ...], traced: TracedBody) -> dic
     return {name: found[name] for name in ("", *graph.blocks) if name in found}
 
 
+def _defaults(graph: Graph) -> Iterator[tuple[str, str, Value]]:
+    """The ops that arguments hold by themselves: block, argument, op."""
+    for body in graph.blocks.values():
+        for parameter in body.parameters:
+            if isinstance(parameter.default, Op):
+                yield body.name, parameter.name, parameter.default
+
+
 def _class_of(body: TracedBody) -> list[Any]:
     """What a body's class would contain: the types and options of its steps."""
     return [_signature(step) for step in body.steps]
@@ -663,8 +702,8 @@ def _signature(step: Traced) -> tuple[Any, ...]:
     return step.name, step.type, repr(built), axis, step.arguments, tuple(map(_signature, step.children))
 
 
-def _listed(steps: tuple[Traced, ...]) -> Any:
-    """The arguments of blocks that some call gives a list."""
+def _given_arguments(steps: tuple[Traced, ...]) -> Iterator[tuple[str, str, Value]]:
+    """The lists and ops that calls give: block, argument, value."""
     seen = set()
     pending = list(steps)
     while pending:
@@ -674,6 +713,6 @@ def _listed(steps: tuple[Traced, ...]) -> Any:
         if step.children:
             seen.add(id(step.children))
         for name, value in step.arguments:
-            if isinstance(value, tuple):
-                yield step.type, name
+            if isinstance(value, (tuple, Op)):
+                yield step.type, name, value
         pending.extend(step.children)

@@ -11,7 +11,7 @@ from archgen.expressions import Expression, ExpressionError, Name, Select, Value
 from archgen.flow import follows_fresh
 from archgen.ops.base import ManyName, Op, Shape, same
 from archgen.records import Record
-from archgen.trace import AXIS_NAMES, spread
+from archgen.trace import AXIS_NAMES, OPEN, spread
 
 if TYPE_CHECKING:
     from archgen.graph import Body
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _TYPES = {"int": "int", "float": "float", "bool": "bool", "op": "Callable[[], nn.Module]", "list": "tuple[int, ...]"}
 _INFERRED = ("in_channels", "in_length", "in_depth", "in_height", "in_width")
 _AXES = {"in_length": "L", "in_depth": "D", "in_height": "H", "in_width": "W"}
+_AXES |= {name.replace("in_", "out_"): f"{axis}_out" for name, axis in _AXES.items()}
 
 
 class ClassText(Record):
@@ -101,7 +102,11 @@ class ClassBuilder:
             return f'"{value}"'
         if isinstance(value, tuple):
             return "(" + ", ".join(map(self.say, value)) + (",)" if len(value) == 1 else ")")
-        self.used |= names_of(value)
+        found = names_of(value)
+        if found & OPEN:
+            sentence = f"`{self.body.name}` needs the sizes behind an op that its calls choose, and the op may change them"
+            raise SpecError(Problem(self.body.place, sentence, "write the op in the block itself"))
+        self.used |= found
         return render(value)
 
     def specialised(self, value: Any) -> Any:
