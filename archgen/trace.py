@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from archgen.diagnostics import Place, Problem, SpecError
 from archgen.expressions import (
+    Conditional,
     Environment,
     Expression,
     ExpressionError,
@@ -151,11 +152,22 @@ class _Tracer:
             traced = self.left_out(step, inputs[0]) if step.branch else self.absent(step, inputs[0], names)
         else:
             traced = self.node(step, inputs, names)
+            if isinstance(condition, Expression) and not step.branch:
+                traced = traced.replace(output=self.either(condition, traced.output, inputs[0], step))
         if condition is not True or step.inputs:
             traced.__dict__.update(
                 condition=condition, values=step.inputs, training=step.training
             )  # made just now, so nobody has seen it yet
         return traced
+
+    def either(self, condition: Expression, y: Shape, x: Shape, step: Step) -> Shape:
+        """What leaves a node that an argument may leave out: where it is there `y`, else `x`, which has as many channels."""
+        if (y.rank, y.channel_axis) != (x.rank, x.channel_axis):
+            sentence = f"left out, `{step.name}` hands on a value with other axes, and its `when` depends on an argument"
+            raise Stopped(Problem(step.place, sentence, "write two blocks, one without it"))
+        sizes = [a if a == b else Conditional(condition, a, b) for a, b in zip(y.sizes, x.sizes)]
+        sizes[x.channel_axis] = y.channels
+        return Shape(tuple(sizes), x.channel_axis)
 
     def condition(self, value: Value, place: Place) -> bool:
         try:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from archgen.emit.recorder import BUILTINS, Flow, Layer, Value, concat, construct, functions, leaves
 from archgen.ops import OPS
-from archgen.ops.base import same, together
+from archgen.ops.base import KINDS, same, together
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +63,8 @@ def check(text: str, network: Network, numbers: TracedBody) -> None:
     for path, (op, layer) in expected.items():
         name, positional, named = built[path].built
         positional = _written(op, positional, len(layer[1]))
-        found, wanted = (name, positional, _given(op, named)), (*layer[:2], _given(op, layer[2]))
+        found = name, _axes_alike(op, positional), _given(op, named)
+        wanted = layer[0], _axes_alike(op, layer[1]), _given(op, layer[2])
         if repr(found) != repr(wanted):  # repr tells True from 1, and 1.0 from 1
             raise ProofError(f"{path} is built as {built[path].built}, and the trace has {layer}")
     _check_flow(module, network, numbers)
@@ -202,6 +203,15 @@ def _given(op: Op, named: dict[str, Any]) -> dict[str, Any]:
     defaults = op.torch_defaults()
     said = {key: _plain(value) for key, value in named.items()}
     return {key: value for key, value in said.items() if key not in defaults or not same(value, defaults[key])}
+
+
+def _axes_alike(op: Op, positional: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The positional arguments, the op's own in the shortest way to say them where one is a number for each axis."""
+    fields = op.fields[: op.positional]
+    inferred = max(0, len(positional) - len(fields))
+    return (*positional[:inferred], *(
+        _plain(value) if op.kind(field) is KINDS["PerAxis"] else value for field, value in zip(fields, positional[inferred:])
+    ))  # fmt: skip
 
 
 def _plain(value: Any) -> Any:
