@@ -364,13 +364,15 @@ def minimum(left: Any, right: Any) -> Any:
 
 def broadcast(left: Any, right: Any) -> Any:
     """The size that two make where one of them may be 1 and is stretched to the other, on every carrier."""
-    if type(left) is int:
-        return right if left == 1 else left
-    if isinstance(left, Expression) or left == right:
+    if left == right or (type(right) is int and right == 1):
         return left
-    if type(right) is int:
-        return left if right == 1 else right
-    return left.maximum(right)
+    if type(left) is int and left == 1:
+        return right
+    if isinstance(left, Expression) or isinstance(right, Expression):
+        return call("max", left, right)
+    if type(left) is int:
+        return left
+    return right if type(right) is int else left.maximum(right)
 
 
 def _index(value: Index, names: Environment) -> Value:

@@ -17,7 +17,7 @@ from archgen.ops.base import same
 from archgen.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
 
 DEPTH_NAMES = specs.DEPTH_NAMES
 _NODE_WORDS = ("depth", "first", "when", "from")  # beside the arguments of a block
@@ -461,20 +461,14 @@ def _suggest_argument(name: str, known: list[str], block: str) -> str:
     return f"the nearest is `{near}`" if near in _NODE_WORDS else suggest(name, known, f"arguments of `{block}`")
 
 
-def calls(body: Body) -> Mapping[str, set[str]]:
-    """Returns the blocks that a body calls, each with the arguments that some call gives."""
-    found: dict[str, set[str]] = {}
-
-    def visit(node: AnyNode) -> None:
+def calls(body: Body) -> Iterator[Call]:
+    """The calls of blocks in a body, wherever they stand."""
+    pending: list[AnyNode] = [step.node for step in body.steps]
+    while pending:
+        node = pending.pop()
         if isinstance(node, Call):
-            found.setdefault(node.block, set()).update(name for name, _, _ in node.arguments)
+            yield node
         elif isinstance(node, Repeat):
-            visit(node.first)
-            visit(node.others)
+            pending += [node.first, node.others]
         elif isinstance(node, Chain):
-            for step in node.steps:
-                visit(step.node)
-
-    for step in body.steps:
-        visit(step.node)
-    return found
+            pending += [step.node for step in node.steps]

@@ -386,7 +386,7 @@ def _merged(kind: str, left: Shape, right: Shape) -> Shape:
     if kind == "concat":
         return left.with_channels(left.channels + right.channels)
     if kind == "multiply":
-        return Shape(tuple(map(broadcast, left.sizes, right.sizes)), left.channel_axis)
+        return Shape(tuple(map(broadcast, left.sizes, right.sizes)), left.channel_axis).with_channels(left.channels)
     return left
 
 
@@ -560,8 +560,8 @@ class _Names(_Tracer):
         self.bodies: dict[Any, TracedBody] = {}
         self.given: dict[str, set[str]] = {}
         for body in (graph.network, *graph.blocks.values()):
-            for block, names in calls(body).items():
-                self.given.setdefault(block, set()).update(names)
+            for call in calls(body):
+                self.given.setdefault(call.block, set()).update(name for name, _, _ in call.arguments)
 
     def judge(self, claim: Claim, place: Place, places: tuple[tuple[str, Place], ...] = ()) -> None:
         """Numbers have judged every call; on names a claim is kept by nobody."""
@@ -680,7 +680,7 @@ def names(graph: Graph, input_shape: tuple[int, ...], traced: TracedBody) -> dic
 
     Raises SpecError where one block would need two classes, or where a size can't be said in Python.
     """
-    tracer = _Names(graph, {*_defaults(graph), *_given_arguments(traced.steps)})
+    tracer = _Names(graph, {*_written(graph), *_given_arguments(traced.steps)})
     try:
         found = {"": tracer.network(input_shape)}
     except Stopped as stopped:
@@ -695,12 +695,26 @@ def names(graph: Graph, input_shape: tuple[int, ...], traced: TracedBody) -> dic
     return {name: found[name] for name in ("", *graph.blocks) if name in found}
 
 
-def _defaults(graph: Graph) -> Iterator[tuple[str, str, Value]]:
-    """The ops that arguments hold by themselves: block, argument, op."""
-    for body in graph.blocks.values():
-        for parameter in body.parameters:
-            if isinstance(parameter.default, Op):
-                yield body.name, parameter.name, parameter.default
+def _written(graph: Graph) -> set[tuple[str, str, Value]]:
+    """The lists and ops in defaults and calls, also in calls that this network leaves out: block, argument, value."""
+    found: set[tuple[str, str, Value]] = set()
+    handed_on = []
+    for body in (graph.network, *graph.blocks.values()):
+        found |= {(body.name, one.name, one.default) for one in body.parameters if isinstance(one.default, Op)}
+        constants = {constant.name: constant.value for constant in body.constants}
+        for call in calls(body):
+            for name, given, _ in call.arguments:
+                value = constants.get(given.name, given) if isinstance(given, Name) else given
+                if isinstance(value, (tuple, Op)):
+                    found.add((call.block, name, value))
+                elif isinstance(value, Name):
+                    handed_on.append(((body.name, value.name), (call.block, name)))
+    before = -1
+    while before < len(found):
+        before = len(found)
+        for source, target in handed_on:
+            found |= {(*target, value) for *given, value in found if tuple(given) == source}
+    return found
 
 
 def _class_of(body: TracedBody) -> list[Any]:
