@@ -89,9 +89,9 @@ ROWS: dict[str, Row] = {
         ),
     ),
     "linear": Row({"out_features": [-1, 0, 1, 5], "bias": [True, False]}),
-    "batch_norm": Row({"eps": [-1.0, 0.0, NAN, 1e-5, 1e-3], "momentum": [0.1], "affine": [True, False],
-                       "track_running_stats": [True, False]}),
-    "instance_norm": Row({"eps": [0.0, 1e-5, 1e-3], "momentum": [0.1, 0.5], "affine": [True, False],
+    "batch_norm": Row({"eps": [-1.0, 0.0, NAN, 1e-5, 1e-3], "momentum": [-0.1, 0.0, 0.1, 1.0, 1.5, NAN],
+                       "affine": [True, False], "track_running_stats": [True, False]}),
+    "instance_norm": Row({"eps": [0.0, 1e-5, 1e-3], "momentum": [-0.1, 0.1, 1.0, 3], "affine": [True, False],
                           "track_running_stats": [True, False]}),
     "group_norm": Row({"num_groups": [-1, 0, 1, 2, 3, 4, 8], "eps": [0.0, 1e-5], "affine": [True, False]}),
     "layer_norm": Row({"eps": [0.0, 1e-5], "elementwise_affine": [True, False], "bias": [True, False]}),
@@ -140,6 +140,7 @@ CHANNELS_FIRST = {"channels on the first axis": "torch does not know which axis 
 LIST_OF_ONE = {"lists": "torch spreads a list of one over all axes: a slip of the pen"}
 RANGE_OF_P = {"must be below 1": "p = 1 leaves zeros alone"}
 RANGE_OF_EPS = {"`eps` is": "torch divides by zero, or gives NaN"}
+RANGE_OF_MOMENTUM = {"`momentum` is": "the running average leaves what it averages"}
 STRICTER: dict[str, dict[str, str]] = {
     "conv": LIST_OF_ONE | CHANNELS_FIRST,
     "conv_transpose": {"the output would have": "an empty tensor"} | LIST_OF_ONE | CHANNELS_FIRST,
@@ -147,8 +148,8 @@ STRICTER: dict[str, dict[str, str]] = {
         "works on the last axis": "the last axis happens to have the size of the channels",
         "`out_features`": "no output",
     },
-    "batch_norm": CHANNELS_FIRST | RANGE_OF_EPS,
-    "instance_norm": CHANNELS_FIRST | RANGE_OF_EPS,
+    "batch_norm": CHANNELS_FIRST | RANGE_OF_EPS | RANGE_OF_MOMENTUM,
+    "instance_norm": CHANNELS_FIRST | RANGE_OF_EPS | RANGE_OF_MOMENTUM,
     "group_norm": CHANNELS_FIRST | RANGE_OF_EPS,
     "layer_norm": {"normalises the last axis": "as `linear`"} | RANGE_OF_EPS,
     "local_response_norm": CHANNELS_FIRST,

@@ -118,6 +118,25 @@ def test_a_network_with_chance_is_compared_in_both_modes(chance: archgen.Network
     assert {check.name: check.count for check in checks}["the flow of data"] == 2
 
 
+def test_statistics_of_the_batch_need_two_images(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text(
+        "name: Net\ninput: [6, 1, 1]\nstem: {a: {conv: 8, kernel_size: 1}, b: {batch_norm, track_running_stats: false}}\n"
+    )
+    network = archgen.load(path)
+    assert [check.difference for check in compare(network, network.source())] == [""] * 6
+
+
+def test_what_is_not_finite_is_told_as_that(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text(
+        "name: Net\ninput: [3, 1, 1]\nstem: {a: {max_pool: 2, stride: 1, padding: 1, dilation: 2}, b: batch_norm}\n"
+    )
+    network = archgen.load(path)  # its windows hold padding alone
+    failed = compare(network, network.source())[-1]
+    assert failed.difference == "output 0 is not finite in training mode"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "place"),
     [

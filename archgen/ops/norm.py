@@ -28,6 +28,11 @@ class Norm(Op):
             return
         yield Claim(eps, ">=", 1e-30, "`eps` is {left}, and must be above 0", "eps")
 
+    def momentum_claims(self) -> Iterable[Claim]:
+        option: Any = self
+        yield Claim(option.momentum, ">=", 0, "`momentum` is {left}, and must be at least 0", "momentum")
+        yield Claim(1, ">=", option.momentum, "`momentum` is {right}, and must be at most 1", "momentum")
+
     def first_axis_claim(self, x: Shape) -> Claim:
         return Claim(
             x.channel_axis, "==", 0, f"`{self.name}` takes its channels on the first axis; here they are on axis {{left}}"
@@ -67,6 +72,7 @@ class BatchNorm(Norm):
         if x.channel_axis:
             yield self.first_axis_claim(x)
         yield from self.eps_claims()
+        yield from self.momentum_claims()
 
     def weights(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
         return self.per_channel(x, self.affine)
@@ -97,6 +103,7 @@ class InstanceNorm(Norm):
         sentence = "`instance_norm` needs more than one position for each channel; here there is {left}"
         yield Claim(product(x.spatial), ">=", 2, sentence)
         yield from self.eps_claims()
+        yield from self.momentum_claims()
 
     weights = BatchNorm.weights
     buffers = BatchNorm.buffers

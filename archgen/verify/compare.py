@@ -290,6 +290,12 @@ def _first_difference(network: Network, module: nn.Module, x: Tensor) -> str:
     return wrong[0] if wrong else "the outputs"
 
 
+def _takes_one_image(module: nn.Module) -> bool:
+    """Batch norm without running statistics takes those of the batch in evaluation too, and one value has none."""
+    norms = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+    return all(layer.track_running_stats for layer in module.modules() if isinstance(layer, norms))
+
+
 def _alike(wanted: Tensor, have: Tensor) -> bool:
     """Whether two values are the same up to rounding; what is not finite is so in both."""
     finite = torch.isfinite(wanted)
@@ -313,7 +319,7 @@ def _real_run(network: Network, module: nn.Module, device: str, batch: int) -> C
     x = torch.randn(max(2, batch), *network.spec.input, device=device)
     module.eval()
     with torch.no_grad():
-        single = _outputs(module(x[:1]))
+        single = _outputs(module(x[: 1 if _takes_one_image(module) else 2]))
     module.train()
     outputs = _outputs(module(x))
     always = len(network.graph.network.results)

@@ -98,6 +98,7 @@ def unrolled(tree: Tree) -> Tree:
             not isinstance(node, dict)
             or "depth" not in node
             or "from" in node
+            or ("first" in node and node["depth"] == 1)  # perhaps nobody else uses what is meant for the others
             or re.search("index|block_count", yaml.flow(node))
         ):
             return node
@@ -111,8 +112,6 @@ def unrolled(tree: Tree) -> Tree:
             if call[kind] is not None and (leading := next(iter(args), "")) in first:
                 first = {kind: first[leading], **{key: value for key, value in first.items() if key != leading}}
             first = {**call, **first}
-        elif node["depth"] == 1:
-            return node  # perhaps nobody else uses the block
         items = [first, *[later] * (node["depth"] - 1)]
         return {"sequence": items, "when": node["when"]} if "when" in node else items
 
