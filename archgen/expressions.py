@@ -72,6 +72,10 @@ class Name(Expression):
     name: str
 
 
+class ManyName(Name):
+    """A name that stands for a list with a value for each spatial axis: it has items, and nothing counts with it."""
+
+
 class Unary(Expression):
     operator: str  # "-" or "not"
     operand: Value
@@ -163,14 +167,21 @@ def bounded(value: Any) -> Any:
 def binary(operator: str, left: Value, right: Value) -> Value:
     """Applies an operator to two values: a number if both are, else an expression, kept as short as a person would write it."""
     if isinstance(left, Expression) or isinstance(right, Expression):
+        _refuse_lists(f"`{operator}` takes two numbers", left, right)
         return _symbolic(operator, left, right)
-    if operator in ("==", "!="):
+    if operator in ("==", "!=") and (type(left) is tuple) == (type(right) is tuple):
         return bool(_OPERATIONS[operator](left, right))
     if not (is_number(left) and is_number(right)):
         raise ExpressionError(f"`{operator}` takes two numbers, not {describe(left)} and {describe(right)}")
     if operator in ("/", "//", "%") and right == 0:
         raise ExpressionError(f"`{operator}` divides by zero")
     return bounded(_OPERATIONS[operator](left, right))  # type: ignore[no-any-return]
+
+
+def _refuse_lists(sentence: str, *values: Value) -> None:
+    for value in values:
+        if isinstance(value, ManyName):
+            raise ExpressionError(f"{sentence}, and `{value.name}` is given a list by some call")
 
 
 def _symbolic(operator: str, left: Value, right: Value) -> Value:
@@ -344,6 +355,7 @@ def _call(value: Call, names: Environment) -> Value:
 def call(name: str, *arguments: Value) -> Any:
     """Applies one of the language's functions."""
     if any(isinstance(argument, Expression) for argument in arguments):
+        _refuse_lists(f"`{name}` takes numbers", *arguments)
         return Call(name, arguments)
     for argument in arguments:
         if not is_number(argument):

@@ -469,6 +469,6 @@ def calls(body: Body) -> Iterator[Call]:
         if isinstance(node, Call):
             yield node
         elif isinstance(node, Repeat):
-            pending += [node.first, node.others]
+            pending += [node.first] if node.count == 1 else [node.first, node.others]
         elif isinstance(node, Chain):
             pending += [step.node for step in node.steps]

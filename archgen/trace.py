@@ -15,6 +15,7 @@ from archgen.expressions import (
     Environment,
     Expression,
     ExpressionError,
+    ManyName,
     Name,
     Value,
     binary,
@@ -27,7 +28,7 @@ from archgen.expressions import (
     truth,
 )
 from archgen.graph import DEPTH_NAMES, Apply, Body, Call, Chain, Graph, Hold, Input, Merge, Repeat, Split, Step, calls
-from archgen.ops.base import Claim, ManyName, Op, Shape, product
+from archgen.ops.base import Claim, Op, Shape, product
 from archgen.records import Record
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from archgen.expressions import Name, evaluate
+from archgen.expressions import ManyName, Name, evaluate
 from archgen.ops import OPS, Claim, Op, Shape
 from archgen.ops.activation import PReLU
-from archgen.ops.base import KINDS, ManyName
+from archgen.ops.base import KINDS
 from archgen.ops.conv import Conv, ConvTranspose, Linear
 from archgen.ops.norm import BatchNorm, InstanceNorm, LayerNorm
 from archgen.ops.pool import AvgPool, MaxPool

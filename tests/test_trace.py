@@ -8,7 +8,7 @@ import pytest
 
 import archgen
 from archgen import trace
-from archgen.ops.base import ManyName
+from archgen.expressions import ManyName
 
 ROOT = Path(__file__).parent.parent
 SPECS = sorted((ROOT / "specs").glob("*.yaml"))

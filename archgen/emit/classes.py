@@ -7,9 +7,20 @@ from typing import TYPE_CHECKING, Any
 from archgen.diagnostics import Problem, SpecError
 from archgen.emit.forward import Forward
 from archgen.emit.layout import Comprehension, Group, Text, docstring, lines, statement
-from archgen.expressions import Expression, ExpressionError, Name, Select, Value, binary, evaluate, names_of, render
+from archgen.expressions import (
+    Expression,
+    ExpressionError,
+    ManyName,
+    Name,
+    Select,
+    Value,
+    binary,
+    evaluate,
+    names_of,
+    render,
+)
 from archgen.flow import follows_fresh
-from archgen.ops.base import ManyName, Op, Shape, same
+from archgen.ops.base import Op, Shape, same
 from archgen.records import Record
 from archgen.trace import AXIS_NAMES, OPEN, spread
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
-from archgen.expressions import Expression, Index, Name, Value, evaluate, is_number, names_of
+from archgen.expressions import Expression, Index, ManyName, Value, evaluate, is_number, names_of
 from archgen.records import Record
 
 if TYPE_CHECKING:
@@ -294,10 +294,6 @@ class Op(Record):
 
 def same(left: Value, right: Value) -> bool:
     return type(left) is type(right) and left == right
-
-
-class ManyName(Name):
-    """A name that stands for a list with a value for each spatial axis."""
 
 
 def axes(value: PerAxis, rank: int) -> tuple[Size, ...]:
