@@ -57,15 +57,16 @@ class Figures(Record):
 class Entry(Record):
     """All of it, as text.
 
-    first: the option whose value stands beside the op's name. takes: the layouts of input. refuses: the others, those with the
-    same message together. shape: the lines of the shape rule. claims: what must hold of options and sizes. messages: what else
-    is refused.
+    otherwise: what the generated module has where there are no classes in torch.nn. first: the option whose value stands beside
+    the op's name. takes: the layouts of input. refuses: the others, those with the same message together. shape: the lines of
+    the shape rule. claims: what must hold of options and sizes. messages: what else is refused.
     """
 
     name: str
     summary: str
     text: str
     classes: tuple[str, ...]
+    otherwise: str
     options: tuple[Option, ...]
     first: str
     takes: tuple[str, ...]
@@ -111,6 +112,7 @@ def entry(op: type[Op]) -> Entry:
         summary=summary(op),
         text="\n\n".join(_paragraphs(op)),
         classes=classes(op),
+        otherwise="a line of `forward`; in a sequence a class" if op.line else "a class of the generated module",
         options=tuple(_option(op, field) for field in op.fields),
         first=op.first(),
         takes=tuple(map(_layout_text, taken)),

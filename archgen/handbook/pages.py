@@ -48,7 +48,7 @@ def _ops() -> Iterator[str]:
         entries = [ops.entry(op) for op in family]
         for entry in entries:
             name = f"`{entry.name}`" if _is_plain(entry) else f"[`{entry.name}`](#{entry.name})"
-            classes = ", ".join(f"`{name}`" for name in entry.classes) or "a class of the generated module"
+            classes = ", ".join(f"`{name}`" for name in entry.classes) or entry.otherwise
             yield f"| {name} | {classes} | {_cell(entry.summary)} |"
         for entry in entries:
             if not _is_plain(entry):

@@ -77,7 +77,7 @@ def one_op(name: str) -> str:
     if name not in OPS:
         raise unknown("archgen ops", "op", name, tuple(OPS), "archgen ops")
     entry = ops.entry(OPS[name])
-    lines = [f"{entry.name}: {', '.join(entry.classes) or 'a class of the generated module'}"]
+    lines = [f"{entry.name}: {', '.join(entry.classes) or entry.otherwise}"]
     for paragraph in entry.text.split("\n\n"):
         lines += ["", *wrapped("", paragraph)]
     if entry.options:
