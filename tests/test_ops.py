@@ -66,7 +66,7 @@ ROWS: dict[str, Row] = {
                 {"kernel_size": 0}, {"kernel_size": -1}, {"out_channels": 0}, {"out_channels": -1},
             )),
             *({"out_channels": 4, "kernel_size": kernel, "padding": padding, "padding_mode": mode}
-              for kernel in (1, 3, 7) for padding in (None, 0, 1, 5, 6, 7, 8)
+              for kernel in (1, 3, 7) for padding in (None, -1, 0, 1, 5, 6, 7, 8)
               for mode in ("zeros", "reflect", "replicate", "circular")),
             *({"out_channels": 4, "kernel_size": kernel, "stride": stride, "padding": padding, "dilation": dilation}
               for kernel in (3, (1, 3), (2, 3, 4)) for stride in (1, (2,), (2, 1)) for padding in (None, (0, 1), (1, 0, 2))
@@ -142,7 +142,7 @@ RANGE_OF_P = {"must be below 1": "p = 1 leaves zeros alone"}
 RANGE_OF_EPS = {"`eps` is": "torch divides by zero, or gives NaN"}
 RANGE_OF_MOMENTUM = {"`momentum` is": "the running average leaves what it averages"}
 STRICTER: dict[str, dict[str, str]] = {
-    "conv": LIST_OF_ONE | CHANNELS_FIRST,
+    "conv": {"`padding` is": "torch crops, in all modes but zeros"} | LIST_OF_ONE | CHANNELS_FIRST,
     "conv_transpose": {"the output would have": "an empty tensor"} | LIST_OF_ONE | CHANNELS_FIRST,
     "linear": {
         "works on the last axis": "the last axis happens to have the size of the channels",
