@@ -190,10 +190,12 @@ class Spec(Record):
 class _Scope:
     """The names that the expressions and references of one block or network may use, and which of them are read."""
 
-    def __init__(self, parameters: Iterable[Parameter], constants: Iterable[Constant]) -> None:
+    def __init__(
+        self, parameters: Iterable[Parameter], constants: Iterable[Constant], others: Iterable[str] = ("in_channels",)
+    ) -> None:
         self.ops = {parameter.name for parameter in parameters if parameter.type == "op"}
         named: tuple[Parameter | Constant, ...] = (*parameters, *constants)
-        self.known = {"in_channels"} | {item.name for item in named}
+        self.known = {*others, *(item.name for item in named)}
         self.read: set[str] = set()
         self.later: set[str] = set()  # while the constants are read: all of them
 
@@ -350,7 +352,7 @@ class Reader:
 
     def constant_int(self, tree: source.Tree) -> int:
         count = len(self.problems)
-        value = self.value(tree, _Scope((), ()))
+        value = self.value(tree, _Scope((), (), ()))
         if type(value) is not int or not value >= 1 or len(self.problems) > count:
             del self.problems[count:]
             found = f", not {_shape_of(tree)}"
@@ -367,11 +369,11 @@ class Reader:
             if tree.text in TYPES:
                 return Parameter(key.text, tree.text, None, key.place)
             if tree.text in OPS:
-                return Parameter(key.text, "op", self.op_value(tree, _Scope((), ())), key.place)
+                return Parameter(key.text, "op", self.op_value(tree, _Scope((), (), ())), key.place)
         elif isinstance(tree, source.Mapping):
-            return Parameter(key.text, "op", self.op_value(tree, _Scope((), ())), key.place)
+            return Parameter(key.text, "op", self.op_value(tree, _Scope((), (), ())), key.place)
         count = len(self.problems)
-        value = self.value(tree, _Scope((), ()))
+        value = self.value(tree, _Scope((), (), ()))
         if len(self.problems) > count:
             self.problems[count] = self.problems[count].replace(
                 help=f"a required argument has a type ({', '.join(TYPES)}), an optional one a value as its default"
