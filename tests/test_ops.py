@@ -83,6 +83,7 @@ ROWS: dict[str, Row] = {
                 {"stride": 0}, {"stride": -1}, {"dilation": 0}, {"groups": 0}, {"groups": -2}, {"padding": -1},
                 {"kernel_size": 0}, {"out_channels": 0}, {"output_padding": -1}, {"stride": 3, "output_padding": 2},
                 {"stride": 3, "output_padding": 3}, {"padding": 9}, {"dilation": (1,)},
+                {"kernel_size": 1, "groups": 2, "dilation": 0},
             )),
             *({"out_channels": 4, "kernel_size": (2, 3), "stride": stride, "output_padding": output_padding}
               for stride in (1, (2, 1), (3, 2)) for output_padding in (0, (1, 0), (0, 1), (2, 1))),
@@ -143,7 +144,12 @@ RANGE_OF_EPS = {"`eps` is": "torch divides by zero, or gives NaN"}
 RANGE_OF_MOMENTUM = {"`momentum` is": "the running average leaves what it averages"}
 STRICTER: dict[str, dict[str, str]] = {
     "conv": {"`padding` is": "torch crops, in all modes but zeros"} | LIST_OF_ONE | CHANNELS_FIRST,
-    "conv_transpose": {"the output would have": "an empty tensor"} | LIST_OF_ONE | CHANNELS_FIRST,
+    "conv_transpose": {
+        "the output would have": "an empty tensor",
+        "`dilation` is": "torch leaves it to oneDNN, which runs some",
+    }
+    | LIST_OF_ONE
+    | CHANNELS_FIRST,
     "linear": {
         "works on the last axis": "the last axis happens to have the size of the channels",
         "`out_features`": "no output",
