@@ -509,25 +509,22 @@ def parse(text: str) -> Value:
     return _Parser(_tokens(text)).whole()
 
 
+_PARTS = f"an expression has numbers, names, + - * / // %, comparisons, and, or, not, if else, {' '.join(FUNCTIONS)}"
+
+
 def _tokens(text: str) -> list[_Token]:
     tokens, position = [], 0
     while True:
         match = _TOKEN.match(text, position)
         if match is None:
             offset = position + len(text[position:]) - len(text[position:].lstrip(" \t\n\r\f\v"))
-            raise ExpressionError("there is no such sign in an expression", offset, 1, _help_for(text[offset : offset + 2]))
+            raise ExpressionError("there is no such sign in an expression", offset, 1, _PARTS)
         kind = match.lastgroup or ""
         token = _Token(kind, match[kind], match.start(kind))
         tokens.append(token)
         if kind == "end":
             return tokens
         position = match.end()
-
-
-def _help_for(sign: str) -> str:
-    if sign == "**":
-        return "write a product: there is no power"
-    return f"an expression has numbers, names, + - * / // %, comparisons, and, or, not, if else, {' '.join(FUNCTIONS)}"
 
 
 class _Parser:

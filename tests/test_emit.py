@@ -94,6 +94,13 @@ def test_the_proof_catches_what_no_template_produces(line: str) -> None:
         proof.check(network.source() + line + "\n", network, numbers)
 
 
+def test_a_network_that_does_not_fit_has_no_source(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text("name: Net\ninput: [3, 8, 8]\nstem: {a: {conv: 4, kernel_size: 3, stride: 0}}\n")
+    with pytest.raises(archgen.SpecError, match="`stride` is 0"):
+        archgen.load(path).source()
+
+
 def test_text_of_the_spec_stays_text(tmp_path: Path) -> None:
     """Free text reaches the docstrings alone, and says the same there."""
     hostile = "\\\"\\\"\\\" + __import__('os').system('x') # {{ 7*7 }} \\\\N{DASH} \\u00e9 %s"

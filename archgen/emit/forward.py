@@ -120,11 +120,9 @@ class Forward(Flow):
 
     def live(self, number: int) -> list[str]:
         """The variables whose values are still read after a step."""
-        pending = {name for text in self.inlined.values() for name in _names(flat(text))}
         for value in [value for value in self.variables if self.last_reader(value) < number]:
             del self.variables[value]  # so that a long network is not searched through at every step
-        held = [name for value, name in self.variables.items() if self.last_reader(value) > number]
-        return [*held, *pending]
+        return [name for value, name in self.variables.items() if self.last_reader(value) > number]
 
     def last_reader(self, value: Input) -> int:
         return self.readers[value][-1] if value in self.readers else -1
@@ -170,13 +168,6 @@ class Forward(Flow):
             value = Input(readers[0] + 1)
         common = os.path.commonprefix(names).rstrip("_")  # noqa: RUF071  a common start of letters is what is meant
         return common if len(common) > 2 else names[-1]
-
-
-def _names(text: str) -> set[str]:
-    """The bare names in a text; attributes of self are none."""
-    import re
-
-    return {match[1] for match in re.finditer(r"(?<![.\w])([A-Za-z_]\w*)", text)} - {"self", "torch"}
 
 
 def _free(name: str, taken: set[str]) -> str:
