@@ -472,3 +472,20 @@ def calls(body: Body) -> Iterator[Call]:
             pending += [node.first] if node.count == 1 else [node.first, node.others]
         elif isinstance(node, Chain):
             pending += [step.node for step in node.steps]
+
+
+def open_names(graph: Graph) -> dict[str, set[str]]:
+    """By body: the arguments and constants that follow from the network's own arguments, which a user may still choose."""
+    found: dict[str, set[str]] = {body.name: set() for body in (graph.network, *graph.blocks.values())}
+    found[graph.network.name] |= {parameter.name for parameter in graph.network.parameters}
+    before = -1
+    while before < sum(map(len, found.values())):
+        before = sum(map(len, found.values()))
+        for body in (graph.network, *graph.blocks.values()):
+            here = found[body.name]
+            for constant in body.constants:
+                if names_of(constant.value) & here:
+                    here.add(constant.name)
+            for call in calls(body):
+                found[call.block] |= {name for name, value, _ in call.arguments if names_of(value) & here}
+    return found

@@ -27,7 +27,22 @@ from archgen.expressions import (
     render,
     truth,
 )
-from archgen.graph import DEPTH_NAMES, Apply, Body, Call, Chain, Graph, Hold, Input, Merge, Repeat, Split, Step, calls
+from archgen.graph import (
+    DEPTH_NAMES,
+    Apply,
+    Body,
+    Call,
+    Chain,
+    Graph,
+    Hold,
+    Input,
+    Merge,
+    Repeat,
+    Split,
+    Step,
+    calls,
+    open_names,
+)
 from archgen.ops.base import Claim, Op, Shape, product
 from archgen.records import Record
 
@@ -162,13 +177,18 @@ class _Tracer:
         return traced
 
     def either(self, condition: Expression, y: Shape, x: Shape, step: Step) -> Shape:
-        """What leaves a node that an argument may leave out: where it is there `y`, else `x`, which has as many channels."""
+        """What leaves a node that an argument may leave out: where it is there `y`, else `x`."""
         if (y.rank, y.channel_axis) != (x.rank, x.channel_axis):
             sentence = f"left out, `{step.name}` hands on a value with other axes, and its `when` depends on an argument"
             raise Stopped(Problem(step.place, sentence, "write two blocks, one without it"))
         sizes = [a if a == b else Conditional(condition, a, b) for a, b in zip(y.sizes, x.sizes)]
-        sizes[x.channel_axis] = y.channels
+        if not self.is_open(condition):
+            sizes[x.channel_axis] = y.channels
         return Shape(tuple(sizes), x.channel_axis)
+
+    def is_open(self, condition: Expression) -> bool:
+        """Whether the user of the generated module may still choose: elsewhere calls have been judged to keep the channels."""
+        raise NotImplementedError
 
     def condition(self, value: Value, place: Place) -> bool:
         try:
@@ -558,6 +578,7 @@ class _Names(_Tracer):
         self.listed = {(block, name) for block, name, value in given if isinstance(value, tuple)}
         self.ops = [(block, name, value) for block, name, value in given if isinstance(value, Op)]
         self.inside = graph.network
+        self.open = open_names(graph)
         self.bodies: dict[Any, TracedBody] = {}
         self.given: dict[str, set[str]] = {}
         for body in (graph.network, *graph.blocks.values()):
@@ -573,6 +594,9 @@ class _Names(_Tracer):
             return super().steps(body, entering, names)
         finally:
             self.inside = around
+
+    def is_open(self, condition: Expression) -> bool:
+        return bool(names_of(condition) & self.open[self.inside.name])
 
     def block(self, body: Body, x: Shape) -> TracedBody:
         """Traces a block for every input of this rank: its sizes are named."""

@@ -23,6 +23,33 @@ def test_the_module_equals_the_steps(path: Path) -> None:
     assert [check.difference for check in checks] == [""] * 6
 
 
+@pytest.mark.parametrize(
+    ("name", "argument", "value"),
+    [
+        *(("arguments_of_the_module", "k", k) for k in (1, 2, 5)),
+        *(("rounded_arguments", "ratio", ratio) for ratio in (2, 5)),
+        *(("left_out_by_an_argument", "classes", classes) for classes in (2, 5)),
+        ("left_out_by_an_argument", "gated", False),
+        ("left_out_by_an_argument", "pooled", True),
+    ],
+)
+def test_another_value_of_an_argument_gives_the_network_of_that_spec(name: str, argument: str, value: int) -> None:
+    torch = pytest.importorskip("torch")
+    path = Path(__file__).parent / f"networks/{name}.yaml"
+    said = archgen.load(path, (f"{argument}={str(value).lower()}",)).report()
+    module = archgen.load(path).module(**{argument: value}).eval()
+    outputs = module(torch.zeros(2, *said.input_shape))
+    shapes = [tuple(output.shape[1:]) for output in (outputs if isinstance(outputs, tuple) else (outputs,))]
+    assert shapes == list(said.output_shapes)
+    assert sum(parameter.numel() for parameter in module.parameters()) == said.totals.parameters
+
+
+def test_what_an_argument_leaves_out_hands_on_its_channels() -> None:
+    torch = pytest.importorskip("torch")
+    module = archgen.load(Path(__file__).parent / "networks/arguments_of_the_module.yaml").module(wide=False)
+    assert module(torch.zeros(2, 4, 9, 9)).shape == (2, 5)
+
+
 @pytest.mark.parametrize("tool", [["ruff", "check"], ["mypy", "--strict"]], ids=" ".join)
 def test_the_modules_pass(tool: list[str], tmp_path: Path) -> None:
     for path in NETWORKS:

@@ -62,7 +62,10 @@ class ClassBuilder:
         self.body, self.traced, self.callees, self.samples, self.width = body, traced, callees, samples, width
         for name, value in traced.names.items():
             if isinstance(value, ManyName):
-                self.samples = [{**sample, name: spread(sample[name], self.entering().rank)} for sample in self.samples]
+                rank = self.entering().rank
+                self.samples = [
+                    {**sample, name: spread(sample[name], rank)} if name in sample else sample for sample in self.samples
+                ]
         self.on_numbers = on_numbers  # of the network: its shapes become comments
         self.lines: list[str] = []
         self.used: set[str] = set()

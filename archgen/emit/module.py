@@ -13,6 +13,7 @@ from archgen.diagnostics import SpecError
 from archgen.emit import proof
 from archgen.emit.classes import ClassBuilder, ClassText
 from archgen.emit.layout import docstring
+from archgen.graph import open_names
 from archgen.ops import OPS
 
 if TYPE_CHECKING:
@@ -73,15 +74,17 @@ def _seal(lines: list[str]) -> str:
 def _classes(network: Network, numbers: trace.TracedBody) -> list[ClassText]:
     graph = network.graph
     named = trace.names(graph, network.spec.input, numbers)
+    unsettled = open_names(graph)
     samples: dict[str, list[dict[str, Value]]] = {}
-    for block, names in numbers.calls:
-        samples.setdefault(block, []).append(names)
+    for block, names in [*numbers.calls, (network.name, numbers.names)]:
+        settled = {name: value for name, value in names.items() if name not in unsettled[block]}
+        samples.setdefault(block, []).append(settled)
     built: dict[str, tuple[Body, ClassText]] = {}
     for name, body in graph.blocks.items():
         if name in named:
             text = ClassBuilder(body, named[name], built, samples.get(name, []), WIDTH).build()
             built[name] = (body, text)
-    top = ClassBuilder(graph.network, named[""], built, [numbers.names], WIDTH, on_numbers=numbers).build()
+    top = ClassBuilder(graph.network, named[""], built, samples[network.name], WIDTH, on_numbers=numbers).build()
     return [*(text for _, text in built.values()), top]
 
 
