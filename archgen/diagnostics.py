@@ -57,6 +57,11 @@ class Place(NamedTuple):
     column: int
     length: int = 1  # characters to underline, all on that line
 
+    def seen_from(self, other: Place) -> str:
+        """Line and column, after the file's name where the other place is in another file."""
+        position = f"{self.line}:{self.column}"
+        return position if self.source == other.source else f"{self.source.name}:{position}"
+
 
 class Problem(Record):
     """One thing that is wrong. The sentence starts in lowercase, without a full stop; only the help says what to do.

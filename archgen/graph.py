@@ -397,7 +397,9 @@ class _Scope:
                 )
                 self.builder.problem(argument.place, sentence, _suggest_argument(name, known, block.name))
             elif name in given:
-                self.builder.problem(argument.place, f"the argument {quote(name)} is given twice")
+                other = given[name].place.seen_from(argument.place)
+                help = f"it is the value beside `{block.name}` at {other}: leave one of them out"
+                self.builder.problem(argument.place, f"the argument {quote(name)} is given twice", help)
             else:
                 given[name] = argument.replace(name=name)
         for name, argument in self.with_defaults(node, given, repeated).items():

@@ -551,8 +551,9 @@ class Reader:
         self, options: list[tuple[source.Scalar, source.Tree]], scope: _Scope
     ) -> tuple[Value | None, tuple[Reference, ...]]:
         given = {key.text: value for key, value in options}
+        before = len(self.problems)
         when = self.value(given["when"], scope) if "when" in given else None
-        if when is not None and not isinstance(when, (bool, Expression)):
+        if when is not None and not isinstance(when, (bool, Expression)) and len(self.problems) == before:
             self.problem(given["when"].place, f"a condition is true or false, not {_shown(when)}")
         return when, self.references(given["from"]) if "from" in given else ()
 
@@ -622,7 +623,9 @@ class Reader:
                 continue
             arguments.append(self.option(key.text, name, option, inside, ("when", "from")))
             if key.text in OPS and name.text in {argument.name for argument in arguments[:-1]}:
-                help = f"it is the value beside `{key.text}`: leave one of them out"
+                help = (
+                    f"it is the value beside `{key.text}` at {arguments[0].place.seen_from(name.place)}: leave one of them out"
+                )
                 self.problem(name.place, f"the option {quote(name.text)} is given twice", help)
         return Use(when, sources, place, key.text, tuple(arguments), depth, first)
 
@@ -705,7 +708,8 @@ class Reader:
             return 0
         op = OPS[node.kind]
         if op.infers or not op.torch_class:
-            self.problem(tree.place, f"{quote(node.kind)} can't be an argument: it is made for the size of its input")
+            reason = "is made for the size of its input" if op.infers else "has no class in torch.nn"
+            self.problem(tree.place, f"{quote(node.kind)} can't be an argument: it {reason}", "put it in the block itself")
             return 0
         given = {argument.name: argument.value for argument in node.arguments}
         missing = [field for field in op.fields if field not in given and field not in op.defaults]
@@ -741,12 +745,13 @@ class Reader:
         if key.text == "residual":
             if len(sources) > 1:
                 self.problem(sources[1].place, "`residual` takes one value")
+            before = len(self.problems)
             residual = self.layers(value, scope, earlier)
+            if not residual and len(self.problems) == before:
+                self.problem(value.place, "`residual` needs at least one layer")
             self.all_read(residual, ())
             shortcut = self.layers(given["shortcut"], scope, earlier) if "shortcut" in given else ()
             self.all_read(shortcut, ())
-            if not residual:
-                self.problem(value.place, "`residual` needs at least one layer")
             order = [name.text for name, _ in tree.entries]  # places don't tell: each way may be from a file of its own
             shortcut_first = "shortcut" in given and order.index("shortcut") < order.index("residual")
             return Residual(when, sources, tree.place, residual, shortcut, shortcut_first)
@@ -763,6 +768,7 @@ class Reader:
         place: Place,
     ) -> Merge:
         branches: Layers = ()
+        before = len(self.problems)
         if not is_empty(value):
             branches = self.branches(value, scope)
             if len(sources) > 1:
@@ -772,7 +778,7 @@ class Reader:
                     "leave the branches out to merge earlier values",
                 )
         count = len(branches) if branches else len(sources)
-        if count < 2 and not (count and key.text == "concat"):
+        if count < 2 and not (count and key.text == "concat") and len(self.problems) == before:
             self.problem(key.place, f"`{key.text}` needs at least two branches, or `from: [A, B]`")
         split = self.value(given["split"], scope) if "split" in given else False
         if type(split) is not bool or (split and not branches):
@@ -840,7 +846,7 @@ class Reader:
                 kind = "used twice" if first == name else f"too like {quote(first)}"
                 self.problem(
                     place,
-                    f"the name {quote(name)} is {kind}; the other is at {where.line}:{where.column}",
+                    f"the name {quote(name)} is {kind}; the other is at {where.seen_from(place)}",
                     "give it another name",
                 )
             else:
