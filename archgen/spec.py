@@ -623,9 +623,8 @@ class Reader:
                 continue
             arguments.append(self.option(key.text, name, option, inside, ("when", "from")))
             if key.text in OPS and name.text in {argument.name for argument in arguments[:-1]}:
-                help = (
-                    f"it is the value beside `{key.text}` at {arguments[0].place.seen_from(name.place)}: leave one of them out"
-                )
+                other = arguments[0].place.seen_from(name.place)
+                help = f"it is the value beside `{key.text}` at {other}: leave one of them out"
                 self.problem(name.place, f"the option {quote(name.text)} is given twice", help)
         return Use(when, sources, place, key.text, tuple(arguments), depth, first)
 
