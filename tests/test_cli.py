@@ -297,10 +297,18 @@ def test_ci_runs_the_command_of_the_readme() -> None:
     assert os.access(ROOT / ".ci/run", os.X_OK)
 
 
-def test_the_report_in_the_readme_is_real(archgen: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_picture_in_the_readme_is_real(archgen: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
     monkeypatch.chdir(ROOT)
     readme = (ROOT / "README.md").read_text()
-    assert archgen("shapes", "specs/resnet18.yaml", "--depth", "1").out in readme
+    picture = re.findall(r"```console\n(.*?)```", readme, re.DOTALL)[0]
+    commands = re.findall(r"^\$ archgen (.*)$", picture, re.MULTILINE)
+    assert [command.split()[0] for command in commands] == ["shapes", "build"]
+    for command in commands:
+        assert f"$ archgen {command}\n{archgen(*command.split()).out}" in picture + "\n"
+    generated = (ROOT / "generated/resnet18.py").read_text()
+    for part in re.findall(r"```python\n(.*?)```", readme, re.DOTALL)[0].split("    ...\n"):
+        assert part in generated
 
 
 def test_the_language_in_the_readme_is_real(archgen: Callable[..., Result], project: Path) -> None:
