@@ -477,9 +477,9 @@ def calls(body: Body) -> Iterator[Call]:
 
 
 def open_names(graph: Graph) -> dict[str, set[str]]:
-    """By body: the arguments and constants that follow from the network's own arguments, which a user may still choose."""
+    """By body: the names that follow from the network's own arguments, which the user of its module may still choose."""
     found: dict[str, set[str]] = {body.name: set() for body in (graph.network, *graph.blocks.values())}
-    found[graph.network.name] |= {parameter.name for parameter in graph.network.parameters}
+    found[graph.network.name] |= {"in_channels", *(parameter.name for parameter in graph.network.parameters)}
     before = -1
     while before < sum(map(len, found.values())):
         before = sum(map(len, found.values()))

@@ -5,7 +5,7 @@ More of it: `python -m tests.fuzz --count 20000 --seed 1000`.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ pytest.importorskip("torch")
 import torch
 
 import archgen
+from archgen.emit import module
 from archgen.ops import OPS, Shape
 from archgen.ops.conv import Conv
 from tests.fuzz import draw, kinds, yaml
@@ -62,6 +63,14 @@ def test_a_swallowed_claim_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Conv, "claims", lambda self, x: ())
     faults = [kinds.refusal(case.text, tmp_path) for case in found if "conv" in case.drawn]
     assert "accepted" in faults
+
+
+def test_a_rule_that_is_settled_by_the_default_of_an_argument_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = {"name": "Net", "input": [4, 9, 9], "args": {"k": 3}, "stem": {"c": {"conv": 4, "kernel_size": "k"}}}
+    (tmp_path / "net.yaml").write_text(yaml.text(tree))
+    assert kinds.other_arguments(tree, tmp_path) == ""
+    monkeypatch.setattr(module, "open_names", lambda graph: defaultdict(set))
+    assert "k=4: the module has" in kinds.other_arguments(tree, tmp_path)
 
 
 def test_another_exception_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

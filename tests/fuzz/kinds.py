@@ -45,10 +45,14 @@ class Found(NamedTuple):
 
 
 def valid(seed: int, folder: Path) -> Found:
-    """A valid spec is read, written and equal to torch in all that `verify` compares; other spellings give the same network."""
+    """A valid spec is read, written and equal to torch in all that `verify` compares; other spellings give the same network.
+
+    So does another value of an argument, given to the module or written in the spec.
+    """
     tree = draw.valid(seed)
     text = yaml.text(tree)
-    return Found(check_valid(text, folder) or spellings(tree, folder), text, draw.tally(tree))
+    found = check_valid(text, folder) or other_arguments(tree, folder) or spellings(tree, folder)
+    return Found(found, text, draw.tally(tree))
 
 
 def check_valid(text: str, folder: Path) -> str:
@@ -66,6 +70,28 @@ def check_valid(text: str, folder: Path) -> str:
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     return next((f"{check.name}: {check.difference}" for check in checks if check.difference), "")
+
+
+def other_arguments(tree: Tree, folder: Path) -> str:
+    """Says where the module, given another value of an argument, is not the network of the spec with that value, or ''."""
+    path = folder / "net.yaml"
+    for name, value in tree.get("args", {}).items():
+        changed = not value if isinstance(value, bool) else value + 1 if isinstance(value, int) else value / 2
+        said = f"{name}={str(changed).lower()}"
+        try:
+            report = archgen.load(path, (said,)).checked().report()
+        except archgen.SpecError:
+            continue  # the spec has no such network
+        try:
+            module = archgen.load(path).module(**{name: changed}).eval()
+            outputs = module(torch.zeros(2, *report.input_shape))
+        except Exception as error:
+            return f"{said}: {type(error).__name__}: {error}"
+        shapes = [tuple(output.shape[1:]) for output in (outputs if isinstance(outputs, tuple) else (outputs,))]
+        parameters = sum(parameter.numel() for parameter in module.parameters())
+        if shapes != list(report.output_shapes)[: len(shapes)] or parameters != report.totals.parameters:
+            return f"{said}: the module has {parameters} parameters and gives {shapes}"
+    return ""
 
 
 # ---- the same network, spelt in another way
