@@ -264,6 +264,8 @@ def shapes(
 
     if dtype and not memory:
         raise click.UsageError("--dtype goes with --memory")
+    if symbolic and (memory or with_bias or batch != 1):
+        raise click.UsageError("--symbolic goes without --memory, --batch and --with-bias")
     network = load(spec, settings)
     if symbolic:
         return _symbolic(network, shape, depth, form)
@@ -440,8 +442,13 @@ def _check(outputs: Sequence[Output]) -> int:
     for text in differences:
         click.echo(text)
     if differences:
-        edited = ", with `--force` where they were edited" if any(output.edited for output in outputs) else ""
-        click.echo(f"{len(differences)} of {len(outputs)} files differ; `archgen build` writes them anew{edited}", err=True)
+        advice = []
+        if any(output.network is not None and not output.current for output in outputs):
+            edited = ", with `--force` where they were edited" if any(output.edited for output in outputs) else ""
+            advice.append(f"`archgen build` writes them anew{edited}")
+        if any(output.network is None for output in outputs):
+            advice.append("remove what is left over")
+        click.echo(f"{len(differences)} of {len(outputs)} files differ; {'; '.join(advice)}", err=True)
         return DIFFERENT
     click.echo(f"{len(outputs)} files are up to date")
     return OK

@@ -49,6 +49,8 @@ def _overridden(read: spec.Spec, settings: tuple[str, ...]) -> spec.Spec:
         name, equals, text = setting.partition("=")
         settable: tuple[spec.Parameter | spec.Constant, ...] = (*read.parameters, *read.constants)
         known = [named.name for named in settable]
+        if not equals and name in known:
+            raise SpecError(Problem(place, f"{quote(name)} has no value here", f"write `--set {name}=VALUE`"))
         if not equals or name not in known:
             raise SpecError(Problem(place, f"there is no argument or constant {quote(name)}", suggest(name, known, "names")))
         try:

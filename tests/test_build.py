@@ -102,6 +102,7 @@ def test_left_over(archgen: Callable[..., Result], project: Path) -> None:
     assert result.code == 1
     assert "generated/small.py: left over, its spec is gone\n--- generated/small.py\n+++ /dev/null" in result.out
     assert "mine.py" not in result.out
+    assert result.err == "1 of 2 files differ; remove what is left over\n"
     assert archgen("build", "--check", "specs/tiny.yaml").code == 0  # only when all specs are built
 
 

@@ -195,6 +195,12 @@ def test_a_bad_setting(setting: str, archgen: Callable[..., Result], project: Pa
     assert (result.code, result.out) == (2, "")
 
 
+def test_a_setting_without_its_value(archgen: Callable[..., Result], project: Path) -> None:
+    result = archgen("shapes", "specs/small.yaml", "--set", "num_classes")
+    assert "`num_classes` has no value here" in result.err
+    assert "write `--set num_classes=VALUE`" in result.err
+
+
 def test_rows_up_to_the_layer_that_does_not_fit(archgen: Callable[..., Result], project: Path) -> None:
     (project / "bad.yaml").write_text(
         SMALL.replace("  relu: relu", "  pool: {max_pool: 2}\n  conv2: {conv: 8, kernel_size: 99, padding: 0}")
@@ -307,6 +313,9 @@ def test_the_picture_in_the_readme_is_real(archgen: Callable[..., Result], monke
     for command in commands:
         assert f"$ archgen {command}\n{archgen(*command.split()).out}" in picture + "\n"
     generated = (ROOT / "generated/resnet18.py").read_text()
+    assert re.search(r"`from generated.resnet18 import ResNet18`, then `ResNet18\(num_classes=10\)`", readme)
+    assert "class ResNet18(" in generated
+    assert "num_classes: int = 1000" in generated
     for part in re.findall(r"```python\n(.*?)```", readme, re.DOTALL)[0].split("    ...\n"):
         assert part in generated
 

@@ -305,6 +305,13 @@ def test_dtype_alone_is_refused(archgen: Callable[..., Result]) -> None:
     assert "--dtype goes with --memory" in result.err
 
 
+@pytest.mark.parametrize("option", [["--memory"], ["--with-bias"], ["--batch", "2"]])
+def test_what_symbolic_sizes_do_not_show_is_refused(option: list[str], archgen: Callable[..., Result]) -> None:
+    result = archgen("shapes", ROOT / "specs/resnet18.yaml", "--symbolic", *option)
+    assert result.code == 2
+    assert "--symbolic goes without" in result.err
+
+
 def test_an_input_that_does_not_fit(archgen: Callable[..., Result]) -> None:
     result = archgen("shapes", ROOT / "specs/alexnet.yaml", "--memory", "--input", "3x9x9")
     assert result.code == 2

@@ -74,23 +74,28 @@ def check_valid(text: str, folder: Path) -> str:
 
 def other_arguments(tree: Tree, folder: Path) -> str:
     """Says where the module, given another value of an argument, is not the network of the spec with that value, or ''."""
-    path = folder / "net.yaml"
     for name, value in tree.get("args", {}).items():
         changed = not value if isinstance(value, bool) else value + 1 if isinstance(value, int) else value / 2
-        said = f"{name}={str(changed).lower()}"
-        try:
-            report = archgen.load(path, (said,)).checked().report()
-        except archgen.SpecError:
-            continue  # the spec has no such network
-        try:
-            module = archgen.load(path).module(**{name: changed}).eval()
-            outputs = module(torch.zeros(2, *report.input_shape))
-        except Exception as error:
-            return f"{said}: {type(error).__name__}: {error}"
-        shapes = [tuple(output.shape[1:]) for output in (outputs if isinstance(outputs, tuple) else (outputs,))]
-        parameters = sum(parameter.numel() for parameter in module.parameters())
-        if shapes != list(report.output_shapes)[: len(shapes)] or parameters != report.totals.parameters:
-            return f"{said}: the module has {parameters} parameters and gives {shapes}"
+        with contextlib.suppress(archgen.SpecError):  # the spec has no such network
+            found = other_argument(folder / "net.yaml", name, changed)
+            if found:
+                return found
+    return ""
+
+
+def other_argument(path: Path, name: str, value: float) -> str:
+    """The same for one argument and value; raises SpecError where the spec refuses that."""
+    said = f"{name}={str(value).lower()}"
+    report = archgen.load(path, (said,)).checked().report()
+    try:
+        module = archgen.load(path).module(**{name: value}).eval()
+        outputs = module(torch.zeros(2, *report.input_shape))
+    except Exception as error:
+        return f"{said}: {type(error).__name__}: {error}"
+    shapes = [tuple(output.shape[1:]) for output in (outputs if isinstance(outputs, tuple) else (outputs,))]
+    parameters = sum(parameter.numel() for parameter in module.parameters())
+    if shapes != list(report.output_shapes)[: len(shapes)] or parameters != report.totals.parameters:
+        return f"{said}: the module has {parameters} parameters and gives {shapes}"
     return ""
 
 
