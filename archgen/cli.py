@@ -20,7 +20,7 @@ from archgen import __version__
 from archgen.diagnostics import EnvironmentFault, SpecError, plain, printable, quote, render_all
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from archgen.analysis.report import Report
     from archgen.build import Output
@@ -31,7 +31,15 @@ if TYPE_CHECKING:
 OK, DIFFERENT, REFUSED, ENVIRONMENT, BUG = 0, 1, 2, 3, 70
 INTERRUPTED, BROKEN_PIPE = 130, 141  # as a shell reports them
 LONGEST = 1_000_000  # images in a batch
-COLOURS = {"place": "cyan", "error": "red", "line": "blue", "caret": "red", "help": "green", "remark": "bright_black"}
+COLOURS = {
+    "place": "cyan",
+    "error": "red",
+    "note": "yellow",
+    "line": "blue",
+    "caret": "red",
+    "help": "green",
+    "remark": "bright_black",
+}
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
 
 
@@ -93,6 +101,15 @@ def _print_problems(error: SpecError) -> None:
     click.echo(render_all(error.problems, _style()), err=True)
 
 
+def _tell_notes(networks: Iterable[Network], strict: bool = False) -> None:
+    """Prints what is allowed and seldom meant, beside the result; with `--strict` it is refused."""
+    notes = [note for network in networks for note in network.notes]
+    if notes and strict:
+        raise SpecError(*notes)
+    if notes:
+        click.echo(render_all(notes, _style()), err=True)
+
+
 def _style(stream: TextIO | None = None) -> _Style:
     """Colours on a terminal alone, and not where the user asks for none; the stream is that of errors, if it is not given."""
     return _coloured if (stream or sys.stderr).isatty() and "NO_COLOR" not in os.environ else plain
@@ -118,6 +135,7 @@ DEBUG = click.option("--debug", is_flag=True, expose_value=False, help="Show the
 SET = click.option("settings", "--set", multiple=True, metavar="NAME=VALUE", help="Another value of a network's argument.")
 INPUT = click.option("shape", "--input", metavar="SHAPE", callback=_input_shape, help="Another input, as 3x320x320.")
 FOLDER = click.option("folder", "-o", metavar="DIR", type=click.Path(path_type=Path), help="The folder of the generated files.")
+STRICT = click.option("--strict", is_flag=True, help="Refuse a spec of which there is a note, with exit code 2.")
 DEVICE = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where the module runs.")
 
 
@@ -196,9 +214,12 @@ def ops(name: str | None) -> int:
 
 @cli.command()
 @SPECS
+@STRICT
 @DEBUG
-def validate(specs: tuple[Path, ...]) -> int:
+def validate(specs: tuple[Path, ...], strict: bool) -> int:
     """Say everything that is wrong with specs.
+
+    A note is no fault: it says what is allowed and seldom meant.
 
     \b
     Example:
@@ -210,7 +231,9 @@ def validate(specs: tuple[Path, ...]) -> int:
     refused: list[Problem] = []
     for path in specs:
         try:
-            load(path).checked().source()
+            network = load(path).checked()
+            network.source()
+            _tell_notes([network], strict)
             schema.agree(extends.load(path).tree)
         except SpecError as error:
             refused.extend(error.problems)
@@ -267,6 +290,7 @@ def shapes(
     if symbolic and (memory or with_bias or batch != 1):
         raise click.UsageError("--symbolic goes without --memory, --batch and --with-bias")
     network = load(spec, settings)
+    _tell_notes([network])
     if symbolic:
         return _symbolic(network, shape, depth, form)
     report = network.report(shape, with_bias)
@@ -407,8 +431,9 @@ def show(spec: Path) -> int:
 @click.option("--check", is_flag=True, help="Write nothing; show what is stale, missing or left over.")
 @click.option("--verify", "verified", is_flag=True, help="Verify what was built (needs torch).")
 @click.option("--force", is_flag=True, help="Replace files that archgen did not write, or that were edited.")
+@STRICT
 @DEBUG
-def build(specs: tuple[Path, ...], folder: Path | None, check: bool, verified: bool, force: bool) -> int:
+def build(specs: tuple[Path, ...], folder: Path | None, check: bool, verified: bool, force: bool, strict: bool) -> int:
     """Write the PyTorch modules of specs, without torch.
 
     Without SPEC: of all specs of the project. Its folders, `specs` and
@@ -427,6 +452,7 @@ def build(specs: tuple[Path, ...], folder: Path | None, check: bool, verified: b
     if not chosen:
         raise click.UsageError(f"there are no specs in {quote(os.path.relpath(project.specs))}; name one")
     outputs = builder.plan(chosen, folder)
+    _tell_notes([output.network for output in outputs if output.network is not None], strict)
     extra = () if specs else builder.left_over(folder, outputs)
     code = _check((*outputs, *extra)) if check else _write(outputs, extra, folder, force)
     if code == OK and verified:

@@ -22,7 +22,7 @@ from archgen.records import Record
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    Style = Callable[[str, str], str]  # (text, role) -> text; the roles: place, error, line, caret, help
+    Style = Callable[[str, str], str]  # (text, role) -> text; the roles: place, error, note, line, caret, help
 
 WIDTH = 80  # columns of a rendered line, and the characters of a spec that a sentence quotes
 MOST_SHOWN = 20  # problems; a reader mends the first few and runs again
@@ -72,12 +72,19 @@ class Problem(Record):
     """
 
     uncompared: ClassVar[frozenset[str]] = frozenset()  # here the place is part of the meaning
+    label: ClassVar[str] = "error"
 
     place: Place
     sentence: str
     help: str = ""
     code: str = ""
     calls: tuple[tuple[Place, str], ...] = ()
+
+
+class Note(Problem):
+    """Something that is allowed and seldom meant: told beside the result, and refused with `--strict` alone."""
+
+    label: ClassVar[str] = "note"
 
 
 class SpecError(Exception):
@@ -174,7 +181,7 @@ def render(problem: Problem, style: Style = plain) -> str:
     name, line, column = _where(problem.place)
     place = printable(name) + (f":{line}:{column}" if line else "")
     first, *rest = _message(problem.sentence)
-    head = f"{style(_no_command(place) + ':', 'place')} {style('error:', 'error')} {first}"
+    head = f"{style(_no_command(place) + ':', 'place')} {style(problem.label + ':', problem.label)} {first}"
     notes = [line for call in problem.calls[-MOST_CALLS:] for line in _call(*call, style)]
     return "\n".join([head, *rest, *_excerpt(problem.place, style), *notes, *_help(problem.help, style)])
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from archgen import library
 from archgen import spec as specs
-from archgen.diagnostics import Place, Problem, SpecError, nearest, quote, suggest
+from archgen.diagnostics import Note, Place, Problem, SpecError, nearest, quote, suggest
 from archgen.expressions import ExpressionError, Name, Value, evaluate, names_of
 from archgen.ops import OPS, Op
 from archgen.ops.base import same
@@ -114,11 +114,13 @@ class Graph(Record):
     """The network, and the blocks that it uses in an order in which each comes after those it calls.
 
     with_defaults: the kinds that some node takes option defaults for.
+    notes: what is allowed and seldom meant, beside the spec's own notes.
     """
 
     network: Body
     blocks: dict[str, Body]
     with_defaults: frozenset[str]
+    notes: tuple[Note, ...]
 
 
 def build(spec: specs.Spec) -> Graph:
@@ -128,7 +130,7 @@ def build(spec: specs.Spec) -> Graph:
     builder.unused()
     if builder.problems:
         raise SpecError(*builder.problems)
-    return Graph(network, builder.bodies, frozenset(builder.applied))
+    return Graph(network, builder.bodies, frozenset(builder.applied), tuple(builder.notes))
 
 
 class _Builder:
@@ -138,6 +140,7 @@ class _Builder:
         self.defaults = {default.kind: default for default in spec.option_defaults}
         self.constants = _fixed(spec.constants)
         self.problems: list[Problem] = []
+        self.notes: list[Note] = []
         self.bodies: dict[str, Body] = {}
         self.open: list[str] = []  # the blocks being built, to find one that uses itself
         self.applied: set[str] = set()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from archgen.analysis.cost import Costs
     from archgen.analysis.report import Report
     from archgen.contract import Contract, Examined
+    from archgen.diagnostics import Note
     from archgen.trace import TracedBody
 
 
@@ -80,6 +81,11 @@ class Network:
     def name(self) -> str:
         """The class name of the generated module."""
         return self.spec.name
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What is allowed and seldom meant, in the order in which it was found."""
+        return self.spec.notes + self.graph.notes
 
     def report(self, input_shape: tuple[int, ...] | None = None, with_bias: bool = False) -> Report:
         """Returns shapes, parameters and MACs of every layer for an input of (channels, sizes...), by default the spec's.

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from archgen import names, source
-from archgen.diagnostics import Place, Problem, SpecError, nearest, quote, suggest
+from archgen.diagnostics import Note, Place, Problem, SpecError, nearest, quote, suggest
 from archgen.expressions import Expression, ExpressionError, Value, evaluate, names_of
 from archgen.expressions import parse as parse_expression
 from archgen.ops import OPS
@@ -167,6 +167,8 @@ class Default(Record):
 
 
 class Spec(Record):
+    uncompared: ClassVar[frozenset[str]] = frozenset({"place", "notes"})
+
     name: str
     description: str
     input: tuple[int, ...]
@@ -180,6 +182,7 @@ class Spec(Record):
     training_outputs: tuple[Reference, ...]
     assertions: tuple[Assertion, ...]
     blocks: tuple[Block, ...]
+    notes: tuple[Note, ...]
     place: Place
 
     @property
@@ -208,6 +211,7 @@ class Reader:
         self.idle: list[
             Problem
         ] = []  # what nobody uses: told only where nothing else is wrong, since a typo leaves much unused
+        self.notes: list[Note] = []
         self.library = tuple(library)
         self.blocks: tuple[str, ...] = ()
         self.meant: set[str | None] = set()  # what the unknown keys of the last mapping were probably meant to be
@@ -217,6 +221,10 @@ class Reader:
         self.problems.append(Problem(place, sentence, help))
         if len(self.problems) == MOST_PROBLEMS:
             raise SpecError(*self.problems)
+
+    def note(self, place: Place, sentence: str, help: str = "") -> None:
+        """Says something that is allowed and seldom meant."""
+        self.notes.append(Note(place, sentence, help))
 
     def finish(self) -> None:
         """Raises SpecError if there was a problem."""
@@ -266,6 +274,7 @@ class Reader:
             training_outputs=self.outputs(keys.get("training_outputs"), layers),
             assertions=self.assertions(keys.get("assert")),
             blocks=tuple(self.block(key, value) for key, value in blocks_tree),
+            notes=(),
             place=whole,
         )
         self.all_read(layers, spec.outputs + spec.training_outputs)
@@ -273,6 +282,7 @@ class Reader:
         return spec.replace(
             parameters=tuple(item for item in parameters if item.name not in unused),
             constants=tuple(item for item in constants if item.name not in unused),
+            notes=tuple(self.notes),
         )
 
     def block(self, key: source.Scalar, tree: source.Tree) -> Block:
@@ -348,6 +358,10 @@ class Reader:
         sizes = tuple(self.constant_int(item) for item in items)
         if not 2 <= len(items) <= 4:
             self.problem(tree.place, "`input` lists the channels, then one, two or three sizes", "write `input: [3, 224, 224]`")
+        elif len(sizes) > 2 and sizes[-1] in (1, 3, 4) and sizes[0] > sizes[-1]:
+            turned = ", ".join(map(str, (sizes[-1], *sizes[:-1])))
+            sentence = f"the last size of this input is {sizes[-1]}, and its channels are {sizes[0]}"
+            self.note(tree.place, sentence, f"the channels come first: `input: [{turned}]`, if these are images")
         return sizes
 
     def constant_int(self, tree: source.Tree) -> int:

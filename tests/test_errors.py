@@ -53,7 +53,7 @@ def faults(text: str) -> list[str]:
     found = []
     for block in text.rstrip("\n").split("\n\n"):
         head, *rest = block.split("\n")
-        placed = re.fullmatch(r"[\w./]+(?::\d+:\d+)?: error: (.*)", head)
+        placed = re.fullmatch(r"[\w./]+(?::\d+:\d+)?: (?:error|note): (.*)", head)
         if not placed:
             found.append(f"no place: {head}")
             continue

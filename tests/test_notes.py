@@ -1,0 +1,56 @@
+"""What is allowed and seldom meant: each case is a file beside the exact text that a user sees.
+
+`ARCHGEN_WRITE_CASES=1 python -m pytest tests/test_notes.py` writes the texts anew; read the difference before you commit it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+import archgen
+from archgen import cli
+from archgen.diagnostics import render_all
+from tests.test_errors import faults
+
+FOLDER = Path(__file__).parent / "notes"
+CASES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def notes(name: str) -> str:
+    """What a user reads of a spec in the current folder, beside its result."""
+    network = archgen.load(f"{name}.yaml").checked()
+    network.source()
+    return render_all(network.notes) + "\n"
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_note(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(FOLDER)
+    found, expected = notes(name), FOLDER / f"{name}.txt"
+    if os.environ.get("ARCHGEN_WRITE_CASES"):
+        expected.write_text(found, encoding="utf-8")
+    assert found == expected.read_text(encoding="utf-8")
+    assert faults(found) == []
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_note_is_no_fault_unless_strict(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(FOLDER)
+    assert cli.main(["validate", f"{name}.yaml"]) == 0
+    assert capsys.readouterr().err == (FOLDER / f"{name}.txt").read_text(encoding="utf-8")
+    assert cli.main(["validate", "--strict", f"{name}.yaml"]) == 2
+
+
+def test_the_zoo_has_no_notes() -> None:
+    """A note that every honest spec gets would be read by nobody."""
+    for path in sorted((Path(__file__).parents[1] / "specs").glob("*.yaml")):
+        assert archgen.load(path).notes == (), path.name
+
+
+def test_every_text_has_its_case() -> None:
+    assert sorted(path.stem for path in FOLDER.glob("*.txt")) == CASES
