@@ -2,78 +2,19 @@
 
 from __future__ import annotations
 
-import sys
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archgen.diagnostics import EnvironmentFault, Place, Problem, Source, SpecError, printable, quote
-from archgen.emit import write
+from archgen import files, project
+from archgen.diagnostics import Place, Problem, Source, SpecError, printable, quote
+from archgen.emit import module, write
 from archgen.names import DEVICES
 from archgen.network import Network, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-SUFFIXES = (".yaml", ".yml")
-
-
-@dataclass(frozen=True)
-class Project:
-    """The folders of a project.
-
-    root: where its pyproject.toml is. found: whether there is one with a table `[tool.archgen]`.
-    """
-
-    root: Path
-    specs: Path
-    generated: Path
-    found: bool = False
-
-    def all_specs(self) -> tuple[Path, ...]:
-        """Returns the project's specs in the order of their names; none where there is no such folder."""
-        if not self.specs.is_dir():
-            return ()
-        found = (path for path in self.specs.iterdir() if path.suffix in SUFFIXES and path.is_file())
-        return tuple(sorted(found, key=lambda path: path.name))
-
-
-def project(start: Path) -> Project:
-    """Returns the project around a folder: the nearest pyproject.toml upwards with `[tool.archgen]`, else the folder itself."""
-    start = start.resolve()
-    for root in (start, *start.parents):
-        settings = _settings(root / "pyproject.toml")
-        if settings is not None:
-            return Project(root, _folder(root, settings, "specs"), _folder(root, settings, "generated"), True)
-    return Project(start, start / "specs", start / "generated")
-
-
-def _settings(path: Path) -> dict[str, object] | None:
-    try:
-        data = path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise EnvironmentFault(f"can't read {quote(write.shown(path))}: {error.strerror or error}") from error
-    if b"archgen" not in data:  # most files on the way up are of other projects: none of our business whether they parse
-        return None
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    try:
-        settings = tomllib.loads(data.decode()).get("tool", {}).get("archgen")
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise EnvironmentFault(f"{quote(write.shown(path))} is no TOML: {error}") from error
-    return settings if isinstance(settings, dict) else None
-
-
-def _folder(root: Path, settings: dict[str, object], name: str) -> Path:
-    value = settings.get(name, name)
-    if not isinstance(value, str) or not value:
-        file = quote(write.shown(root / "pyproject.toml"))
-        raise EnvironmentFault(f"`{name}` of [tool.archgen] in {file} is no folder's name")
-    return root / value
 
 
 @dataclass(frozen=True)
@@ -103,37 +44,49 @@ def plan(specs: Sequence[Path], folder: Path) -> tuple[Output, ...]:
     problems: list[Problem] = []
     outputs: dict[str, Output] = {}
     for path in specs:
-        name = f"{path.stem}.py"
+        name = project.module_file(path)
         twin = outputs.get(name.casefold())  # two names that differ in case alone are one file on some systems
         if twin is not None and twin.network is not None:
-            problems.append(_twice(path, twin.network.path, name))
+            sentence = f"both this spec and {quote(twin.network.path.as_posix())} would write {quote(name)}"
+            problems.append(_refused(path, sentence))
             continue
         if path.stem.casefold() in DEVICES:
-            problems.append(_device(path, name))
+            sentence = f"{quote(name)} is the name of a device on Windows, where no checkout could hold it"
+            problems.append(_refused(path, sentence, "rename the spec"))
+            continue
+        if reason := project.why_no_module(path):
+            problems.append(_refused(path, f"no `import` could name {quote(name)}: {reason}", "rename the spec"))
             continue
         try:
             network = load(path).checked()
-            text = network.source()
+            text = network.source(folder)
         except SpecError as error:
             problems.extend(error.problems)
             continue
         target = folder / name
-        outputs[name.casefold()] = Output(target, text, write.read(target), network)
+        old = write.read(target)
+        if old is not None and (other := _other_spec(old, text, target)):
+            sentence = f"{quote(files.shown(target))} is the module of {quote(other)}, which this spec would replace"
+            problems.append(_refused(path, sentence))
+            continue
+        outputs[name.casefold()] = Output(target, text, old, network)
     if problems:
         raise SpecError(*problems)
     return tuple(outputs.values())
 
 
-def _twice(path: Path, other: Path, name: str) -> Problem:
-    place = Place(Source(path.as_posix(), ""), 0, 0)
-    return Problem(place, f"both this spec and {quote(other.as_posix())} would write {quote(name)}", "rename one of the two")
+def _refused(path: Path, sentence: str, help: str = "rename one of the two, or choose another folder with `-o`") -> Problem:
+    return Problem(Place(Source(path.as_posix(), ""), 0, 0), sentence, help)
 
 
-def _device(path: Path, name: str) -> Problem:
-    place = Place(Source(path.as_posix(), ""), 0, 0)
-    return Problem(
-        place, f"{quote(name)} is the name of a device on Windows, where no checkout could hold it", "rename the spec"
-    )
+def _other_spec(old: bytes, text: str, target: Path) -> str:
+    """Returns the other spec that a generated file belongs to, or '': one that is gone has been renamed."""
+    before, now = module.spec_of(old.decode(errors="replace")), module.spec_of(text)
+    if before in ("", now):
+        return ""
+    around = project.find(target.parent)
+    starts = [target.parent, *([around.root] if around.found else [])]
+    return before if any(os.path.lexists(start / before) for start in starts) else ""
 
 
 def left_over(folder: Path, outputs: Iterable[Output]) -> tuple[Output, ...]:
@@ -156,7 +109,7 @@ def difference(output: Output) -> str:
         return ""
     import difflib
 
-    name, old = write.shown(output.path), output.old or b""
+    name, old = files.shown(output.path), output.old or b""
     if output.old is not None and _unix(old) == output.text.encode():
         return f"{printable(name)}: only the line endings differ; `*.py text eol=lf` in .gitattributes keeps them as they are"
     state = f"{printable(name)}: {_state(output)}"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from archgen import __version__
+from archgen import __version__, files
 from archgen.diagnostics import EnvironmentFault, SpecError, plain, printable, quote, render_all
 
 if TYPE_CHECKING:
@@ -364,7 +364,7 @@ def explain(spec: Path, layer: str, shape: tuple[int, ...] | None, settings: tup
 )
 @INPUT
 @SET
-@click.option("--force", is_flag=True, help="Replace a file that archgen did not draw.")
+@click.option("--force", is_flag=True, help="Replace a file that archgen did not draw, or that was edited.")
 @DEBUG
 def graph(spec: Path, target: Path, shape: tuple[int, ...] | None, settings: tuple[str, ...], force: bool) -> int:
     """Draw a network and its blocks, with shapes, without torch.
@@ -383,10 +383,11 @@ def graph(spec: Path, target: Path, shape: tuple[int, ...] | None, settings: tup
         raise click.UsageError(f"{quote(target.name)} must end in {', '.join(picture.FORMATS)}")
     text = picture.text(load(spec, settings), target.suffix, shape)
     old = write.read(target)
-    if old is not None and not picture.is_ours(old) and not force:
-        raise EnvironmentFault(f"{quote(write.shown(target))} was not drawn by archgen", "`--force` replaces it")
+    reason = "" if old is None or force else picture.not_ours(old)
+    if reason:
+        raise EnvironmentFault(f"{quote(files.shown(target))} was {reason}", "`--force` replaces it")
     changed = write.write({target: text}, target.parent, force=True)[target]
-    click.echo(f"{'wrote' if changed else 'unchanged'} {printable(write.shown(target))}")
+    click.echo(f"{'wrote' if changed else 'unchanged'} {printable(files.shown(target))}")
     return OK
 
 
@@ -445,8 +446,9 @@ def build(specs: tuple[Path, ...], folder: Path | None, check: bool, verified: b
       archgen build --check
     """
     from archgen import build as builder
+    from archgen import project as projects
 
-    project = builder.project(Path.cwd())
+    project = projects.find(Path.cwd())
     folder = folder or project.generated
     chosen = specs or tuple(Path(os.path.relpath(path)) for path in project.all_specs())
     if not chosen:
@@ -485,9 +487,9 @@ def _write(outputs: Sequence[Output], extra: Sequence[Output], folder: Path, for
 
     written = write.write({output.path: output.text for output in outputs}, folder, force)
     for path, changed in written.items():
-        click.echo(f"{'wrote' if changed else 'unchanged'} {printable(write.shown(path))}")
+        click.echo(f"{'wrote' if changed else 'unchanged'} {printable(files.shown(path))}")
     for output in extra:
-        click.echo(f"left over {printable(write.shown(output.path))}: its spec is gone, remove it", err=True)
+        click.echo(f"left over {printable(files.shown(output.path))}: its spec is gone, remove it", err=True)
     return OK
 
 
@@ -505,24 +507,24 @@ def verify(specs: tuple[Path, ...], folder: Path | None, device: str, batch: int
     Example:
       archgen verify specs/resnet18.yaml --device cuda --batch 8
     """
-    from archgen import build as builder
+    from archgen import project as projects
     from archgen.network import load
 
-    folder = folder or builder.project(Path.cwd()).generated
+    folder = folder or projects.find(Path.cwd()).generated
     networks = [load(path, settings).checked() for path in specs]
     codes = []
     for network in networks:
         # the file on the disk is that of the spec without settings
-        on_disk = None if settings else folder / f"{network.path.stem}.py"
+        on_disk = None if settings else folder / projects.module_file(network.path)
         codes.append(_verify(network, on_disk, device, batch, settings))
     return max(codes)
 
 
 def _verify(network: Network, path: Path | None, device: str, batch: int, settings: tuple[str, ...] = ()) -> int:
-    from archgen.emit.write import shown
     from archgen.verify import parent
 
-    found = parent.verify(network, None if path is None else Path(shown(path)), device, batch, settings)
+    missing = path is not None and not os.path.lexists(path)
+    found = parent.verify(network, None if missing else path, device, batch, settings)
     checks, different = found.checks, [check for check in found.checks if check.difference]
     outcome = "verified" if found.agrees else "NOT RUN" if found.not_run else "DIFFERENT"
     click.echo(f"{printable(network.path.as_posix())}: {outcome}")
@@ -531,6 +533,8 @@ def _verify(network: Network, path: Path | None, device: str, batch: int, settin
         click.echo(f"  {check.name.ljust(width)}  {check.count:>7,}  {'DIFFERENT' if check.difference else 'equal'}")
     for check in different:
         click.echo(f"{check.name}: {printable(check.difference)}", err=True)
+    if missing and path is not None:
+        click.echo(f"{printable(files.shown(path))} is not there: what `archgen build` would write was verified", err=True)
     if found.not_run:
         click.echo(f"the module was not run: {found.not_run}", err=True)
     return OK if found.agrees else DIFFERENT

@@ -11,15 +11,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archgen import source
-from archgen.diagnostics import Problem, SpecError, quote
+from archgen import files, source
+from archgen.diagnostics import Place, Problem, Source, SpecError, quote
 from archgen.records import Record
 from archgen.spec import COMPOSITIONS, is_empty, is_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from archgen.diagnostics import Place
 
 MOST_FILES = 8
 _LAYERS = ("stem", "stages", "head")
@@ -35,15 +33,19 @@ class Loaded(Record):
 
 def load(path: Path) -> Loaded:
     """Reads a spec and those that it extends. Raises SpecError."""
+    if files.leads_out(path):  # of what it leads to nothing is read, so nothing can be shown
+        place = Place(Source(path.as_posix(), ""), 0, 0)
+        sentence = f"this path leads out of {quote(files.shown(files.top(path.parent)))} through a link"
+        raise SpecError(Problem(place, sentence, "give the path that it leads to"))
     tree = source.read(path)
-    chain, files = [tree], [path.resolve()]
+    chain, seen = [tree], [path.resolve()]
     root = path.resolve().parent
     while (parent := tree.get("extends")) is not None:
-        path = _parent(parent, files, root)
+        path = _parent(parent, seen, root)
         label = Path(chain[0].place.source.name).parent / path.relative_to(root)
         tree = source.read(path, label.as_posix())
         chain.append(tree)
-        files.append(path)
+        seen.append(path)
         if sum(len(one.place.source.text) for one in chain) > source.MOST_BYTES:
             raise SpecError(Problem(parent.place, f"with {quote(path.name)} the spec is larger than 256 KiB"))
     texts = tuple(tree.place.source.text for tree in chain)
@@ -53,7 +55,7 @@ def load(path: Path) -> Loaded:
     return Loaded(merged, texts, merge.replaced)
 
 
-def _parent(tree: source.Tree, files: list[Path], root: Path) -> Path:
+def _parent(tree: source.Tree, seen: list[Path], root: Path) -> Path:
     def refuse(sentence: str, help: str = "") -> SpecError:
         return SpecError(Problem(tree.place, sentence, help))
 
@@ -71,14 +73,14 @@ def _parent(tree: source.Tree, files: list[Path], root: Path) -> Path:
         raise refuse(f"`extends` can't name {quote(text)}", "name a `.yaml` file by its path from this spec, with `/`")
     missing = refuse(f"there is no spec {quote(text)} here", "the path starts in the folder of the spec that extends it")
     try:
-        path = (files[-1].parent / text).resolve()
+        path = (seen[-1].parent / text).resolve()
     except (OSError, RuntimeError):  # links that lead to each other
         raise missing from None
     if not path.is_relative_to(root):
         raise refuse(f"{quote(text)} lies outside the spec's own folder", "a spec extends files in its folder or below")
-    if path in files:
+    if path in seen:
         raise refuse(f"{quote(text)} would extend itself", "a spec extends another, and in the end one that extends none")
-    if len(files) == MOST_FILES:
+    if len(seen) == MOST_FILES:
         raise refuse(f"a chain of `extends` has at most {MOST_FILES} files")
     if not os.path.isfile(path):  # which a name that is too long is not; `Path.is_file` would raise
         raise missing

@@ -46,7 +46,7 @@ def load(path: str | Path, settings: tuple[str, ...] = ()) -> Network:
 
 def _overridden(read: spec.Spec, settings: tuple[str, ...]) -> spec.Spec:
     for setting in settings:
-        place = Place(Source("--set", setting), 1, 1, len(setting))
+        place = Place(Source(f"--set {setting}", ""), 0, 0)
         name, equals, text = setting.partition("=")
         settable: tuple[spec.Parameter | spec.Constant, ...] = (*read.parameters, *read.constants)
         known = [named.name for named in settable]
@@ -92,7 +92,8 @@ class Network:
 
         with_bias: whether the MACs count biases; those that `assert` compares never do.
 
-        A layer that does not fit ends the rows and becomes the report's `problem`; nothing is raised.
+        A layer that does not fit ends the rows and becomes the report's `problem`. Raises SpecError for an input with another
+        number of sizes.
         """
         shape = tuple(input_shape or self.spec.input)
         problem: Problem | None = None
@@ -115,12 +116,12 @@ class Network:
         return Network(Path("x.yaml"), self.spec.replace(description="x"), steps, ("x",))
 
     def trace(self, input_shape: tuple[int, ...], with_bias: bool = False) -> trace.TracedBody:
-        """Traces the network on numbers; raises trace.Stopped."""
+        """Traces the network on numbers; raises trace.Stopped, and SpecError for an input with another number of sizes."""
         if len(input_shape) != len(self.spec.input):
             sentence = (
                 f"an input of {len(input_shape) - 1} sizes does not fit this network: it takes {len(self.spec.input) - 1}"
             )
-            raise trace.Stopped(Problem(Place(Source("--input", "x".join(map(str, input_shape))), 0, 0), sentence))
+            raise SpecError(Problem(Place(Source(f"--input {'x'.join(map(str, input_shape))}", ""), 0, 0), sentence))
         return trace.numbers(self.graph, input_shape, {}, with_bias)
 
     def traced(self, input_shape: tuple[int, ...] | None = None) -> TracedBody:
@@ -210,9 +211,14 @@ class Network:
 
         return module.source(self)
 
-    def source(self) -> str:
-        """Returns the text of the generated module. Raises SpecError where a layer does not fit."""
-        return self._source
+    def source(self, folder: Path | None = None) -> str:
+        """Returns the text of the generated module. Raises SpecError where a layer does not fit.
+
+        folder: where the module is to stand, which its header tells, by default that of its project.
+        """
+        from archgen.emit import module
+
+        return self._source if folder is None else module.in_folder(self._source, self, folder)
 
     def module(self, **arguments: Any) -> Any:
         """Builds the generated module in torch, with its constructor's arguments. Raises EnvironmentFault without torch."""

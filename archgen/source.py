@@ -12,7 +12,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import stat
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import yaml
@@ -20,7 +19,7 @@ from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.scanner import Scanner
 
-from archgen import yaml_errors
+from archgen import files, yaml_errors
 from archgen.diagnostics import MOST_SHOWN, EnvironmentFault, Place, Problem, Source, SpecError, quote
 from archgen.records import Record
 from archgen.yaml_errors import place_at
@@ -106,19 +105,11 @@ def load(path: Path, name: str | None = None) -> Source:
 def _bytes(path: Path, name: str) -> bytes:
     """Reads one byte more than is allowed, at most: a device may never end, and opening a pipe may never return."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        return files.contents(path, MOST_BYTES)
+    except files.NotAFile as other:
+        raise SpecError(_not_a_file(name, other.kind)) from None
     except (OSError, ValueError) as error:
         raise _cannot_open(path, name, error) from None
-    try:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
-            raise SpecError(_not_a_file(name, "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"))
-        with open(descriptor, "rb", closefd=False) as file:
-            return file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise _unreadable(name, error) from None
-    finally:
-        os.close(descriptor)
 
 
 def _cannot_open(path: Path, name: str, error: OSError | ValueError) -> Exception:

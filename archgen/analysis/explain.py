@@ -77,7 +77,7 @@ def text(graph: Graph, traced: TracedBody, layer: str = "", signs: Signs = PRETT
 def found(entries: tuple[Entry, ...], layer: str) -> Entry:
     known = {entry.path: entry for entry in _all(entries)}
     if layer not in known:
-        place = Place(Source("LAYER", layer), 1, 1, len(layer))
+        place = Place(Source("LAYER", ""), 0, 0)
         raise SpecError(Problem(place, f"there is no layer `{printable(layer)}`", suggest(layer, known, "layers")))
     return known[layer]
 

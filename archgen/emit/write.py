@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 from typing import TYPE_CHECKING
 
+from archgen import files
 from archgen.diagnostics import EnvironmentFault, quote
 from archgen.emit import module
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+MOST_BYTES = 2**24
+_OTHER_FOLDER = "give the folder that it leads to, with -o"
 TEMPORARY = ".archgen-tmp"  # how the names of temporary files end
 
 
@@ -37,28 +39,23 @@ def not_ours(data: bytes) -> str:
 def read(path: Path) -> bytes | None:
     """Returns what a generated file holds, or None where there is none.
 
-    Raises EnvironmentFault for what is no plain file: a link may lead out of the project.
+    Raises EnvironmentFault for what is no plain file of a size that archgen writes, and where the path leads out of its tree.
     """
     try:
-        mode = os.lstat(path).st_mode
-        if not stat.S_ISREG(mode):
-            help = "remove it, or choose another folder with -o"
-            raise EnvironmentFault(f"{_shown(path)} is {_kind(mode)}, not a file", help)
-        return _read(path)
+        if files.leads_out(path.parent):
+            raise EnvironmentFault(f"{_shown(path.parent)} leads out of {_shown(files.top(path.parent))}", _OTHER_FOLDER)
+        data = files.contents(path, MOST_BYTES, follow=False)
     except FileNotFoundError:
         return None
+    except files.NotAFile as other:
+        raise EnvironmentFault(
+            f"{_shown(path)} is {other.kind}, not a file", "remove it, or choose another folder with -o"
+        ) from None
     except OSError as error:
         raise _fault(path, "read", error) from error
-
-
-def _read(path: Path) -> bytes:
-    """Reads a file that was no link a moment ago, and does not wait if it has become a pipe since."""
-    flags = ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY")
-    descriptor = os.open(path, os.O_RDONLY | sum(getattr(os, flag, 0) for flag in flags))
-    try:
-        return b"".join(iter(lambda: os.read(descriptor, 2**20), b""))
-    finally:
-        os.close(descriptor)
+    if len(data) > MOST_BYTES:
+        raise EnvironmentFault(f"{_shown(path)} is larger than any file that archgen writes", "remove it")
+    return data
 
 
 def write(texts: Mapping[Path, str], folder: Path, force: bool = False) -> dict[Path, bool]:
@@ -82,8 +79,9 @@ def write(texts: Mapping[Path, str], folder: Path, force: bool = False) -> dict[
 
 
 def _make(folder: Path) -> None:
-    if folder.is_symlink():  # one in a stranger's pull request would send the files anywhere
-        raise EnvironmentFault(f"{_shown(folder)} is a symbolic link", "give the folder that it leads to, with -o")
+    """Makes the folder; a link on the way to it, in a stranger's pull request, would send the files anywhere."""
+    if files.leads_out(folder):
+        raise EnvironmentFault(f"{_shown(folder)} leads out of {_shown(files.top(folder))}", _OTHER_FOLDER)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -132,7 +130,7 @@ def _write_new(path: Path, data: bytes) -> None:
 
 def _sync(folder: Path) -> None:
     """Makes the new names last through a power cut, where the system can do that."""
-    if os.name != "posix":
+    if not hasattr(os, "O_DIRECTORY"):  # Windows opens no folders
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -176,24 +174,9 @@ def _remove_left(folder: Path) -> None:
                 os.unlink(folder / name)
 
 
-def _kind(mode: int) -> str:
-    if stat.S_ISLNK(mode):
-        return "a symbolic link"
-    return "a folder" if stat.S_ISDIR(mode) else "a device or a pipe"
-
-
 def _fault(path: Path, action: str, error: OSError) -> EnvironmentFault:
     return EnvironmentFault(f"can't {action} {_shown(path)}: {error.strerror or error}")
 
 
 def _shown(path: Path) -> str:
-    return quote(shown(path))
-
-
-def shown(path: Path) -> str:
-    """Returns a path as a user would type it: relative to the current folder if it lies in it."""
-    try:
-        relative = os.path.relpath(path)
-    except ValueError:  # another drive
-        return path.as_posix()
-    return path.as_posix() if relative.startswith("..") else relative.replace(os.sep, "/")
+    return quote(files.shown(path))

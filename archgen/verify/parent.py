@@ -15,7 +15,9 @@ import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from archgen import files
 from archgen.diagnostics import EnvironmentFault
+from archgen.emit import write
 from archgen.verify import limits
 from archgen.verify.result import Check, Verification
 
@@ -46,7 +48,7 @@ def verify(
     Raises EnvironmentFault without torch, without the CUDA asked for, and where the child breaks off.
     """
     source = network.source()
-    checks = [] if path_on_disk is None else [_on_disk(path_on_disk, source)]
+    checks = [] if path_on_disk is None else [_on_disk(path_on_disk, network)]
     if any(check.difference for check in checks):
         return Verification(tuple(checks))
     if too_much := _too_much(network, batch):
@@ -71,20 +73,23 @@ def _too_much(network: Network, batch: int) -> str:
     return f"it needs about {needed / 2**30:,.0f} GiB of memory, and this machine has {memory / 2**30:,.0f}"
 
 
-def _on_disk(path: Path, source: str) -> Check:
-    name = "the file on disk"
-    try:
-        found = path.read_bytes()
-    except FileNotFoundError:
-        return Check(name, 1, f"{path.as_posix()} is missing: run `archgen build`")
-    except OSError as error:
-        raise EnvironmentFault(f"{path.as_posix()} can't be read: {error.strerror}") from None
+def _on_disk(path: Path, network: Network) -> Check:
+    """A file in a folder tells the way to its spec; one that a program wrote of `source()` may not."""
+    name, shown = "the file on disk", files.shown(path)
+    found = write.read(path)
+    if found is None:
+        return Check(name, 1, f"{shown} is missing: run `archgen build`")
+    source = network.source(path.parent)
+    if found.startswith(network.source().partition("\n")[0].encode()):
+        source = network.source()
     if found == source.encode():
         return Check(name, len(source.splitlines()))
     have, wanted = found.split(b"\n"), source.encode().split(b"\n")
     shorter = min(len(have), len(wanted))
     line = next((number for number in range(shorter) if have[number] != wanted[number]), shorter) + 1
-    return Check(name, 1, f"{path.as_posix()}:{line} is not what the spec generates: run `archgen build`")
+    reason = write.not_ours(found)
+    advice = f"it was {reason}, and `archgen build --force` replaces it" if reason else "run `archgen build`"
+    return Check(name, 1, f"{shown}:{line} is not what the spec generates: {advice}")
 
 
 def _ask(order: dict[str, Any]) -> dict[str, Any]:
