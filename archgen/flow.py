@@ -94,6 +94,6 @@ def follows_fresh(children: Sequence[Traced], number: int) -> bool:
 def is_fresh(step: Traced) -> bool:
     if step.condition is not True:
         return False
-    if step.role == "merge":
-        return step.type != "multiply" and len(step.inputs) > 1
+    if step.role == "merge":  # one value alone is handed on; a branch that an argument decides may not be there
+        return step.type != "multiply" and step.conditions.count(True) > 1
     return step.op is not None and step.op.fresh

@@ -119,8 +119,8 @@ def _settings(path: Path) -> dict[str, Any] | None:
             return None
         if not isinstance(table, dict):
             raise EnvironmentFault(f"`{name}` in {_shown(path)} is no table", "write `[tool.archgen]`, its keys below")
-    found: dict[str, Any] = table
-    return found
+    settings: dict[str, Any] = table
+    return settings
 
 
 def _parsed(path: Path, data: bytes) -> dict[str, Any]:

@@ -79,9 +79,9 @@ def _on_disk(path: Path, network: Network) -> Check:
     found = write.read(path)
     if found is None:
         return Check(name, 1, f"{shown} is missing: run `archgen build`")
-    source = network.source(path.parent)
-    if found.startswith(network.source().partition("\n")[0].encode()):
-        source = network.source()
+    source, alone = network.source(path.parent), network.source()
+    if found.splitlines()[:2] == alone.encode().splitlines()[:2]:
+        source = alone
     if found == source.encode():
         return Check(name, len(source.splitlines()))
     have, wanted = found.split(b"\n"), source.encode().split(b"\n")
