@@ -12,6 +12,7 @@ from archgen import library
 from archgen import spec as specs
 from archgen.diagnostics import Note, Place, Problem, SpecError, nearest, quote, suggest
 from archgen.expressions import ExpressionError, Name, Value, evaluate, names_of
+from archgen.names import Scope
 from archgen.ops import OPS, Op
 from archgen.ops.base import same
 from archgen.records import Record
@@ -155,7 +156,7 @@ class _Builder:
 
     def network(self) -> Body:
         spec = self.spec
-        scope = _Scope(self, spec.parameters, spec.constants)
+        scope = _Scope(self, spec)
         scope.layers(spec.layers, Input(0))
         results = tuple(scope.named[reference.name] for reference in spec.outputs if reference.name in scope.named)
         results = results or (scope.last,)
@@ -189,7 +190,7 @@ class _Builder:
             self.problem(place, "blocks nest at most 64 levels")
             return block
         self.open.append(name)
-        scope = _Scope(self, block.parameters, block.constants)
+        scope = _Scope(self, block)
         scope.layers(block.layers, Input(0))
         self.open.pop()
         self.bodies[name] = Body(
@@ -233,12 +234,11 @@ def _fixed(constants: tuple[specs.Constant, ...]) -> dict[str, Value]:
 class _Scope:
     """Builds the steps of one body."""
 
-    def __init__(
-        self, builder: _Builder, parameters: tuple[specs.Parameter, ...], constants: tuple[specs.Constant, ...]
-    ) -> None:
+    def __init__(self, builder: _Builder, owner: specs.Spec | specs.Block) -> None:
         self.builder = builder
-        self.holds = {parameter.name for parameter in parameters if parameter.type == "op"}
-        named: tuple[specs.Parameter | specs.Constant, ...] = (*parameters, *constants)
+        self.holds = {parameter.name for parameter in owner.parameters if parameter.type == "op"}
+        self.names = Scope(name for name, _ in specs.attributes(owner.layers))
+        named: tuple[specs.Parameter | specs.Constant, ...] = (*owner.parameters, *owner.constants)
         self.known = {"in_channels"} | {item.name for item in named}
         self.steps: list[Step] = []
         self.named: dict[str, Input] = {}
@@ -310,7 +310,7 @@ class _Scope:
         entering = sources[0]
         parts = [entering] * len(node.branches)
         if node.split:
-            shares = self.add(layer.name + "_shares", Split(len(parts)), (entering,), None, layer.place)
+            shares = self.add(self.names.take(f"{layer.name}_shares"), Split(len(parts)), (entering,), None, layer.place)
             parts = [Input(shares.value, part) for part in range(len(parts))]
         results, conditions = [], []
         for branch, part in zip(node.branches, parts):
