@@ -23,7 +23,7 @@ from archgen.flow import follows_fresh
 from archgen.names import CONSTRUCTOR_NAMES, LANGUAGE_NAMES, Scope
 from archgen.ops.base import Op, Shape, same
 from archgen.records import Record
-from archgen.trace import AXIS_NAMES, OPEN, spread
+from archgen.trace import AXIS_NAMES, OPEN, OPEN_NAMES, spread
 
 if TYPE_CHECKING:
     from archgen.graph import Body
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _TYPES = {"int": "int", "float": "float", "bool": "bool", "op": "Callable[[], nn.Module]", "list": "tuple[int, ...]"}
 _INFERRED = ("in_channels", "in_length", "in_depth", "in_height", "in_width")
 _AXES = {"in_length": "L", "in_depth": "D", "in_height": "H", "in_width": "W"}
-_AXES |= {name.replace("in_", "out_"): f"{axis}_out" for name, axis in _AXES.items()}
+_AXES |= {left: f"{_AXES[name]}_out" for rank, names in AXIS_NAMES.items() for name, left in zip(names, OPEN_NAMES[rank])}
 
 
 class ClassText(Record):

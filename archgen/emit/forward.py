@@ -9,7 +9,7 @@ from __future__ import annotations
 import os.path
 from typing import TYPE_CHECKING
 
-from archgen.emit.layout import Group, Text, flat, statement
+from archgen.emit.layout import Group, Infix, Text, flat, statement
 from archgen.flow import Flow
 from archgen.graph import Input
 from archgen.names import MODULE_ATTRIBUTES, Scope
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from archgen.trace import Traced
 
-_SIGNS = {"add": " + ", "subtract": " - ", "multiply": " * "}
+_SIGNS = {"add": "+", "subtract": "-", "multiply": "*"}
 
 
 class Forward(Flow):
@@ -116,7 +116,7 @@ class Forward(Flow):
         if step.type == "concat":
             axis = step.inputs[0].channel_axis + 1
             return Group("torch.cat(", (Group("[", tuple(texts), "]"), f"dim={axis}"), ")") if len(texts) > 1 else texts[0]
-        return _SIGNS[step.type].join(map(flat, texts))
+        return Infix(_SIGNS[step.type], tuple(texts))
 
     # ---- what is written where
 
