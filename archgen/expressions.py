@@ -6,15 +6,15 @@
 
 Precedence and meaning are Python's. A value is a number, a truth value, a word or a tuple, or, where it depends on a name, an
 `Expression`. `evaluate` replaces names by what an environment gives them: by numbers for the report, by other expressions
-for the generated code. Every step is bounded, so no text of 256 characters can hang or swell: there is no power, and no number
-passes 2**40.
+for the generated code. Every step is bounded, so no text of 256 characters can hang or swell: there is no power, no number
+passes 2**40, and no formula that is put together from others has more than 150 levels.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias, Union
 
 from archgen.records import Record
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 LONGEST = 256
 DEEPEST = 16
 LARGEST = 2**40
+MOST_LEVELS = 150  # of a formula, each a call of Python's for whoever walks it: a text of 256 characters has up to 128
 
 
 class ExpressionError(Exception):
@@ -35,7 +36,21 @@ class ExpressionError(Exception):
 
 
 class Expression(Record):
-    """Arithmetic that waits for names. The operators build larger expressions, so a shape rule runs on it as on a number."""
+    """Arithmetic that waits for names. The operators build larger expressions, so a shape rule runs on it as on a number.
+
+    names: those that it waits for. levels: how deep it nests.
+    """
+
+    names: ClassVar[frozenset[str]]
+    levels: ClassVar[int]
+
+    def __init__(self, *values: Any, **named: Any) -> None:
+        super().__init__(*values, **named)
+        parts = tuple(self.__dict__.values())
+        levels = 1 + _levels(parts)
+        if levels > MOST_LEVELS:
+            raise ExpressionError(f"a size or number grows to a formula of more than {MOST_LEVELS} levels here")
+        self.__dict__.update(names=frozenset(names_of(parts)), levels=levels)
 
     def __add__(self, other: Value) -> Any:
         return binary("+", self, other)
@@ -68,8 +83,17 @@ class Expression(Record):
         return binary("%", other, self)
 
 
+def _levels(value: Any) -> int:
+    if isinstance(value, Expression):
+        return value.levels
+    return max(map(_levels, value), default=0) if type(value) is tuple else 0
+
+
 class Name(Expression):
     name: str
+
+    def __init__(self, name: str) -> None:
+        self.__dict__.update(name=name, names=frozenset((name,)), levels=1)
 
 
 class ManyName(Name):
@@ -409,8 +433,8 @@ _EVALUATORS: dict[type[Expression], Callable[[Any, Environment], Value]] = {
 
 def names_of(value: Any) -> set[str]:
     """Returns the names that a value waits for."""
-    if isinstance(value, Name):
-        return {value.name}
+    if isinstance(value, Expression):
+        return set(value.names)
     if isinstance(value, tuple):
         return set().union(*map(names_of, value))
     if isinstance(value, Record):

@@ -12,6 +12,7 @@ from archgen import library
 from archgen import spec as specs
 from archgen.diagnostics import Note, Place, Problem, SpecError, nearest, quote, suggest
 from archgen.expressions import ExpressionError, Name, Value, evaluate, names_of
+from archgen.names import Scope
 from archgen.ops import OPS, Op
 from archgen.ops.base import same
 from archgen.records import Record
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DEPTH_NAMES = specs.DEPTH_NAMES
+MOST_LEVELS = 64  # of blocks and sequences in each other; each takes some ten calls of Python's for whoever walks them
+MOST_SUMMED = 256  # values of one sum: a chain of as many operators, which Python's own parser must walk
 _NODE_WORDS = ("depth", "first", "when", "from")  # beside the arguments of a block
+
+
+_TOO_DEEP = f"blocks and sequences nest at most {MOST_LEVELS} levels"
 
 
 class Apply(Record):
@@ -143,6 +149,8 @@ class _Builder:
         self.notes: list[Note] = []
         self.bodies: dict[str, Body] = {}
         self.open: list[str] = []  # the blocks being built, to find one that uses itself
+        self.level = 0  # how many blocks and sequences are being built
+        self.levels: dict[str, int] = {}  # of each block that is built: how many it nests, itself among them
         self.applied: set[str] = set()
 
     def problem(self, place: Place, sentence: str, help: str = "") -> None:
@@ -155,8 +163,9 @@ class _Builder:
 
     def network(self) -> Body:
         spec = self.spec
-        scope = _Scope(self, spec.parameters, spec.constants)
+        scope = _Scope(self, spec)
         scope.layers(spec.layers, Input(0))
+        self.not_too_deep(tuple(scope.steps))
         results = tuple(scope.named[reference.name] for reference in spec.outputs if reference.name in scope.named)
         results = results or (scope.last,)
         training = tuple(scope.named[reference.name] for reference in spec.training_outputs if reference.name in scope.named)
@@ -185,18 +194,41 @@ class _Builder:
             way = " -> ".join([*self.open[self.open.index(name) :], name])
             self.problem(place, f"the block {quote(name)} uses itself: {way}", "leave one of these uses out")
             return block
-        if len(self.open) > 64:
-            self.problem(place, "blocks nest at most 64 levels")
+        if not self.enter(place):
             return block
         self.open.append(name)
-        scope = _Scope(self, block.parameters, block.constants)
+        scope = _Scope(self, block)
         scope.layers(block.layers, Input(0))
         self.open.pop()
+        self.level -= 1
+        self.levels[name] = 1 + max((self.levels_of(step.node) for step in scope.steps), default=0)
         self.bodies[name] = Body(
             name, block.description, block.parameters, block.constants, scope.finished(), (scope.last,), (),
             name not in self.own, block.place,
         )  # fmt: skip
         return block
+
+    def enter(self, place: Place) -> bool:
+        """Counts one more level of what is being built, unless there are too many."""
+        if self.level >= MOST_LEVELS:
+            self.problem(place, _TOO_DEEP)
+            return False
+        self.level += 1
+        return True
+
+    def levels_of(self, node: AnyNode) -> int:
+        """How many blocks and sequences nest in a node."""
+        if isinstance(node, Call):
+            return self.levels.get(node.block, 0)
+        if isinstance(node, Repeat):
+            return 1 + max(self.levels_of(node.first), self.levels_of(node.others))
+        return 1 + max((self.levels_of(step.node) for step in node.steps), default=0) if isinstance(node, Chain) else 0
+
+    def not_too_deep(self, layers: tuple[Step, ...]) -> None:
+        """Blocks may have been built one by one, the innermost first: only here is it known how deep all of them nest."""
+        for step in layers:
+            if self.levels_of(step.node) > MOST_LEVELS:
+                self.problem(step.place, _TOO_DEEP)
 
     def unused(self) -> None:
         """Only of what the spec's own file says: what it took over, a spec before it used."""
@@ -233,12 +265,11 @@ def _fixed(constants: tuple[specs.Constant, ...]) -> dict[str, Value]:
 class _Scope:
     """Builds the steps of one body."""
 
-    def __init__(
-        self, builder: _Builder, parameters: tuple[specs.Parameter, ...], constants: tuple[specs.Constant, ...]
-    ) -> None:
+    def __init__(self, builder: _Builder, owner: specs.Spec | specs.Block) -> None:
         self.builder = builder
-        self.holds = {parameter.name for parameter in parameters if parameter.type == "op"}
-        named: tuple[specs.Parameter | specs.Constant, ...] = (*parameters, *constants)
+        self.holds = {parameter.name for parameter in owner.parameters if parameter.type == "op"}
+        self.names = Scope(name for name, _ in specs.attributes(owner.layers))
+        named: tuple[specs.Parameter | specs.Constant, ...] = (*owner.parameters, *owner.constants)
         self.known = {"in_channels"} | {item.name for item in named}
         self.steps: list[Step] = []
         self.named: dict[str, Input] = {}
@@ -301,6 +332,11 @@ class _Scope:
         return self.add(layer.name, Merge("add", (True, True)), (residual, shortcut), None, layer.place)
 
     def merge(self, layer: specs.Layer, node: specs.Merge, sources: tuple[Input, ...]) -> Input:
+        count = len(node.branches or sources)
+        if node.kind != "concat" and count > MOST_SUMMED:
+            sentence = f"`{node.kind}` takes at most {MOST_SUMMED} values, not {count:,}"
+            help = "put some of them in one of their own, and its result here"
+            self.builder.problem(layer.place, sentence, help)
         if not node.branches:
             return self.add(layer.name, Merge(node.kind, (True,) * len(sources)), sources, node.when, layer.place)
         if node.when is not None:
@@ -310,7 +346,7 @@ class _Scope:
         entering = sources[0]
         parts = [entering] * len(node.branches)
         if node.split:
-            shares = self.add(layer.name + "_shares", Split(len(parts)), (entering,), None, layer.place)
+            shares = self.add(self.names.take(f"{layer.name}_shares"), Split(len(parts)), (entering,), None, layer.place)
             parts = [Input(shares.value, part) for part in range(len(parts))]
         results, conditions = [], []
         for branch, part in zip(node.branches, parts):
@@ -325,7 +361,11 @@ class _Scope:
 
     def node(self, node: specs.AnyNode) -> AnyNode:
         if isinstance(node, specs.Sequence):
-            return Chain(tuple(self.item(layer) for layer in node.layers))
+            if not self.builder.enter(node.place):
+                return Hold("")
+            items = tuple([self.item(layer) for layer in node.layers])
+            self.builder.level -= 1
+            return Chain(items)
         assert isinstance(node, specs.Use)
         if node.depth is not None:
             return self.repeat(node)

@@ -1,8 +1,12 @@
-"""Which names a spec may give: they become attributes, arguments and classes of a Python module."""
+"""Which names a spec may give: they become attributes, arguments and classes of a Python module; and those made up beside."""
 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable
 
 LONGEST = 48
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*_?", re.ASCII)
@@ -28,6 +32,9 @@ MODULE_ATTRIBUTES = frozenset(
     """.split()
 )
 
+# What `torch.nn.Sequential` has beside: a child can't be called so.
+SEQUENTIAL_ATTRIBUTES = frozenset("append extend insert pop".split())
+
 # The keywords of Python 3.10 to 3.14, soft ones included.
 KEYWORDS = frozenset(
     """
@@ -45,7 +52,7 @@ MODULE_NAMES = frozenset(
 LANGUAGE_NAMES = frozenset("in_channels index block_index block_count input min max round ceil floor true false".split())
 
 # What the constructor of a generated class uses beside its arguments: the sizes of its input, and what it counts blocks with.
-CONSTRUCTOR_NAMES = frozenset("in_length in_depth in_height in_width i modules".split())
+CONSTRUCTOR_NAMES = frozenset("in_length in_depth in_height in_width i".split())
 
 DEVICES = frozenset("con prn aux nul".split()) | {f"{name}{number}" for name in ("com", "lpt") for number in range(10)}
 
@@ -71,6 +78,11 @@ def why_no_attribute(name: str) -> str:
     if name in MODULE_ATTRIBUTES:
         return "is an attribute of every `torch.nn.Module`"
     return _why_no_identifier(name)
+
+
+def why_no_child(name: str) -> str:
+    """Returns the reason why a named child of a sequence can't have this name, or ''."""
+    return "is a method of `torch.nn.Sequential`" if name in SEQUENTIAL_ATTRIBUTES else why_no_attribute(name)
 
 
 def why_no_argument(name: str) -> str:
@@ -101,3 +113,30 @@ def _why_no_identifier(name: str) -> str:
     if name.lower() in DEVICES:
         return "is the name of a device on Windows"
     return ""
+
+
+class Scope:
+    """The names of one scope: those that are taken, and free ones for what archgen makes up beside them.
+
+    Whatever a spec does not name itself, a flag, a list or a variable of the generated code, gets its name here. The order of
+    the requests decides, so the same spec gives the same names.
+    """
+
+    def __init__(self, *taken: Iterable[str]) -> None:
+        self.taken = KEYWORDS.union(MODULE_NAMES, *taken)
+
+    def free(self, *wanted: str, beside: Container[str] = ()) -> str:
+        """Returns the first of the wanted names that is free and not in `beside`, else the last with the lowest number."""
+        for name in wanted:
+            if name not in self.taken and name not in beside:
+                return name
+        number = 2
+        while (numbered := f"{wanted[-1]}_{number}") in self.taken or numbered in beside:
+            number += 1
+        return numbered
+
+    def take(self, *wanted: str) -> str:
+        """The same, and no later request gets it."""
+        name = self.free(*wanted)
+        self.taken |= {name}
+        return name

@@ -57,6 +57,10 @@ _OPTIONS = frozenset(name for op in OPS.values() for name in op.fields)
 _OWN_CLASSES = frozenset(op.__name__ for op in OPS.values() if op.module_source)
 
 
+def _why_no_class(name: str) -> str:
+    return names.why_no_class(name) or ("is the class of an op" if name in _OWN_CLASSES else "")
+
+
 class Argument(Record):
     """An option or argument as it was written; "" is the name of the value beside the kind."""
 
@@ -286,9 +290,7 @@ class Reader:
         )
 
     def block(self, key: source.Scalar, tree: source.Tree) -> Block:
-        reason = names.why_no_class(key.text)
-        if not reason and key.text in _OWN_CLASSES:
-            reason = "is the class of an op"
+        reason = _why_no_class(key.text)
         if not reason and key.text == self.network:
             reason = "is the name of the network"
         if reason:
@@ -345,7 +347,7 @@ class Reader:
 
     def class_name(self, tree: source.Tree | None) -> str:
         text = self.text(tree)
-        reason = names.why_no_class(text)
+        reason = _why_no_class(text)
         if isinstance(tree, source.Scalar) and reason:
             sentence = f"the network can't be called {quote(text)}: it {reason}" if text else "a name is missing here"
             self.problem(tree.place, sentence, names.rule(reason))
@@ -484,7 +486,9 @@ class Reader:
         return tuple(found)
 
     def layer_name(self, key: source.Scalar) -> None:
-        reason = names.why_no_attribute(key.text)
+        self.refuse_layer_name(key, names.why_no_attribute(key.text))
+
+    def refuse_layer_name(self, key: source.Scalar, reason: str) -> None:
         if reason:
             self.problem(key.place, f"a layer can't be called {quote(key.text)}: it {reason}", names.rule(reason))
 
@@ -589,7 +593,7 @@ class Reader:
             named = [(key.text, item, key.place) for key, item in self.mapping(tree)]
             for key, _ in self.mapping(tree):
                 if not key.text.isdecimal():
-                    self.layer_name(key)
+                    self.refuse_layer_name(key, names.why_no_child(key.text))
         if not named:
             self.problem(tree.place, "a sequence needs at least one node")
         layers = tuple(Layer(name, self.node(item, scope, set()), place) for name, item, place in named)
@@ -848,7 +852,7 @@ class Reader:
         """No two arguments and no two attributes of a class share a name, whatever the case of its letters."""
         named: tuple[Parameter | Constant, ...] = (*parameters, *constants)
         self.distinct((item.name, item.place) for item in named)
-        self.distinct(_attributes(layers))
+        self.distinct(attributes(layers))
 
     def distinct(self, named: Iterable[tuple[str, Place]]) -> None:
         seen: dict[str, tuple[str, Place]] = {}
@@ -903,14 +907,14 @@ def _sources(node: AnyNode) -> Iterable[str]:
         yield from _sources(layer.node)
 
 
-def _attributes(layers: Layers) -> Iterable[tuple[str, Place]]:
+def attributes(layers: Layers) -> Iterable[tuple[str, Place]]:
     """The names that become attributes of one class: residuals and branches have no module of their own."""
     for layer in layers:
         yield layer.name, layer.place
         if isinstance(layer.node, Residual):
-            yield from _attributes(layer.node.residual + layer.node.shortcut)
+            yield from attributes(layer.node.residual + layer.node.shortcut)
         elif isinstance(layer.node, Merge):
-            yield from _attributes(layer.node.branches)
+            yield from attributes(layer.node.branches)
 
 
 def _inside(tree: source.Scalar, offset: int, length: int) -> Place:

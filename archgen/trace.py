@@ -55,7 +55,7 @@ MOST_LAYERS = 10_000
 MOST_STEPS = 5 * MOST_LAYERS  # steps looked at, each once for each arguments and shape; those left out cost time too
 MOST_VALUES = 2**61  # of a weight or an output: its bytes must be a number that torch can hold
 AXIS_NAMES = {0: (), 1: ("in_length",), 2: ("in_height", "in_width"), 3: ("in_depth", "in_height", "in_width")}
-OPEN_NAMES = {rank: tuple(name.replace("in_", "out_") for name in names) for rank, names in AXIS_NAMES.items()}
+OPEN_NAMES = {rank: tuple(name.replace("in_", "out ") for name in names) for rank, names in AXIS_NAMES.items()}  # none's own
 OPEN = frozenset(name for names in OPEN_NAMES.values() for name in names)
 
 
@@ -101,6 +101,7 @@ class TracedBody(Record):
     names: dict[str, Value]
     totals: tuple[int, int, int, int] = (0, 0, 0, 0)  # parameters, buffers, MACs and layers
     calls: tuple[tuple[str, dict[str, Value]], ...] = ()
+    keeping: frozenset[Place] = frozenset()  # nodes with `when` that keep the channels wherever they may be left out
 
 
 class Stopped(Exception):
@@ -122,6 +123,13 @@ class _Tracer:
     def judge(self, claim: Claim, place: Place, places: tuple[tuple[str, Place], ...] = ()) -> None:
         """Judges a claim; `places` tells where the option to blame was written, else the step is."""
         raise NotImplementedError
+
+    def judged(self, x: Shape) -> Shape:
+        """The shape that claims are made of."""
+        return x
+
+    def met(self, step: Step) -> None:
+        """Told of a node with `when` that is there."""
 
     def call(self, name: str, node: Call, arguments: dict[str, Value], x: Shape, place: Place) -> Traced:
         raise NotImplementedError
@@ -164,12 +172,17 @@ class _Tracer:
 
     def step(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
         condition = True if step.when is True else self.value(step.when, names, step.place)
-        if condition is not True and not isinstance(condition, Expression) and not self.condition(condition, step.place):
-            traced = self.left_out(step, inputs[0]) if step.branch else self.absent(step, inputs[0], names)
-        else:
-            traced = self.node(step, inputs, names)
-            if isinstance(condition, Expression) and not step.branch:
-                traced = traced.replace(output=self.either(condition, traced.output, inputs[0], step))
+        try:
+            if condition is not True and not isinstance(condition, Expression) and not self.condition(condition, step.place):
+                traced = self.left_out(step, inputs[0]) if step.branch else self.absent(step, inputs[0], names)
+            else:
+                traced = self.node(step, inputs, names)
+                if step.when is not True:
+                    self.met(step)
+                if isinstance(condition, Expression) and not step.branch:
+                    traced = traced.replace(output=self.either(condition, traced.output, inputs[0], step))
+        except ExpressionError as error:  # a shape rule counts with what no number stands for, or makes too long a formula
+            raise Stopped(Problem(step.place, error.sentence, error.help)) from None
         if condition is not True or step.inputs:
             traced.__dict__.update(
                 condition=condition, values=step.inputs, training=step.training
@@ -182,12 +195,12 @@ class _Tracer:
             sentence = f"left out, `{step.name}` hands on a value with other axes, and its `when` depends on an argument"
             raise Stopped(Problem(step.place, sentence, "write two blocks, one without it"))
         sizes = [a if a == b else Conditional(condition, a, b) for a, b in zip(y.sizes, x.sizes)]
-        if not self.is_open(condition):
+        if self.keeps_channels(step, condition):
             sizes[x.channel_axis] = y.channels
         return Shape(tuple(sizes), x.channel_axis)
 
-    def is_open(self, condition: Expression) -> bool:
-        """Whether the user of the generated module may still choose: elsewhere calls have been judged to keep the channels."""
+    def keeps_channels(self, step: Step, condition: Expression) -> bool:
+        """Whether every call of the block has been judged to keep the channels where it leaves a node out."""
         raise NotImplementedError
 
     def condition(self, value: Value, place: Place) -> bool:
@@ -237,7 +250,7 @@ class _Tracer:
         return value
 
     def op(self, name: str, op: Op, x: Shape, place: Place, places: tuple[tuple[str, Place], ...]) -> Traced:
-        for claim in op.claims(x):
+        for claim in op.claims(self.judged(x)):
             self.judge(claim, place, places)
         return self.leaf(name, op, x, op.output(x), place)
 
@@ -315,7 +328,7 @@ class _Tracer:
             raise Stopped(Problem(place, f"every branch of this `{node.kind}` is left out"))
         output = present[0]
         for other in present[1:]:
-            for claim in _merge_claims(node.kind, output, other):
+            for claim in _merge_claims(node.kind, self.judged(output), self.judged(other)):
                 self.judge(claim, place)
             output = _merged(node.kind, output, other)
         return Traced(name, node.kind, "merge", inputs, output, place, conditions=conditions)
@@ -426,6 +439,8 @@ class NumberTracer(_Tracer):
         self.plain: dict[tuple[int, str, Shape], Traced] = {}
         self.entering = Shape((0,))  # what entered the body at hand
         self.seen = 0
+        self.conditional: set[Place] = set()  # the nodes with `when` that were there, or were judged where they are not
+        self.unlike: set[Place] = set()  # those of them that could not even run where they are not
 
     def steps(self, body: Body, entering: Shape, names: Environment) -> tuple[tuple[Traced, ...], list[Any]]:
         around, self.entering = self.entering, entering
@@ -527,15 +542,20 @@ class NumberTracer(_Tracer):
 
     def absent(self, step: Step, x: Shape, names: Environment) -> Traced:
         """A node with `when` keeps the number of channels, there or not."""
+        self.met(step)
         try:
             y = self.node(step, (x,) * max(1, len(step.inputs)), names).output
-        except Stopped:
+        except (Stopped, ExpressionError):
+            self.unlike.add(step.place)
             y = x  # it would not fit here, and it is not here
         if y.channels != x.channels:
             sentence = f"left out, `{step.name}` hands on {x.channels} channels instead of {y.channels}"
             sentence += ": a node with `when` keeps their number"
             raise Stopped(Problem(step.place, sentence))
         return self.left_out(step, x)
+
+    def met(self, step: Step) -> None:
+        self.conditional.add(step.place)
 
 
 def _count(tensors: tuple[tuple[str, tuple[int, ...]], ...]) -> int:
@@ -566,15 +586,17 @@ def numbers(graph: Graph, input_shape: tuple[int, ...], overrides: dict[str, Val
     """
     tracer = NumberTracer(graph, with_bias)
     network = tracer.body(graph.network, overrides, Shape(input_shape))
-    return network.replace(calls=tuple((key[0], body.names) for key, body in tracer.bodies.items()))
+    called = tuple((key[0], body.names) for key, body in tracer.bodies.items())
+    return network.replace(calls=called, keeping=frozenset(tracer.conditional - tracer.unlike))
 
 
 # ---- on names
 
 
 class _Names(_Tracer):
-    def __init__(self, graph: Graph, given: set[tuple[str, str, Value]]) -> None:
+    def __init__(self, graph: Graph, given: set[tuple[str, str, Value]], keeping: frozenset[Place]) -> None:
         super().__init__(graph)
+        self.keeping = keeping
         self.listed = {(block, name) for block, name, value in given if isinstance(value, tuple)}
         self.ops = [(block, name, value) for block, name, value in given if isinstance(value, Op)]
         self.inside = graph.network
@@ -586,7 +608,13 @@ class _Names(_Tracer):
                 self.given.setdefault(call.block, set()).update(name for name, _, _ in call.arguments)
 
     def judge(self, claim: Claim, place: Place, places: tuple[tuple[str, Place], ...] = ()) -> None:
-        """Numbers have judged every call; on names a claim is kept by nobody."""
+        """Numbers have judged what runs. Of what no call ever reaches, what no argument and no size can mend is judged here."""
+        if is_number(claim.left) and is_number(claim.right) and not claim.holds():
+            raise Stopped(Problem(dict(places).get(claim.option, place), claim.text(), claim.help))
+
+    def judged(self, x: Shape) -> Shape:
+        """Without its sizes: a node that is left out at those of the spec's input may fit others."""
+        return Shape(tuple(Name(f"size {axis}") for axis in range(len(x.sizes))), x.channel_axis).with_channels(x.channels)
 
     def steps(self, body: Body, entering: Shape, names: Environment) -> tuple[tuple[Traced, ...], list[Any]]:
         around, self.inside = self.inside, body
@@ -595,8 +623,9 @@ class _Names(_Tracer):
         finally:
             self.inside = around
 
-    def is_open(self, condition: Expression) -> bool:
-        return bool(names_of(condition) & self.open[self.inside.name])
+    def keeps_channels(self, step: Step, condition: Expression) -> bool:
+        """Not where the user of the generated module may still choose, nor where a node could not run that was left out."""
+        return step.place in self.keeping and not names_of(condition) & self.open[self.inside.name]
 
     def block(self, body: Body, x: Shape) -> TracedBody:
         """Traces a block for every input of this rank: its sizes are named."""
@@ -633,7 +662,10 @@ class _Names(_Tracer):
 
     def call(self, name: str, node: Call, arguments: dict[str, Value], x: Shape, place: Place) -> Traced:
         body = self.graph.blocks[node.block]
-        traced = self.block(body, x)
+        try:
+            traced = self.block(body, x)
+        except Stopped as stopped:
+            raise Stopped(stopped.problem.replace(calls=(*stopped.problem.calls, (place, body.name)))) from None
         sizes = dict(zip(AXIS_NAMES[x.rank], x.spatial))
         names: dict[str, Value] = {"in_channels": x.channels, **sizes}
         for parameter in body.parameters:
@@ -658,7 +690,7 @@ class _Names(_Tracer):
         if isinstance(held, Op):
             return self.op(name, held, x, place, ())
         held_here = [op for block, argument, op in self.ops if (block, argument) == (self.inside.name, parameter)]
-        y = x if all(op.output(x) == x for op in held_here) else self.open_sizes(x)
+        y = x if all(self.op(name, op, x, place, ()).output == x for op in held_here) else self.open_sizes(x)
         return Traced(name, parameter, "held", (x,), y, place)
 
     def open_sizes(self, x: Shape) -> Shape:
@@ -705,7 +737,7 @@ def names(graph: Graph, input_shape: tuple[int, ...], traced: TracedBody) -> dic
 
     Raises SpecError where one block would need two classes, or where a size can't be said in Python.
     """
-    tracer = _Names(graph, {*_written(graph), *_given_arguments(traced.steps)})
+    tracer = _Names(graph, {*_written(graph), *_given_arguments(traced.steps)}, traced.keeping)
     try:
         found = {"": tracer.network(input_shape)}
     except Stopped as stopped:

@@ -20,9 +20,10 @@ from archgen.expressions import (
     render,
 )
 from archgen.flow import follows_fresh
+from archgen.names import CONSTRUCTOR_NAMES, LANGUAGE_NAMES, Scope
 from archgen.ops.base import Op, Shape, same
 from archgen.records import Record
-from archgen.trace import AXIS_NAMES, OPEN, spread
+from archgen.trace import AXIS_NAMES, OPEN, OPEN_NAMES, spread
 
 if TYPE_CHECKING:
     from archgen.graph import Body
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 _TYPES = {"int": "int", "float": "float", "bool": "bool", "op": "Callable[[], nn.Module]", "list": "tuple[int, ...]"}
 _INFERRED = ("in_channels", "in_length", "in_depth", "in_height", "in_width")
 _AXES = {"in_length": "L", "in_depth": "D", "in_height": "H", "in_width": "W"}
-_AXES |= {name.replace("in_", "out_"): f"{axis}_out" for name, axis in _AXES.items()}
+_AXES |= {left: f"{_AXES[name]}_out" for rank, names in AXIS_NAMES.items() for name, left in zip(names, OPEN_NAMES[rank])}
 
 
 class ClassText(Record):
@@ -69,7 +70,8 @@ class ClassBuilder:
         self.on_numbers = on_numbers  # of the network: its shapes become comments
         self.lines: list[str] = []
         self.used: set[str] = set()
-        self.lists = 0
+        self.locals = Scope(LANGUAGE_NAMES, CONSTRUCTOR_NAMES, traced.names)  # of the constructor
+        self.list_name = self.locals.free("layers", "modules")
 
     def build(self) -> ClassText:
         steps = self.traced.steps
@@ -248,9 +250,7 @@ class ClassBuilder:
         named = any(not child.name.isdecimal() for child in children)
         if not named and all(child.condition is True for child in children):
             return Group("nn.Sequential(", tuple(text for _, text in modules), ")", exploded=True)
-        self.lists += 1
-        variable = "modules" if "layers" in self.traced.names else "layers"
-        variable += f"_{self.lists}" if self.lists > 1 else ""
+        variable = self.locals.take(self.list_name)
         self.lines.append(f"        {variable}" + (" = nn.Sequential()" if named else ": list[nn.Module] = []"))
         for child, text in modules:
             items: tuple[Text, ...] = (f'"{child.name}"', text) if named else (text,)

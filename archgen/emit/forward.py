@@ -9,16 +9,17 @@ from __future__ import annotations
 import os.path
 from typing import TYPE_CHECKING
 
-from archgen.emit.layout import Group, Text, flat, statement
+from archgen.emit.layout import Group, Infix, Text, flat, statement
 from archgen.flow import Flow
 from archgen.graph import Input
+from archgen.names import MODULE_ATTRIBUTES, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from archgen.trace import Traced
 
-_SIGNS = {"add": " + ", "subtract": " - ", "multiply": " * "}
+_SIGNS = {"add": "+", "subtract": "-", "multiply": "*"}
 
 
 class Forward(Flow):
@@ -41,6 +42,8 @@ class Forward(Flow):
         self.lines: list[str] = []
         self.indent = 8
         self.conditions: dict[str, str] = {}  # step -> the attribute that holds its condition
+        self.attributes = Scope(MODULE_ATTRIBUTES, (step.name for step in steps))
+        self.names = Scope()  # of the variables, which are used again
 
     def build(self) -> list[str]:
         for number, step in enumerate(self.steps):
@@ -86,7 +89,7 @@ class Forward(Flow):
 
     def conditional_merge(self, step: Traced, target: str, inputs: tuple[Input, ...], text: Text) -> None:
         """A merge that may be left out hands its first value on."""
-        attribute = f"self.use_{step.name}"
+        attribute = f"self.{self.attributes.take(f'use_{step.name}')}"
         self.conditions[step.name] = attribute
         first = self.variables[inputs[0]]
         margin = " " * self.indent
@@ -101,8 +104,7 @@ class Forward(Flow):
         names = []
         for part in parts:
             readers = self.readers.get(part, [])
-            name = self.steps[readers[0]].name if readers else "_"
-            names.append(_free(name, taken))
+            names.append(self.names.free(self.steps[readers[0]].name, beside=taken) if readers else "_")
             taken.add(names[-1])
             self.variables[part] = names[-1]
         axis = step.inputs[0].channel_axis + 1
@@ -114,7 +116,7 @@ class Forward(Flow):
         if step.type == "concat":
             axis = step.inputs[0].channel_axis + 1
             return Group("torch.cat(", (Group("[", tuple(texts), "]"), f"dim={axis}"), ")") if len(texts) > 1 else texts[0]
-        return _SIGNS[step.type].join(map(flat, texts))
+        return Infix(_SIGNS[step.type], tuple(texts))
 
     # ---- what is written where
 
@@ -132,14 +134,14 @@ class Forward(Flow):
         if self.is_last(number) and "x" not in live:
             return "x"
         if self.is_result(Input(number + 1)):  # it waits for the return under its own name
-            return _free(self.branch_name(number), set(live))
+            return self.names.free(self.branch_name(number), beside=live)
         for value in inputs:
             name = self.variables.get(value)
             if name is not None and name not in live:
                 return name
         if "x" not in live and any(map(self.is_result, inputs)):
             return "x"
-        return _free(self.branch_name(number), set(live))
+        return self.names.free(self.branch_name(number), beside=live)
 
     def is_result(self, value: Input) -> bool:
         """Whether a value is returned, beside others."""
@@ -168,12 +170,3 @@ class Forward(Flow):
             value = Input(readers[0] + 1)
         common = os.path.commonprefix(names).rstrip("_")  # noqa: RUF071  a common start of letters is what is meant
         return common if len(common) > 2 else names[-1]
-
-
-def _free(name: str, taken: set[str]) -> str:
-    if name in ("self", "torch", "x") or name in taken:
-        number = 2
-        while f"{name}_{number}" in taken:
-            number += 1
-        return f"{name}_{number}"
-    return name

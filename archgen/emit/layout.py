@@ -21,6 +21,13 @@ class Group(Record):
     exploded: bool = False
 
 
+class Infix(Record):
+    """Values with the same operator between them, as `a + b + c`."""
+
+    operator: str
+    values: tuple[Text, ...]
+
+
 class Comprehension(Record):
     """`*[element for ...]` among the items of a list."""
 
@@ -28,13 +35,15 @@ class Comprehension(Record):
     clause: str
 
 
-Text: TypeAlias = "str | Group | Comprehension"
+Text: TypeAlias = "str | Group | Infix | Comprehension"
 
 
 def flat(text: Text) -> str:
     """Returns the text on one line."""
     if isinstance(text, str):
         return text
+    if isinstance(text, Infix):
+        return f" {text.operator} ".join(map(flat, text.values))
     if isinstance(text, Comprehension):
         return f"*[{flat(text.element)} {text.clause}]"
     return text.open + ", ".join(map(flat, text.items)) + text.close
@@ -50,6 +59,10 @@ def lines(text: Text, indent: int, width: int, prefix: str = "", suffix: str = "
     whole = margin + prefix + flat(text) + suffix
     if isinstance(text, str) or (len(whole) <= width and not _is_exploded(text)):
         return [whole]
+    if isinstance(text, Infix):
+        signs = ["", *(f"{text.operator} " for _ in text.values[1:])]
+        found = [margin + sign + flat(value) for sign, value in zip(signs, text.values)]
+        return [*found[:-1], found[-1] + suffix]
     if isinstance(text, Comprehension):
         inner = indent + INDENT
         return [margin + prefix + "*[", *lines(text.element, inner, width), " " * inner + text.clause, margin + "]" + suffix]
@@ -67,8 +80,8 @@ def statement(target: str, text: Text, indent: int, width: int, comment: str = "
     """Returns `target = text  # comment`; a text without brackets that is too long goes into parentheses."""
     prefix = f"{target} = " if target else ""
     found = lines(text, indent, width, prefix)
-    if isinstance(text, str) and len(found[0]) > width:
-        found = [" " * indent + prefix + "(", " " * (indent + INDENT) + text, " " * indent + ")"]
+    if isinstance(text, (str, Infix)) and (len(found) > 1 or len(found[0]) > width):
+        found = [" " * indent + prefix + "(", *lines(text, indent + INDENT, width), " " * indent + ")"]
     if comment and len(found[-1]) + len(comment) + 4 <= width:
         found[-1] += f"  # {comment}"
     return found

@@ -93,15 +93,16 @@ def _classes(network: Network, numbers: trace.TracedBody) -> list[ClassText]:
 
 def _rendered(network: Network, classes: list[ClassText], contract: Contract | None) -> str:
     body = "\n".join(line for text in classes for line in (*text.init, *text.forward))
-    helpers = [_MAKE_DIVISIBLE] if "make_divisible(" in body else []
-    helpers += [op.module_source for op in own_classes() if f"{op.__name__}(" in body]
-    body = "\n".join([*helpers, body])
+    said = _names_said(body)
+    helpers = [_MAKE_DIVISIBLE] if "make_divisible" in said else []
+    helpers += [op.module_source for op in own_classes() if op.__name__ in said]
+    said |= _names_said("\n".join(helpers))
     description = network.spec.description.strip() or f"{network.name}."
     paragraphs = [description] if contract is None else [description, contract.sentence()]
     return _template().render(
         header=_header(network),
         docstring=docstring(paragraphs, 0, WIDTH),
-        imports=_imports(body),
+        imports=_imports(said),
         helpers=helpers,
         classes=classes,
     )
@@ -152,17 +153,22 @@ def spec_of(text: str) -> str:
     return unquote(found[1]) if found else ""
 
 
-def _imports(body: str) -> list[str]:
-    """The imports that the classes use, in ruff's order."""
+def _names_said(code: str) -> set[str]:
+    """The names that code says by themselves: no attributes, and none in quotes."""
+    return set(re.findall(r"(?<![\w.\"])[A-Za-z]\w*", code, re.ASCII))
+
+
+def _imports(said: set[str]) -> list[str]:
+    """The imports that code with these names uses, in ruff's order."""
     found = []
-    if "math." in body:
+    if "math" in said:
         found.append("import math")
-    if "Callable[" in body:
+    if "Callable" in said:
         found.append("from collections.abc import Callable")
-    if "partial(" in body:
+    if "partial" in said:
         found.append("from functools import partial")
     if found:
         found.append("")
-    if "torch." in body:
+    if "torch" in said:
         found.append("import torch")
     return [*found, "from torch import Tensor, nn"]
