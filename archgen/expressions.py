@@ -6,25 +6,30 @@
 
 Precedence and meaning are Python's. A value is a number, a truth value, a word or a tuple, or, where it depends on a name, an
 `Expression`. `evaluate` replaces names by what an environment gives them: by numbers for the report, by other expressions
-for the generated code. Every step is bounded, so no text of 256 characters can hang or swell: there is no power, no number
-passes 2**40, and no formula that is put together from others has more than 150 levels.
+for the generated code. What it puts together on names gives, once they are numbers, what the text as written gives, to the last
+bit: so only integers are put together, and a name has a type. Every step is bounded, so no text can hang or swell: there is no
+power, no number passes 2**40, and no expression on names has more than 200 parts.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias, Union
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Union
 
 from archgen.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from archgen.diagnostics import Place
+
 LONGEST = 256
 DEEPEST = 16
 LARGEST = 2**40
-MOST_LEVELS = 150  # of a formula, each a call of Python's for whoever walks it: a text of 256 characters has up to 128
+MOST_PARTS = 200  # operators, names and numbers of an expression on names
+MOST_LISTED = 1000  # values in a list of lists, counted to the innermost
 
 
 class ExpressionError(Exception):
@@ -33,24 +38,52 @@ class ExpressionError(Exception):
     def __init__(self, sentence: str, offset: int = 0, length: int = 1, help: str = "") -> None:
         super().__init__(sentence)
         self.sentence, self.offset, self.length, self.help = sentence, offset, length, help
+        self.place: Place | None = None  # of the constant that has no value, if one has none
 
 
 class Expression(Record):
     """Arithmetic that waits for names. The operators build larger expressions, so a shape rule runs on it as on a number.
 
-    names: those that it waits for. levels: how deep it nests.
+    What is asked often is worked out once: an expression never changes, and larger ones share it.
     """
 
-    names: ClassVar[frozenset[str]]
-    levels: ClassVar[int]
+    @property
+    def operands(self) -> tuple[Value, ...]:
+        """The values that it is made of."""
+        return tuple(getattr(self, field) for field in self.fields)
 
-    def __init__(self, *values: Any, **named: Any) -> None:
-        super().__init__(*values, **named)
-        parts = tuple(self.__dict__.values())
-        levels = 1 + _levels(parts)
-        if levels > MOST_LEVELS:
-            raise ExpressionError(f"a size or number grows to a formula of more than {MOST_LEVELS} levels here")
-        self.__dict__.update(names=frozenset(names_of(parts)), levels=levels)
+    @cached_property
+    def parts(self) -> int:
+        """How many operators, names and numbers it is made of."""
+        return 1 + sum(map(parts_of, self.operands))
+
+    @cached_property
+    def free(self) -> frozenset[str]:
+        """The names that it waits for."""
+        return frozenset().union(*map(names_of, self.operands))
+
+    @cached_property
+    def whole(self) -> bool:
+        """Whether it is an integer for certain, whatever its names stand for."""
+        return False
+
+    @cached_property
+    def may_fail(self) -> bool:
+        """Whether it has no value for some values of its names: it divides by them, or takes an item of a list."""
+        return any(map(may_fail, self.operands))
+
+    @cached_property
+    def _hash(self) -> int:
+        return super().__hash__()
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        """Two are equal if they give the same, type included: `a * 2` and `a * 2.0` are not."""
+        if self is other:
+            return True
+        return type(self) is type(other) and all(_alike(getattr(self, name), getattr(other, name)) for name in self.fields)
 
     def __add__(self, other: Value) -> Any:
         return binary("+", self, other)
@@ -83,32 +116,66 @@ class Expression(Record):
         return binary("%", other, self)
 
 
-def _levels(value: Any) -> int:
-    if isinstance(value, Expression):
-        return value.levels
-    return max(map(_levels, value), default=0) if type(value) is tuple else 0
-
-
 class Name(Expression):
-    name: str
+    """A name, and the type of what it stands for, as arguments have one.
 
-    def __init__(self, name: str) -> None:
-        self.__dict__.update(name=name, names=frozenset((name,)), levels=1)
+    A "float" may be an integer in one call and not in the next; it is also the type of what nobody knows more of.
+    """
+
+    name: str
+    type: str = "float"
+
+    @property
+    def operands(self) -> tuple[Value, ...]:
+        return ()
+
+    @cached_property
+    def free(self) -> frozenset[str]:
+        return frozenset((self.name,))
+
+    @cached_property
+    def whole(self) -> bool:
+        return self.type == "int"
 
 
 class ManyName(Name):
     """A name that stands for a list with a value for each spatial axis: it has items, and nothing counts with it."""
+
+    @cached_property
+    def whole(self) -> bool:
+        return False
 
 
 class Unary(Expression):
     operator: str  # "-" or "not"
     operand: Value
 
+    @property
+    def operands(self) -> tuple[Value, ...]:
+        return (self.operand,)
+
+    @cached_property
+    def whole(self) -> bool:
+        return self.operator == "-" and is_whole(self.operand)
+
 
 class Binary(Expression):
     operator: str
     left: Value
     right: Value
+
+    @property
+    def operands(self) -> tuple[Value, ...]:
+        return self.left, self.right
+
+    @cached_property
+    def whole(self) -> bool:
+        return self.operator in ("+", "-", "*", "//", "%") and is_whole(self.left) and is_whole(self.right)
+
+    @cached_property
+    def may_fail(self) -> bool:
+        divides = self.operator in _DIVISIONS and (isinstance(self.right, Expression) or self.right == 0)
+        return divides or any(map(may_fail, self.operands))
 
 
 class Conditional(Expression):
@@ -117,6 +184,10 @@ class Conditional(Expression):
     test: Value
     then: Value
     otherwise: Value
+
+    @cached_property
+    def whole(self) -> bool:
+        return is_whole(self.then) and is_whole(self.otherwise)
 
 
 class Select(Conditional):
@@ -127,14 +198,86 @@ class Call(Expression):
     function: str
     arguments: tuple[Value, ...]
 
+    @property
+    def operands(self) -> tuple[Value, ...]:
+        return self.arguments
+
+    @cached_property
+    def whole(self) -> bool:
+        rounded = 0 if self.function in ("min", "max") else 1  # the others round their first argument
+        return all(map(is_whole, self.arguments[rounded:]))
+
+    @cached_property
+    def may_fail(self) -> bool:
+        divides = self.function == "make_divisible" and any(isinstance(value, Expression) for value in self.arguments[1:])
+        return divides or any(map(may_fail, self.operands))
+
 
 class Index(Expression):
     of: Value
     index: Value
 
+    @cached_property
+    def whole(self) -> bool:
+        if isinstance(self.of, ManyName):
+            return self.of.type == "int"
+        return type(self.of) is tuple and all(map(is_whole, self.of))
+
+    @cached_property
+    def may_fail(self) -> bool:
+        return not (isinstance(self.of, ManyName) and type(self.index) is int)
+
+
+class TooLong(Expression):
+    """What arithmetic makes instead of an expression of more than MOST_PARTS parts. All that is made of it is it again.
+
+    So a size may grow beyond all bounds where nobody reads it, and is refused where generated code needs it.
+    """
+
+    @cached_property
+    def parts(self) -> int:
+        return MOST_PARTS
+
+
+class Failed(Record):
+    """What a constant is that has no value, as one that divides by zero: the reason is told where it is read."""
+
+    error: ExpressionError
+
 
 Value: TypeAlias = Union[int, float, bool, str, "tuple[Any, ...]", Expression, Record]
 Environment: TypeAlias = "Mapping[str, Value]"
+TOO_LONG = TooLong()
+
+
+def parts_of(value: Value) -> int:
+    """How many operators, names and numbers a value is made of."""
+    if type(value) is tuple:
+        return sum(map(parts_of, value))
+    return value.parts if isinstance(value, Expression) else 1
+
+
+def is_whole(value: Value) -> bool:
+    """Whether a value is an integer for certain, whatever its names stand for."""
+    return type(value) is int or (isinstance(value, Expression) and value.whole)
+
+
+def may_fail(value: Value) -> bool:
+    """Whether a value is none for some values of its names."""
+    return any(map(may_fail, value)) if type(value) is tuple else isinstance(value, Expression) and value.may_fail
+
+
+def limited(value: Expression) -> Any:
+    """Returns an expression just made, or TOO_LONG if it has too many parts. Whatever makes one of names asks here."""
+    return value if value.parts <= MOST_PARTS else TOO_LONG
+
+
+def _alike(left: Any, right: Any) -> bool:
+    if type(left) is not type(right):
+        return False
+    if type(left) is tuple:
+        return len(left) == len(right) and all(map(_alike, left, right))
+    return bool(left == right) and (type(left) is not float or math.copysign(1, left) == math.copysign(1, right))
 
 
 # ---- numbers
@@ -170,6 +313,7 @@ _OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     ">=": lambda a, b: a >= b,
 }
 _ARITHMETIC = ("+", "-", "*", "/", "//", "%")
+_DIVISIONS = ("/", "//", "%")
 _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 _PRECEDENCE = {"or": 1, "and": 2, "not": 3, **dict.fromkeys(_COMPARISONS, 4), "+": 5, "-": 5, "*": 6, "/": 6, "//": 6, "%": 6}
 _NEGATED, _CONDITIONAL, _ATOM = 7, 0, 9
@@ -197,7 +341,7 @@ def binary(operator: str, left: Value, right: Value) -> Value:
         return bool(_OPERATIONS[operator](left, right))
     if not (is_number(left) and is_number(right)):
         raise ExpressionError(f"`{operator}` takes two numbers, not {describe(left)} and {describe(right)}")
-    if operator in ("/", "//", "%") and right == 0:
+    if operator in _DIVISIONS and right == 0:
         raise ExpressionError(f"`{operator}` divides by zero")
     return bounded(_OPERATIONS[operator](left, right))  # type: ignore[no-any-return]
 
@@ -209,63 +353,49 @@ def _refuse_lists(sentence: str, *values: Value) -> None:
 
 
 def _symbolic(operator: str, left: Value, right: Value) -> Value:
-    if operator in ("+", "-") and _plain(left) and _plain(right):
+    """An operator on names. What it gives for numbers is what the operator itself gives, to the last bit and in its type.
+
+    Integers are exact in any order. A float is rounded at each step, and 0 times a float may be -0.0; times 1 it stays itself.
+    """
+    if operator == "*" and (_is_one(left) or _is_one(right)):
+        return right if _is_one(left) else left
+    exact = _exact(operator, left, right) if is_whole(left) and is_whole(right) else None
+    return limited(Binary(operator, left, right)) if exact is None else exact
+
+
+def _is_one(value: Value) -> bool:
+    return type(value) is int and value == 1
+
+
+def _exact(operator: str, left: Value, right: Value) -> Value | None:
+    """A shorter way to say what two integers make, if there is one. What may have no value stays in it."""
+    if operator in ("+", "-"):
         return _sum(left, right, 1 if operator == "+" else -1)
-    if operator == "*":
-        if right == 1 and type(right) is int:
-            return left
-        if left == 1 and type(left) is int:
-            return right
-        if (left == 0 and type(left) is int) or (right == 0 and type(right) is int):
-            return 0
-    if operator == "//" and type(right) is int and _whole(left):
-        if right == 1 and not isinstance(left, Call):
-            return left
-        exact = _divided(left, right)
-        if exact is not None:
-            return exact
-    return Binary(operator, left, right)
+    if operator == "*" and 0 in (left, right):
+        return None if may_fail(left) or may_fail(right) else 0
+    if operator == "//" and type(right) is int:
+        return left if right == 1 else _divided(left, right)
+    return None
 
 
-def _plain(value: Value) -> bool:
-    """Whether a value can be a term of a sum whose like terms are put together: floats round, so their order stands."""
-    return type(value) is int or _whole(value)
-
-
-_ROUNDING = ("round", "ceil", "floor", "make_divisible")
-
-
-def _whole(value: Value) -> bool:
-    """Whether a value is an integer if its names are: `n / 2 * 4 // 4` is not `n / 2`."""
-    if isinstance(value, (Name, Index)):
-        return True
-    if isinstance(value, Binary):
-        return value.operator in ("+", "-", "*", "//", "%") and _whole(value.left) and _whole(value.right)
-    if isinstance(value, Call):
-        return value.function in _ROUNDING or all(map(_whole, value.arguments))
-    if isinstance(value, Conditional):
-        return _whole(value.then) and _whole(value.otherwise)
-    if isinstance(value, Unary):
-        return value.operator == "-" and _whole(value.operand)
-    return type(value) is int
-
-
-def _sum(left: Value, right: Value, sign: int) -> Value:
+def _sum(left: Value, right: Value, sign: int) -> Value | None:
     """Adds two sums of terms; like terms meet, the first to appear stays first."""
     counts: dict[Value, int] = {}
     as_written: dict[Value, Value] = {}
     for term, count, written in [*_terms(left, 1), *_terms(right, sign)]:
         counts[term] = counts.get(term, 0) + count
         as_written.setdefault(term, written)
-    total: Value | None = None
+    if any(not count and may_fail(term) for term, count in counts.items()):
+        return None
+    total: Value = 0
     for term, count in sorted(counts.items(), key=lambda item: item[1] < 0):  # `a - b`, not `-b + a`
         if not count:
             continue
-        if total is None:
+        if total == 0:
             total = _scaled(term, count, as_written[term])
         else:
-            total = Binary("+" if count > 0 else "-", total, _scaled(term, abs(count), as_written[term]))
-    return 0 if total is None else total
+            total = limited(Binary("+" if count > 0 else "-", total, _scaled(term, abs(count), as_written[term])))
+    return total
 
 
 def _terms(value: Value, sign: int) -> list[tuple[Value, int, Value]]:
@@ -289,7 +419,7 @@ def _scaled(term: Value, count: int, written: Value) -> Value:
     if count == 1:
         return term
     number_last = isinstance(written, Binary) and written.operator == "*" and type(written.right) is int
-    return Binary("*", term, count) if number_last else Binary("*", count, term)
+    return limited(Binary("*", term, count) if number_last else Binary("*", count, term))  # type: ignore[no-any-return]
 
 
 def _divided(value: Value, by: int) -> Value | None:
@@ -302,7 +432,7 @@ def _divided(value: Value, by: int) -> Value | None:
 
 def select(test: Value, then: Value, otherwise: Value) -> Any:
     """A shape rule's own conditional."""
-    return Select(test, then, otherwise) if isinstance(test, Expression) else then if test else otherwise
+    return limited(Select(test, then, otherwise)) if isinstance(test, Expression) else then if test else otherwise
 
 
 def describe(value: Value) -> str:
@@ -322,16 +452,25 @@ def describe(value: Value) -> str:
 def evaluate(value: Value, names: Environment) -> Any:
     """Returns the value with its names replaced; raises ExpressionError where a number can't be had (`/ 0`, a list + 1)."""
     if not isinstance(value, Expression):
-        if type(value) is tuple:
-            return tuple(evaluate(item, names) for item in value)
-        return value
+        return _list([evaluate(item, names) for item in value]) if type(value) is tuple else value
     if isinstance(value, Name):
-        return names[value.name]
+        found = names[value.name]
+        if type(found) is Failed:
+            raise found.error
+        return found
     if type(value) is Binary:
         if value.operator in ("and", "or"):
             return _logic(value.operator, value.left, value.right, names)
         return binary(value.operator, evaluate(value.left, names), evaluate(value.right, names))
     return _EVALUATORS[type(value)](value, names)
+
+
+def _list(items: list[Any]) -> tuple[Any, ...]:
+    """A list of lists may name the same list many times, and so double with each constant."""
+    made = tuple(items)
+    if any(type(item) is tuple for item in made) and parts_of(made) > MOST_LISTED:
+        raise ExpressionError(f"a list of lists holds at most {MOST_LISTED:,} values in all")
+    return made
 
 
 def _logic(operator: str, left: Value, right: Value, names: Environment) -> Value:
@@ -344,7 +483,7 @@ def _logic(operator: str, left: Value, right: Value, names: Environment) -> Valu
     second = evaluate(right, names)
     if not isinstance(second, Expression) and truth(second) is (operator == "and"):
         return first
-    return Binary(operator, first, second)
+    return limited(Binary(operator, first, second))  # type: ignore[no-any-return]
 
 
 def truth(value: Value) -> bool:
@@ -357,7 +496,7 @@ def truth(value: Value) -> bool:
 def _unary(value: Unary, names: Environment) -> Value:
     operand = evaluate(value.operand, names)
     if isinstance(operand, Expression):
-        return Unary(value.operator, operand)
+        return limited(Unary(value.operator, operand))  # type: ignore[no-any-return]
     if value.operator == "not":
         return not truth(operand)
     return binary("-", 0, operand) if type(operand) is int else binary("*", -1, operand)
@@ -366,7 +505,8 @@ def _unary(value: Unary, names: Environment) -> Value:
 def _conditional(value: Conditional, names: Environment) -> Value:
     test = evaluate(value.test, names)
     if isinstance(test, Expression):
-        return type(value)(test, evaluate(value.then, names), evaluate(value.otherwise, names))
+        made = type(value)(test, evaluate(value.then, names), evaluate(value.otherwise, names))
+        return limited(made)  # type: ignore[no-any-return]
     return evaluate(value.then if truth(test) else value.otherwise, names)  # type: ignore[no-any-return]
 
 
@@ -380,7 +520,7 @@ def call(name: str, *arguments: Value) -> Any:
     """Applies one of the language's functions."""
     if any(isinstance(argument, Expression) for argument in arguments):
         _refuse_lists(f"`{name}` takes numbers", *arguments)
-        return Call(name, arguments)
+        return limited(Call(name, arguments))
     for argument in arguments:
         if not is_number(argument):
             raise ExpressionError(f"`{name}` takes numbers, not {describe(argument)}")
@@ -414,7 +554,7 @@ def broadcast(left: Any, right: Any) -> Any:
 def _index(value: Index, names: Environment) -> Value:
     of, index = evaluate(value.of, names), evaluate(value.index, names)
     if isinstance(of, Expression) or isinstance(index, Expression):
-        return Index(of, index)
+        return limited(Index(of, index))  # type: ignore[no-any-return]
     if not isinstance(of, tuple):
         raise ExpressionError(f"only a list has items, not {describe(of)}")
     if type(index) is not int or not 0 <= index < len(of):
@@ -428,18 +568,31 @@ _EVALUATORS: dict[type[Expression], Callable[[Any, Environment], Value]] = {
     Select: _conditional,
     Call: _call,
     Index: _index,
+    TooLong: lambda value, _: value,
 }
 
 
-def names_of(value: Any) -> set[str]:
+def names_of(value: Any) -> frozenset[str]:
     """Returns the names that a value waits for."""
     if isinstance(value, Expression):
-        return set(value.names)
+        return value.free
     if isinstance(value, tuple):
-        return set().union(*map(names_of, value))
+        return frozenset().union(*map(names_of, value))
     if isinstance(value, Record):
-        return set().union(*(names_of(getattr(value, field)) for field in value.fields))
-    return set()
+        return frozenset().union(*(names_of(getattr(value, field)) for field in value.fields))
+    return frozenset()
+
+
+def surely_read(value: Value) -> frozenset[str]:
+    """The names that are read whatever they stand for: of `a if b else c` it is `b` alone."""
+    if isinstance(value, Conditional):
+        return surely_read(value.test) | (surely_read(value.then) & surely_read(value.otherwise))
+    if isinstance(value, Name):
+        return value.free
+    if isinstance(value, Expression):
+        lazy = isinstance(value, Binary) and value.operator in ("and", "or")
+        return frozenset().union(*map(surely_read, value.operands[:1] if lazy else value.operands))
+    return frozenset().union(*map(surely_read, value)) if type(value) is tuple else frozenset()
 
 
 # ---- text
@@ -506,6 +659,7 @@ _RENDERERS: dict[type[Expression], Callable[[Any, Spelling], tuple[str, int]]] =
     Select: _render_conditional,
     Call: _render_call,
     Index: _render_index,
+    TooLong: lambda *_: ("...", _ATOM),
 }
 
 

@@ -60,6 +60,11 @@ def _overridden(read: spec.Spec, settings: tuple[str, ...]) -> spec.Spec:
             raise SpecError(Problem(place, error.sentence, error.help)) from None
         if isinstance(value, Expression):
             raise SpecError(Problem(place, "a setting is a number, true or false"))
+        for parameter in read.parameters:
+            article, is_one = trace.ARGUMENT_TYPES[parameter.type]
+            if parameter.name == name and not is_one(value):
+                help = "with `1.0` as its default in the spec, it takes any number" if type(value) is float else ""
+                raise SpecError(Problem(place, f"argument `{name}` takes {article}, not {describe(value)}", help))
         read = read.replace(
             parameters=tuple(p.replace(default=value) if p.name == name else p for p in read.parameters),
             constants=tuple(c.replace(value=value) if c.name == name else c for c in read.constants),

@@ -15,14 +15,18 @@ from archgen.expressions import (
     Environment,
     Expression,
     ExpressionError,
+    Failed,
     ManyName,
     Name,
+    TooLong,
     Value,
     binary,
     broadcast,
     describe,
     evaluate,
     is_number,
+    is_whole,
+    limited,
     names_of,
     render,
     truth,
@@ -49,7 +53,7 @@ from archgen.records import Record
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from archgen.spec import Parameter
+    from archgen.spec import Constant, Parameter
 
 MOST_LAYERS = 10_000
 MOST_STEPS = 5 * MOST_LAYERS  # steps looked at, each once for each arguments and shape; those left out cost time too
@@ -117,6 +121,7 @@ class _Tracer:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
+        self.seen = 0
 
     # -- what a carrier decides
 
@@ -194,7 +199,7 @@ class _Tracer:
         if (y.rank, y.channel_axis) != (x.rank, x.channel_axis):
             sentence = f"left out, `{step.name}` hands on a value with other axes, and its `when` depends on an argument"
             raise Stopped(Problem(step.place, sentence, "write two blocks, one without it"))
-        sizes = [a if a == b else Conditional(condition, a, b) for a, b in zip(y.sizes, x.sizes)]
+        sizes = [a if a == b else limited(Conditional(condition, a, b)) for a, b in zip(y.sizes, x.sizes)]
         if self.keeps_channels(step, condition):
             sizes[x.channel_axis] = y.channels
         return Shape(tuple(sizes), x.channel_axis)
@@ -214,6 +219,10 @@ class _Tracer:
 
     def node(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
         node, name, place = step.node, step.name, step.place
+        self.seen += 1
+        if self.seen > MOST_STEPS:
+            sentence = f"the network has more than {MOST_STEPS:,} steps, those among them that are left out"
+            raise Stopped(Problem(place, sentence))
         kind = type(node)
         if kind is Apply:
             return self.apply(name, node, inputs[0], names, place)  # type: ignore[arg-type]
@@ -242,7 +251,7 @@ class _Tracer:
         try:
             value = evaluate(getattr(node.op, field), names)
         except ExpressionError as error:
-            raise Stopped(Problem(dict(node.places).get(field, place), error.sentence, error.help)) from None
+            raise _stopped(error, dict(node.places).get(field, place)) from None
         reason = node.op.kind(field).refuses(value, x.rank)
         if reason:
             sentence = f"`{field}` of `{node.op.name}` {reason}, not {describe(value)}"
@@ -260,7 +269,7 @@ class _Tracer:
         given: dict[str, Value] = {}
         for name, value, place in node.arguments:
             given[name] = self.value(value, names, place)
-            article, test = _ARGUMENT_TYPES[types[name]]
+            article, test = ARGUMENT_TYPES[types[name]]
             if not isinstance(given[name], Expression) and not test(given[name]):
                 sentence = f"argument `{name}` of block `{node.block}` takes {article}, not {describe(given[name])}"
                 raise Stopped(Problem(place, sentence))
@@ -352,7 +361,7 @@ def _makers(inputs: tuple[Input, ...], done: list[Traced], entering: Shape) -> s
 
 
 # What an argument of each type takes. An int may be given a list where it feeds options that have a value for each axis.
-_ARGUMENT_TYPES: dict[str, tuple[str, Callable[[Value], bool]]] = {
+ARGUMENT_TYPES: dict[str, tuple[str, Callable[[Value], bool]]] = {
     "int": (
         "an integer",
         lambda value: type(value) is int or (isinstance(value, tuple) and all(type(item) is int for item in value)),
@@ -377,7 +386,20 @@ def _evaluated(value: Value, names: Environment, place: Place) -> Any:
     try:
         return value.evaluated(names) if isinstance(value, Op) else evaluate(value, names)
     except ExpressionError as error:
-        raise Stopped(Problem(place, error.sentence, error.help)) from None
+        raise _stopped(error, place) from None
+
+
+def _stopped(error: ExpressionError, place: Place) -> Stopped:
+    return Stopped(Problem(error.place or place, error.sentence, error.help))
+
+
+def _constant(constant: Constant, names: Environment) -> Value:
+    """What a constant stands for. One without a value, as `1 / n` where n is 0, is a mistake only where something reads it."""
+    try:
+        return evaluate(constant.value, names)  # type: ignore[no-any-return]
+    except ExpressionError as error:
+        error.place = error.place or constant.place
+        return Failed(error)
 
 
 def scope(body: Body, given: dict[str, Value], x: Shape) -> dict[str, Value]:
@@ -386,7 +408,7 @@ def scope(body: Body, given: dict[str, Value], x: Shape) -> dict[str, Value]:
     for parameter in body.parameters:
         names[parameter.name] = _given(parameter, given)
     for constant in body.constants:
-        names[constant.name] = _evaluated(constant.value, names, constant.place)
+        names[constant.name] = _constant(constant, names)
     return names
 
 
@@ -438,7 +460,6 @@ class NumberTracer(_Tracer):
         self.bodies: dict[Any, TracedBody] = {}
         self.plain: dict[tuple[int, str, Shape], Traced] = {}
         self.entering = Shape((0,))  # what entered the body at hand
-        self.seen = 0
         self.conditional: set[Place] = set()  # the nodes with `when` that were there, or were judged where they are not
         self.unlike: set[Place] = set()  # those of them that could not even run where they are not
 
@@ -448,13 +469,6 @@ class NumberTracer(_Tracer):
             return super().steps(body, entering, names)
         finally:
             self.entering = around
-
-    def node(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
-        self.seen += 1
-        if self.seen > MOST_STEPS:
-            sentence = f"the network has more than {MOST_STEPS:,} steps, those among them that are left out"
-            raise Stopped(Problem(step.place, sentence))
-        return super().node(step, inputs, names)
 
     def apply(self, name: str, node: Apply, x: Shape, names: Environment, place: Place) -> Traced:
         """An op that waits for no name is the same wherever its block meets the same shape."""
@@ -471,7 +485,7 @@ class NumberTracer(_Tracer):
             raise Stopped(Problem(dict(places).get(claim.option, place), claim.text(), claim.help))
 
     def body(self, body: Body, given: dict[str, Value], x: Shape) -> TracedBody:
-        key = (body.name, tuple(given.items()), x)
+        key = (body.name, repr(given), x)  # repr tells 1 from 1.0, and 0.0 from -0.0
         found = self.bodies.get(key)
         if found is None:
             names = scope(body, given, x)
@@ -602,6 +616,7 @@ class _Names(_Tracer):
         self.inside = graph.network
         self.open = open_names(graph)
         self.bodies: dict[Any, TracedBody] = {}
+        self.outputs: dict[Any, Shape] = {}
         self.given: dict[str, set[str]] = {}
         for body in (graph.network, *graph.blocks.values()):
             for call in calls(body):
@@ -632,31 +647,33 @@ class _Names(_Tracer):
         key = (body.name, x.rank, x.channel_axis)
         found = self.bodies.get(key)
         if found is None:
-            entering = list(map(Name, AXIS_NAMES[x.rank]))
-            entering.insert(x.channel_axis, Name("in_channels"))
-            names: dict[str, Value] = {"in_channels": Name("in_channels")}
+            entering = [Name(name, "int") for name in AXIS_NAMES[x.rank]]
+            entering.insert(x.channel_axis, Name("in_channels", "int"))
+            names: dict[str, Value] = {"in_channels": Name("in_channels", "int")}
             for parameter in body.parameters:
-                names[parameter.name] = self.parameter(body, parameter.name, parameter.default)
+                names[parameter.name] = self.parameter(body, parameter)
             found = self.bodies[key] = self.traced(body, Shape(tuple(entering), x.channel_axis), names)
         return found
 
-    def parameter(self, body: Body, name: str, default: Value | None) -> Value:
+    def parameter(self, body: Body, parameter: Parameter) -> Value:
         """An argument is its name; one of a library block that no call gives is its default, and the class does without it."""
+        name, default = parameter.name, parameter.default
         if body.from_library and default is not None and name not in self.given.get(body.name, ()):
             return default
-        return ManyName(name) if (body.name, name) in self.listed else Name(name)
+        return (ManyName if (body.name, name) in self.listed else Name)(name, parameter.type)
 
     def network(self, input_shape: tuple[int, ...]) -> TracedBody:
         body = self.graph.network
-        names: dict[str, Value] = {"in_channels": Name("in_channels")}
-        names |= {parameter.name: Name(parameter.name) for parameter in body.parameters}
-        return self.traced(body, Shape((Name("in_channels"), *input_shape[1:])), names)
+        channels = Name("in_channels", "int")
+        names: dict[str, Value] = {"in_channels": channels}
+        names |= {parameter.name: Name(parameter.name, parameter.type) for parameter in body.parameters}
+        return self.traced(body, Shape((channels, *input_shape[1:])), names)
 
     def traced(self, body: Body, entering: Shape, names: dict[str, Value]) -> TracedBody:
         for constant in body.constants:
-            value = self.value(constant.value, names, constant.place)
+            value = _constant(constant, names)
             named = isinstance(value, Expression) and not isinstance(value, Name)
-            names[constant.name] = Name(constant.name) if named else value
+            names[constant.name] = Name(constant.name, "int" if is_whole(value) else "float") if named else value
         steps, values = self.steps(body, entering, names)
         return TracedBody(steps, tuple(_value(values, result) for result in (*body.results, *body.training_results)), names)
 
@@ -673,14 +690,20 @@ class _Names(_Tracer):
             listed = (body.name, parameter.name) in self.listed
             names[parameter.name] = spread(value, x.rank) if listed else value
         for constant in body.constants:
-            names[constant.name] = self.value(constant.value, names, place)
-        out = traced.outputs[0]
-        if any(names_of(size) & OPEN for size in out.sizes):
-            _, values = self.steps(body, x, names)  # of this call the ops are known
-            output = _value(values, body.results[0])
-        else:
-            output = Shape(tuple(self.value(size, names, place) for size in out.sizes), out.channel_axis)
+            names[constant.name] = _constant(constant, names)
+        output = self.called(body, traced.outputs[0], x, names, place)
         return Traced(name, body.name, "block", (x,), output, place, arguments=tuple(arguments.items()))
+
+    def called(self, body: Body, out: Shape, x: Shape, names: dict[str, Value], place: Place) -> Shape:
+        """What leaves this call of a block, `out` being what leaves any; where that is not known, the call itself is traced."""
+        if not any(isinstance(size, TooLong) or names_of(size) & OPEN for size in out.sizes):
+            return Shape(tuple(self.value(size, names, place) for size in out.sizes), out.channel_axis)
+        key = (body.name, repr(names), x)
+        found = self.outputs.get(key)
+        if found is None:
+            _, values = self.steps(body, x, names)
+            found = self.outputs[key] = _value(values, body.results[0])
+        return found
 
     def leaf(self, name: str, op: Op, x: Shape, y: Shape, place: Place) -> Traced:
         return Traced(name, op.type_name(x), "op", (x,), y, place, op)
@@ -694,8 +717,8 @@ class _Names(_Tracer):
         return Traced(name, parameter, "held", (x,), y, place)
 
     def open_sizes(self, x: Shape) -> Shape:
-        """What an op leaves that changes the sizes, and that each call of the block chooses."""
-        sizes: list[Any] = list(map(Name, OPEN_NAMES[x.rank]))
+        """What leaves an op, or a loop, that changes the sizes in a way that each call of the block chooses."""
+        sizes: list[Any] = [Name(name, "int") for name in OPEN_NAMES[x.rank]]
         sizes.insert(x.channel_axis, x.channels)
         return Shape(tuple(sizes), x.channel_axis)
 
@@ -706,30 +729,39 @@ class _Names(_Tracer):
         return self.left_out(step, x)
 
     def many(self, name: str, node: Repeat, count: Value, x: Shape, names: Environment, offset: Value, place: Place) -> Traced:
-        """A loop: all blocks but the first keep the shape, or each adds the same number of channels."""
-        turn = Name("i")
+        """A loop: all blocks but the first keep the number of channels, or each adds the same."""
+        turn = Name("i", "int")
 
         def block(which: Apply | Hold | Call, index: Any, entering: Shape) -> Traced:
             inside = {**names, "index": index, "block_index": binary("+", offset, index)}
-            return self.node(Step(str(len(children)), which, (), True, place), (entering,), inside)
+            return self.node(Step(str(int(index is turn)), which, (), True, place), (entering,), inside)
 
-        children: list[Traced] = []
-        children.append(block(node.first, 0, x))
-        after = children[0].output
-        children.append(block(node.others, turn, after))
-        if children[1].output == after:
-            if node.first == node.others and x == after:
-                del children[0]
-            return Traced(name, "Sequential", "chain", (x,), after, place, children=tuple(children), count=count)
+        first = block(node.first, 0, x)
+        after = first.output
+        others = block(node.others, turn, after)
+        keeps = _axes_alike(others.output, after) and others.output.channels == after.channels
+        one = node.first == node.others and _axes_alike(x, after)  # a single call may stand for all
+        same_sizes = others.output.spatial == after.spatial and (keeps or x.spatial == after.spatial)
+        if not same_sizes:  # each block may change them in its own way
+            after = self.open_sizes(after)
+            others = block(node.others, turn, after)
+        if keeps:
+            one = one and x.channels == after.channels and (x == after or not same_sizes)
+            children = (others,) if one else (first, others)
+            return Traced(name, "Sequential", "chain", (x,), after, place, children=children, count=count)
         growth = binary("-", after.channels, x.channels)
-        entering = x.with_channels(binary("+", x.channels, binary("*", growth, turn)))
+        entering = after.with_channels(binary("+", x.channels, binary("*", growth, turn)))
         steady = block(node.others, turn, entering)
-        grown = x.with_channels(binary("+", entering.channels, growth))
-        if node.first != node.others or "i" in names_of(growth) or steady.output != grown:
-            sentence = "`depth` depends on an argument, but from one block to the next the shape changes in no steady way"
-            raise Stopped(Problem(place, sentence, "write a number, or blocks that keep the shape or add channels"))
-        output = x.with_channels(binary("+", x.channels, binary("*", growth, count)))
+        grown = binary("+", entering.channels, growth)
+        if not one or "i" in names_of(growth) or not _axes_alike(steady.output, after) or steady.output.channels != grown:
+            sentence = "`depth` depends on an argument, but from one block to the next the channels change in no steady way"
+            raise Stopped(Problem(place, sentence, "write a number, or blocks that keep the channels or each add as many"))
+        output = after.with_channels(binary("+", x.channels, binary("*", growth, count)))
         return Traced(name, "Sequential", "chain", (x,), output, place, children=(steady,), count=count)
+
+
+def _axes_alike(left: Shape, right: Shape) -> bool:
+    return (left.rank, left.channel_axis) == (right.rank, right.channel_axis)
 
 
 def names(graph: Graph, input_shape: tuple[int, ...], traced: TracedBody) -> dict[str, TracedBody]:

@@ -105,6 +105,85 @@ def test_it_is_refused_before_it_is_made(name: str, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def doubling(make: str, count: int = 40) -> str:
+    """Constants of which each names the one before it more than once."""
+    return ", ".join(f"a{n + 1}: {make.replace('$', f'a{n}')}" for n in range(count))
+
+
+def passed_on(make: str, head: str, behind: str = "relu") -> str:
+    """Blocks of which each hands such a value to the next."""
+    blocks = "".join(f"  B{n}: {{args: {{w: int}}, layers: {{a: {{B{n + 1}: {make}}}}}}}\n" for n in range(40))
+    last = "  B40: {args: {w: int}, layers: {a: {conv: w, kernel_size: 1}}}\n"
+    return f"{START}args: {{n: 1}}\nstem: {{a: {{B0: {head}}}, b: {behind}, c: {{dropout: n / 10}}}}\nblocks:\n{blocks}{last}"
+
+
+IF, MIN = "$ + $ if $ > 1 else $", '"min($, max($, round($ / 2)))"'
+CALLED = "  B: {args: {a0: int}, let: {LET}, layers: {c: {conv: a40, kernel_size: 1}}}\n"
+WIDE = "".join(f"p{n}: {{max_pool: 3, stride: 1, when: b{n % 3}}}, " for n in range(12))
+GROWING = {
+    "constants of a block": (f"{START}stem: {{c: {{B: 1}}}}\nblocks:\n{CALLED.replace('LET', doubling(IF))}", ""),
+    "constants of a block called with a name": (
+        f"{START}stem: {{c: {{O: 1}}}}\nblocks:\n  O: {{args: {{w: int}}, layers: {{b: {{B: w}}, r: relu}}}}\n"
+        + CALLED.replace("LET", doubling(IF)),
+        "",
+    ),
+    "constants of a block whose channels are needed": (
+        f"{START}stem: {{c: {{O: 1}}}}\nblocks:\n  O: {{args: {{w: int}}, layers: {{b: {{B: w}}, r: batch_norm}}}}\n"
+        + CALLED.replace("LET", doubling(IF)),
+        "formula of more than 200 parts",
+    ),
+    "constants of a network": (
+        f"{START}args: {{a0: 4.0}}\nlet: {{{doubling(MIN)}}}\n"
+        "stem: {a: {conv: round(a40) + 1, kernel_size: 1}, b: batch_norm}\n",
+        "",
+    ),
+    "constants behind a condition": (
+        f"{START}stem: {{c: {{B: 0}}, d: {{B: 3}}}}\nblocks:\n"
+        f"  B: {{args: {{s: int}}, let: {{a0: 9 // s, {doubling('$ // s + $', 20)}}}, "
+        "layers: {c: {dropout: a20 / 1000000000, when: s > 0}}}\n",
+        "formula of more than 200 parts",
+    ),
+    "lists of lists": (
+        f"{START}let: {{a0: [1, 1], {doubling('[$, $]')}}}\nstem: {{c: {{B: a40}}}}\nblocks:\n"
+        '  B: {args: {k: [1, 1]}, layers: {a: {conv: 3, kernel_size: 1, padding: "k[0]"}}}\n',
+        "at most 1,000 values in all",
+    ),
+    "numbers handed on": (passed_on("w if w < 3 else w + w", "1"), ""),
+    "names handed on": (passed_on("w if w < 3 else w + w", "n"), ""),
+    "names handed on that are needed": (passed_on(MIN.replace("$", "w"), "n", "batch_norm"), "formula of more than 200 parts"),
+    "sizes that may change": (
+        f"{START}args: {{b0: true, b1: false, b2: true}}\nstem: {{{WIDE}c: {{conv: 2, kernel_size: 1}}}}\n",
+        "",
+    ),
+    "sizes that may change and become features": (
+        f"{START}args: {{b0: true, b1: false, b2: true}}\nstem: {{{WIDE}f: flatten, c: {{linear: 2}}}}\n",
+        "formula of more than 200 parts",
+    ),
+    "calls that hold an op": (
+        f"{START}stem: {{c: {{B0: 1, act: {{max_pool: 1}}}}}}\nblocks:\n"
+        + "".join(
+            f"  B{n}: {{args: {{c: int, act: op}}, "
+            f"layers: {{a: {{B{n + 1}: c, act: act}}, b: {{B{n + 1}: 2 * c, act: act, when: c < 0}}}}}}\n"
+            for n in range(30)
+        )
+        + "  B30: {args: {c: int, act: op}, layers: {a: act, b: {dropout: c / 10}}}\n",
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_what_doubles_costs_no_more_than_its_text(name: str, tmp_path: Path) -> None:
+    """Built, or refused at a place where a number is needed that nobody could read."""
+    text, sentence = GROWING[name]
+    spec = tmp_path / "x.yaml"
+    spec.write_text(text)
+    found = run(spec, "build", "-o", str(tmp_path / "out"))
+    assert (found.returncode, sentence in found.stderr) == (2 if sentence else 0, True), found.stderr[-500:]
+    if sentence:
+        assert found.stderr.startswith(f"{spec}:")
+
+
 def test_what_is_large_and_allowed_is_counted_exactly(tmp_path: Path) -> None:
     spec = tmp_path / "x.yaml"
     spec.write_text(f"{START}stem:\n{BIG.format(10**9)}")

@@ -31,13 +31,33 @@ def test_the_module_equals_the_steps(path: Path) -> None:
         *(("left_out_by_an_argument", "classes", classes) for classes in (2, 5)),
         ("left_out_by_an_argument", "gated", False),
         ("left_out_by_an_argument", "pooled", True),
+        *(("floor_of_a_float_argument", "width", width) for width in (1.5, 2, 2.0, 2.75)),
+        *(("depth_by_argument_zero", "n", n) for n in (1, 5)),
     ],
 )
-def test_another_value_of_an_argument_gives_the_network_of_that_spec(name: str, argument: str, value: int) -> None:
+def test_another_value_of_an_argument_gives_the_network_of_that_spec(name: str, argument: str, value: float) -> None:
     pytest.importorskip("torch")
     from tests.fuzz.kinds import other_argument
 
     assert other_argument(Path(__file__).parent / f"networks/{name}.yaml", argument, value) == ""
+
+
+def test_a_float_argument_is_no_integer() -> None:
+    torch = pytest.importorskip("torch")
+    path = Path(__file__).parent / "networks/floor_of_a_float_argument.yaml"
+    assert archgen.load(path).module(width=1.5)(torch.zeros(1, 3, 16, 16)).shape[1] == 8
+    assert archgen.load(path, ("width=1.5",)).report().output_shapes == ((8, 16, 16),)
+    assert "round(8 * (width // 1))" in archgen.load(path).source()
+
+
+@pytest.mark.parametrize("n", [0, -1])
+def test_a_depth_below_one_is_refused_by_the_spec_and_by_its_module(n: int) -> None:
+    pytest.importorskip("torch")
+    path = Path(__file__).parent / "networks/depth_by_argument_zero.yaml"
+    with pytest.raises(archgen.SpecError, match="must be a whole number of at least 1"):
+        archgen.load(path, (f"n={n}",)).checked()
+    with pytest.raises(ValueError, match="n must be at least 1"):
+        archgen.load(path).module(n=n)
 
 
 def test_what_an_argument_leaves_out_hands_on_its_channels() -> None:
@@ -78,11 +98,35 @@ def test_as_many_blocks_as_an_argument_says_are_a_loop() -> None:
     assert "*[Scaled(in_channels, 0.5 * i / times) for i in range(times)]" in source
 
 
-def test_blocks_of_an_unknown_number_that_change_the_shape_are_refused(tmp_path: Path) -> None:
+def test_blocks_of_an_unknown_number_that_change_the_channels_are_refused(tmp_path: Path) -> None:
     (tmp_path / "net.yaml").write_text(
         "name: Net\ninput: [3, 32, 32]\nstem: {a: {Outer: 2}, b: {Outer: 3}}\nblocks:\n"
-        "  Outer: {args: {n: int}, layers: {all: {Half, depth: n}}}\n"
-        "  Half: {layers: {pool: {max_pool: 2}}}\n"
+        "  Outer: {args: {n: int}, layers: {all: {Twice, depth: n}}}\n"
+        "  Twice: {layers: {conv: {conv: 2 * in_channels, kernel_size: 1}}}\n"
     )
     with pytest.raises(archgen.SpecError, match="in no steady way"):
         archgen.load(tmp_path / "net.yaml").source()
+
+
+def test_blocks_of_an_unknown_number_may_change_the_sizes() -> None:
+    source = archgen.load(Path(__file__).parent / "networks/kernel_by_index.yaml").source()
+    assert "            *[U(c, c, k=2 * i + 1) for i in range(1, n)],\n" in source
+
+
+def test_sizes_behind_blocks_of_an_unknown_number_are_refused_where_a_layer_is_made_for_them(tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").write_text(
+        "name: Net\ninput: [3, 32, 32]\nargs: {n: 2}\nstem: {a: {Half, depth: n}, b: flatten, c: {linear: 2}}\n"
+        "blocks: {Half: {layers: {pool: {max_pool: 2}}}}\n"
+    )
+    with pytest.raises(archgen.SpecError, match="needs sizes that only a call of `Net` knows") as refused:
+        archgen.load(tmp_path / "net.yaml").source()
+    assert (refused.value.problems[0].place.line, refused.value.problems[0].place.column) == (4, 41)
+
+
+def test_an_integer_is_not_set_to_a_fraction(tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").write_text(
+        "name: Net\ninput: [3, 8, 8]\nargs: {n: 2}\nstem: {a: {conv: 4 * n // 2, kernel_size: 1}}\n"
+    )
+    for value in ("1.5", "true", "2.0"):
+        with pytest.raises(archgen.SpecError, match=f"argument `n` takes an integer, not `{value}`"):
+            archgen.load(tmp_path / "net.yaml", (f"n={value}",))

@@ -84,6 +84,7 @@ def test_the_proof_catches_a_wrong_argument(old: str, new: str, named: str) -> N
         "try:\n    pass\nexcept Exception:\n    pass",
         "global y",
         "x = 1 ** 9",
+        'class A(nn.Module):\n    """A."""\n    def __init__(self): raise ValueError(self)\n    def forward(self): return self',
     ],
 )
 def test_the_proof_catches_what_no_template_produces(line: str) -> None:

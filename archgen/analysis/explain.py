@@ -212,7 +212,7 @@ def named(op: Op, x: Shape) -> Named:
         if type(value) is not int:
             return value
         numbers[key] = value
-        return Name(key)
+        return Name(key, "int")
 
     options = {field: value for field, value in op.torch_options(x).items() if field in op.fields}
     changed = {field: name(field, value) for field, value in options.items() if not op.kind(field).literal}
@@ -257,7 +257,7 @@ def op_parts(op: Op, x: Shape, y: Shape, signs: Signs = PRETTY) -> list[tuple[st
     parts += [(label, _sum_of_tensors(shapes, on_names.numbers, signs)) for label, shapes in tensors.items() if shapes]
     if op.macs(x, y):
         leaving = {f"output {axis}": size for axis, size in enumerate(y.sizes)}
-        macs = on_names.op.macs(on_names.x, Shape(tuple(map(Name, leaving)), y.channel_axis))
+        macs = on_names.op.macs(on_names.x, Shape(tuple(Name(name, "int") for name in leaving), y.channel_axis))
         parts.append(("MACs", equation(macs, {**on_names.numbers, **leaving}, signs)))
     return parts
 

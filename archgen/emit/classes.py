@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from archgen.diagnostics import Problem, SpecError
 from archgen.emit.forward import Forward
 from archgen.emit.layout import Comprehension, Group, Text, docstring, lines, statement
 from archgen.expressions import (
+    MOST_PARTS,
+    Call,
+    Environment,
     Expression,
     ExpressionError,
     ManyName,
     Name,
     Select,
+    TooLong,
     Value,
     binary,
     evaluate,
+    may_fail,
     names_of,
     render,
+    surely_read,
 )
 from archgen.flow import follows_fresh
 from archgen.names import CONSTRUCTOR_NAMES, LANGUAGE_NAMES, Scope
@@ -33,6 +41,9 @@ _TYPES = {"int": "int", "float": "float", "bool": "bool", "op": "Callable[[], nn
 _INFERRED = ("in_channels", "in_length", "in_depth", "in_height", "in_width")
 _AXES = {"in_length": "L", "in_depth": "D", "in_height": "H", "in_width": "W"}
 _AXES |= {left: f"{_AXES[name]}_out" for rank, names in AXIS_NAMES.items() for name, left in zip(names, OPEN_NAMES[rank])}
+
+
+_MOST_DEFAULTS = 4  # of one test: it is tried with each of them and without
 
 
 class ClassText(Record):
@@ -68,12 +79,49 @@ class ClassBuilder:
                     {**sample, name: spread(sample[name], rank)} if name in sample else sample for sample in self.samples
                 ]
         self.on_numbers = on_numbers  # of the network: its shapes become comments
+        self.decisions: dict[Value, set[Any]] = {}
+        self.in_place: dict[str, Value] = {}  # constants that are written out where they are read
+        self.start()
+
+    def start(self) -> None:
         self.lines: list[str] = []
         self.used: set[str] = set()
-        self.locals = Scope(LANGUAGE_NAMES, CONSTRUCTOR_NAMES, traced.names)  # of the constructor
+        self.locals = Scope(LANGUAGE_NAMES, CONSTRUCTOR_NAMES, self.traced.names)  # of the constructor
         self.list_name = self.locals.free("layers", "modules")
+        self.sure: set[str] = set()  # of them those that the constructor reads whatever its arguments are
+        self.perhaps = False  # whether what is said now may be passed over: it stands under an `if`, or in a loop
+        self.checked: list[Value] = []  # the depths that are refused where they are below 1
+        self.place = self.body.place
 
     def build(self) -> ClassText:
+        """Builds the class; anew where constants that may have no value are read under a condition alone.
+
+        The spec works out a constant where it is read, so the class must not do it before: these lose their line.
+        """
+        found = self.written()
+        unsure = [constant for constant in self.may_fail() if constant in self.used - self.sure]
+        for constant in self.body.constants:
+            if constant.name in unsure:
+                self.in_place[constant.name] = evaluate(constant.value, {**self.traced.names, **self.in_place})
+        if unsure:
+            self.start()
+            found = self.written()
+        return found
+
+    def may_fail(self) -> set[str]:
+        """The constants that have no value for some arguments."""
+        found: set[str] = set()
+        for constant in self.body.constants:
+            value = evaluate(constant.value, self.traced.names) if self.is_named(constant.name) else 0
+            if may_fail(value) or names_of(value) & found:
+                found.add(constant.name)
+        return found
+
+    def is_named(self, constant: str) -> bool:
+        """Whether a constant has a name in the class: a number is written where it is used."""
+        return isinstance(self.traced.names[constant], Name) and constant not in self.in_place
+
+    def written(self) -> ClassText:
         steps = self.traced.steps
         forward = Forward(steps, self.body.results, self.body.training_results, self.width, self.shape_comment)
         forward_lines = forward.build()
@@ -92,7 +140,7 @@ class ClassBuilder:
             returns=self.returns(),
             inferred=inferred,
             rank=entering.rank,
-            tuples=frozenset(p.name for p in self.body.parameters if isinstance(self.traced.names[p.name], ManyName)),
+            tuples=frozenset(p.name for p in self.body.parameters if self.is_many(p.name)),
         )
 
     def returns(self) -> str:
@@ -108,7 +156,7 @@ class ClassBuilder:
 
     def say(self, value: Value, rank: int | None = None) -> str:
         """Returns the Python text of a value and notes which names it uses; an op is for values of this rank."""
-        value = self.specialised(value)
+        value = self.specialised(self.written_out(value))
         if isinstance(value, Op):
             positional, named = value.constructor(Shape((1,)))
             options = [*map(self.say, positional), *(f"{name}={self.say(option)}" for name, option in named.items())]
@@ -120,15 +168,30 @@ class ClassBuilder:
             return "(" + ", ".join(map(self.say, value)) + (",)" if len(value) == 1 else ")")
         found = names_of(value)
         if found & OPEN:
-            sentence = f"`{self.body.name}` needs the sizes behind an op that its calls choose, and the op may change them"
-            raise SpecError(Problem(self.body.place, sentence, "write the op in the block itself"))
+            sentence = (
+                f"`{self.body.name}` needs sizes that each call changes in its own way, by an op in an argument or a depth"
+            )
+            raise SpecError(Problem(self.place, sentence, "write the op in the block itself, or the depth as a number"))
+        if isinstance(value, TooLong):
+            sentence = f"a number that is needed here would be a formula of more than {MOST_PARTS} parts"
+            raise SpecError(Problem(self.place, sentence, "shorten the expressions that it comes from, or write numbers there"))
         self.used |= found
+        self.sure |= frozenset() if self.perhaps else surely_read(value)
         return render(value)
 
+    def written_out(self, value: Value) -> Value:
+        if self.in_place.keys().isdisjoint(names_of(value)) or not isinstance(value, Expression):
+            return value
+        return evaluate(value, self.by_name(names_of(value)) | self.in_place)  # type: ignore[no-any-return]
+
+    def by_name(self, names: frozenset[str]) -> dict[str, Value]:
+        """The names as values; those that are neither arguments nor constants are sizes or the number of a turn."""
+        return {name: self.traced.names.get(name, Name(name, "int")) for name in names}
+
     def specialised(self, value: Any) -> Any:
-        """Drops a shape rule's own conditionals where every call of this block decides them alike."""
+        """Drops a shape rule's own conditionals where every call of this block decides them alike, and so do its defaults."""
         if isinstance(value, Select):
-            decided = {self.decided(value.test, sample) for sample in self.samples}
+            decided = self.decided(value.test)
             if decided == {True}:
                 return self.specialised(value.then)
             if decided == {False}:
@@ -139,11 +202,39 @@ class ClassBuilder:
             return tuple(map(self.specialised, value))
         return value
 
-    def decided(self, test: Value, sample: dict[str, Value]) -> Any:
-        try:
-            return evaluate(test, sample)
-        except (KeyError, ExpressionError):
-            return None
+    def decided(self, test: Value) -> set[Any]:
+        """What a test comes to in the calls of this block, also with defaults in place of what they give; None: not known."""
+        if test not in self.decisions:
+            expanded = evaluate(test, self.expanded | self.by_name(names_of(test) - self.expanded.keys()))
+            names = sorted(names_of(expanded))
+            defaults = {name: self.defaults[name] for name in names if name in self.defaults}
+            calls = {tuple((name, sample[name]) for name in names if name in sample) for sample in self.samples}
+            omitted = product(*(({}, {name: value}) for name, value in defaults.items()))
+            found: set[Any] = {None} if len(defaults) > _MOST_DEFAULTS else set()
+            for without in () if found else omitted:
+                changed = {name: value for one in without for name, value in one.items()}
+                found |= {_decision(expanded, {**dict(call), **changed}) for call in calls}
+            self.decisions[test] = found
+        return self.decisions[test]
+
+    @cached_property
+    def defaults(self) -> dict[str, Value]:
+        """The defaults that the class has for its arguments."""
+        rank = self.entering().rank
+        return {
+            parameter.name: spread(parameter.default, rank) if self.is_many(parameter.name) else parameter.default
+            for parameter in self.body.parameters
+            if parameter.default is not None and self.is_kept(parameter.name)
+        }
+
+    @cached_property
+    def expanded(self) -> dict[str, Value]:
+        """The constants, said by the arguments alone."""
+        found: dict[str, Value] = {}
+        for constant in self.body.constants:
+            if isinstance(self.traced.names[constant.name], Name):
+                found[constant.name] = evaluate(constant.value, {**self.traced.names, **found})
+        return found
 
     # ---- __init__
 
@@ -154,15 +245,13 @@ class ClassBuilder:
         for parameter in self.body.parameters:
             if not self.is_kept(parameter.name):
                 continue
-            many = isinstance(self.traced.names[parameter.name], ManyName)
             rank = self.entering().rank
-            type_text = f"tuple[{', '.join(['int'] * rank)}]" if many else _TYPES[parameter.type]
+            type_text = f"tuple[{', '.join(['int'] * rank)}]" if self.is_many(parameter.name) else _TYPES[parameter.type]
             text = f"{parameter.name}: {type_text}"
             if parameter.default is None:
                 required.append(text)
             else:
-                value = spread(parameter.default, rank) if many else parameter.default
-                optional.append(f"{text} = {self.say(value)}")
+                optional.append(f"{text} = {self.say(self.defaults[parameter.name])}")
         items = ["self", *first, *required, *optional] if not default else ["self", *required, *first, *optional]
         return lines(Group("def __init__(", tuple(items), ") -> None:"), 4, self.width)
 
@@ -176,17 +265,23 @@ class ClassBuilder:
         """Whether the class takes an argument: one of a library block that no call gives became its default."""
         return isinstance(self.traced.names[parameter], Name)
 
+    def is_many(self, parameter: str) -> bool:
+        """Whether an argument is a list for the axes: some call gives one."""
+        return isinstance(self.traced.names[parameter], ManyName)
+
     def constants(self) -> list[str]:
         """The constants that something reads, each before its readers."""
         kept: list[list[str]] = []
         for constant in reversed(self.body.constants):
-            if constant.name not in self.used or not isinstance(self.traced.names[constant.name], Name):
+            if constant.name not in self.used or not self.is_named(constant.name):
                 continue
+            self.perhaps = constant.name not in self.sure
             value = evaluate(constant.value, self.traced.names)
             kept.insert(0, statement(constant.name, self.say(value), 8, self.width))
         return [line for part in kept for line in part]
 
     def attribute(self, number: int, step: Traced, forward: Forward) -> None:
+        self.place = step.place
         if step.role in ("absent", "split"):
             return
         if step.role == "merge":
@@ -206,11 +301,18 @@ class ClassBuilder:
             self.lines += statement(target, self.module(step, inplace), 8, self.width)
             return
         self.lines.append(f"        if {self.say(step.condition)}:")
-        before, self.lines = self.lines, []
-        text = self.module(step, inplace)
-        inner = ["    " + line for line in self.lines]
-        self.lines = before + inner + statement(f"{target}: nn.Module", text, 12, self.width)
+        text, before = self.apart(step, inplace)
+        self.lines += _indented(before) + statement(f"{target}: nn.Module", text, 12, self.width)
         self.lines += ["        else:", f"            {target} = nn.Identity()"]
+
+    def apart(self, step: Traced, inplace: bool) -> tuple[Text, list[str]]:
+        """Returns the text of a module and the lines that it needs before it; where those go is for the caller to say."""
+        outside = self.lines, self.perhaps, self.checked
+        self.lines, self.perhaps, self.checked = [], self.perhaps or step.condition is not True, [*self.checked]
+        text = self.module(step, inplace)
+        before = self.lines
+        self.lines, self.perhaps, self.checked = outside
+        return text, before
 
     def parameter(self, step: Traced) -> Text | None:
         """Returns the text of the parameter that a line of `forward` uses, if it uses one."""
@@ -246,19 +348,20 @@ class ClassBuilder:
     def chain(self, step: Traced) -> Text:
         """A sequence; children that may be left out are appended under an `if`, names of the author's are added by name."""
         children = [child for child in step.children if child.role != "absent"]
-        modules = [(child, self.module(child, follows_fresh(children, number))) for number, child in enumerate(children)]
+        modules = [(child, *self.apart(child, follows_fresh(children, number))) for number, child in enumerate(children)]
         named = any(not child.name.isdecimal() for child in children)
+        self.lines += [line for child, _, before in modules if child.condition is True for line in before]
         if not named and all(child.condition is True for child in children):
-            return Group("nn.Sequential(", tuple(text for _, text in modules), ")", exploded=True)
+            return Group("nn.Sequential(", tuple(text for _, text, _ in modules), ")", exploded=True)
         variable = self.locals.take(self.list_name)
         self.lines.append(f"        {variable}" + (" = nn.Sequential()" if named else ": list[nn.Module] = []"))
-        for child, text in modules:
+        for child, text, before in modules:
             items: tuple[Text, ...] = (f'"{child.name}"', text) if named else (text,)
             group = Group(f"{variable}.{'add_module' if named else 'append'}(", items, ")")
             if child.condition is True:
                 self.lines += lines(group, 8, self.width)
             else:
-                self.lines += [f"        if {self.say(child.condition)}:", *lines(group, 12, self.width)]
+                self.lines += [f"        if {self.say(child.condition)}:", *_indented(before), *lines(group, 12, self.width)]
         return variable if named else f"nn.Sequential(*{variable})"
 
     # ---- calls of blocks
@@ -315,14 +418,25 @@ class ClassBuilder:
     def loop(self, step: Traced) -> list[Text]:
         """The items of a stage that has as many blocks as an expression says: the first if it differs, and the repeated one."""
         *before, repeated = step.children
-        used, self.used = self.used, set()
-        text = self.module(repeated)
-        turns, self.used = "i" in self.used, used | (self.used - {"i"})
+        self.at_least_one(step.count)
         first = [self.module(child) for child in before]
+        used, self.used, perhaps, self.perhaps = self.used, set(), self.perhaps, True
+        text = self.module(repeated)
+        turns, self.used, self.perhaps = "i" in self.used, used | (self.used - {"i"}), perhaps
         if not first:
             return [Comprehension(text, f"for {'i' if turns else '_'} in range({self.say(step.count)})")]
         count = self.say(step.count) if turns else self.say(binary("-", step.count, 1))
         return [*first, Comprehension(text, f"for i in range(1, {count})" if turns else f"for _ in range({count})")]
+
+    def at_least_one(self, count: Value) -> None:
+        """Refuses what the spec refuses: a stage without blocks would hand on other channels than those behind it expect."""
+        text = self.say(count)
+        if isinstance(count, Call) and count.function == "max" and any(map(_is_positive, count.arguments)):
+            return
+        if any(_is_positive(binary("+", binary("-", count, least), 1)) for least in self.checked):
+            return  # `n + 1`, where `n` was looked at
+        self.checked.append(count)
+        self.lines += [f"        if {text} < 1:", f'            raise ValueError("{text} must be at least 1")']
 
     def run_end(self, children: tuple[Traced, ...], start: int) -> int:
         """The end of the longest run from here whose arguments are equal or grow by the same steps."""
@@ -370,16 +484,12 @@ class ClassBuilder:
         return f"[{', '.join(['N', *words])}]"
 
     def in_words(self, size: Value) -> Value:
-        names: dict[str, Value] = {name: Name(_AXES.get(name, name)) for name in names_of(size)}
-        for constant in reversed(self.body.constants):
-            if constant.name in names_of(size):
-                known = {name: Name(name) for name in names_of(size) | names_of(constant.value)} | {
-                    constant.name: constant.value
-                }
-                size = evaluate(size, {**known, **{n: v for n, v in self.traced.names.items() if n not in names_of(size)}})
-                names = {name: Name(_AXES.get(name, name)) for name in names_of(size)}
-        value: Value = evaluate(self.specialised(size), names)
-        return value
+        said = evaluate(size, self.by_name(names_of(size)) | self.expanded)
+        plain = self.specialised(said)
+        words: Environment = {
+            name: Name(_AXES[name], "int") if name in _AXES else value for name, value in self.by_name(names_of(plain)).items()
+        }
+        return evaluate(plain, words)  # type: ignore[no-any-return]
 
     def shape_comment(self, number: int) -> str:
         """The shape after a line of the network's `forward`, where it changes."""
@@ -387,6 +497,21 @@ class ClassBuilder:
             return ""
         step = self.on_numbers.steps[number]
         return self.shape_words(step.output) if step.role == "merge" or step.output != step.inputs[0] else ""
+
+
+def _decision(test: Value, names: dict[str, Value]) -> Any:
+    try:
+        return evaluate(test, names)
+    except (KeyError, ExpressionError):
+        return None
+
+
+def _is_positive(value: Value) -> bool:
+    return type(value) is int and value >= 1
+
+
+def _indented(before: list[str]) -> list[str]:
+    return ["    " + line for line in before]
 
 
 def _tensors(count: int) -> str:

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 _NODES = tuple(
     getattr(ast, name)
     for name in (
-        "Module ClassDef FunctionDef arguments arg Expr Constant Assign AnnAssign If IfExp Return Import ImportFrom alias Name "
-        "Attribute Load Store Call keyword List Tuple ListComp comprehension Starred BinOp UnaryOp BoolOp Compare Subscript "
-        "Add Sub Mult Div FloorDiv Mod BitOr USub Not And Or Eq NotEq Lt LtE Gt GtE"
+        "Module ClassDef FunctionDef arguments arg Expr Constant Assign AnnAssign If IfExp Return Raise Import ImportFrom "
+        "alias Name Attribute Load Store Call keyword List Tuple ListComp comprehension Starred BinOp UnaryOp BoolOp Compare "
+        "Subscript Add Sub Mult Div FloorDiv Mod BitOr USub Not And Or Eq NotEq Lt LtE Gt GtE"
     ).split()
 )
 _FUNCTIONS = {("torch", "cat"), ("torch", "full"), ("math", "ceil"), ("math", "floor")}
@@ -45,6 +45,9 @@ _IMPORTS = {
     "import torch",
     "from torch import Tensor, nn",
 }
+
+
+_RAISED = re.compile(r"raise ValueError\('[A-Za-z0-9_.,()\[\]<>=!+*/% -]* must be at least 1'\)")
 
 
 class ProofError(Exception):
@@ -256,6 +259,8 @@ def _check_shape(tree: ast.Module) -> None:
             raise ProofError(f"line {getattr(node, 'lineno', 0)}: {type(node).__name__} can't come from a template")
         if isinstance(node, (ast.Name, ast.Attribute)):
             _check_name(node)
+        if isinstance(node, ast.Raise) and not _RAISED.fullmatch(ast.unparse(node)):
+            raise ProofError(f"line {node.lineno}: {ast.unparse(node)}")
     for function in functions(tree):
         known = called | {argument.arg for argument in function.args.args}
         for call in ast.walk(function):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from archgen import source, spec
 from archgen.diagnostics import Source
-from archgen.expressions import Index, Name, Value, is_number, names_of, render
+from archgen.expressions import Index, ManyName, Name, Value, is_number, names_of, render
 from archgen.ops import OPS, Claim, Op, Shape
 from archgen.ops.base import product
 from archgen.records import Record
@@ -157,15 +157,15 @@ def _on_names(op: type[Op], **given: Value | None) -> Op:
         if field in given or kind.literal or field in op.words:
             return example[field]  # type: ignore[no-any-return]
         if kind.article == "a list of integers":
-            return tuple(Index(Name(field), index) for index in range(len(example[field])))
-        return Name(field)
+            return tuple(Index(ManyName(field, "int"), index) for index in range(len(example[field])))
+        return Name(field, "float" if kind.article == "a number" else "int")
 
     return op(**{field: value(field) for field in op.fields})
 
 
 def _shape(layout: str) -> Shape:
     names = layout.split()
-    return Shape(tuple(map(Name, names)), names.index("C"))
+    return Shape(tuple(Name(name, "int") for name in names), names.index("C"))
 
 
 def _layout_text(layout: str) -> str:
@@ -237,7 +237,7 @@ def _shape_lines(x: Shape, y: Shape) -> tuple[Shape, tuple[str, ...]]:
         if isinstance(size, Name):
             short.append(size)
             continue
-        short.append(Name(f"{name.name}'"))
+        short.append(Name(f"{name.name}'", "int"))
         text = render(size)
         likewise = any(text == re.sub(rf"\b{axis.name}\b", name.name, other) for axis, other in _formulas(x, y, name))
         lines.append(f"{name.name}' likewise" if likewise else f"{name.name}' = {text}")
