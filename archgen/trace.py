@@ -620,7 +620,7 @@ class _Names(_Tracer):
     def network(self, input_shape: tuple[int, ...]) -> TracedBody:
         body = self.graph.network
         names: dict[str, Value] = {"in_channels": Name("in_channels")}
-        names |= {parameter.name: Name(parameter.name) for parameter in body.parameters}
+        names |= {parameter.name: self.parameter(body, parameter.name, parameter.default) for parameter in body.parameters}
         return self.traced(body, Shape((Name("in_channels"), *input_shape[1:])), names)
 
     def traced(self, body: Body, entering: Shape, names: dict[str, Value]) -> TracedBody:
@@ -725,7 +725,7 @@ def _written(graph: Graph) -> set[tuple[str, str, Value]]:
     found: set[tuple[str, str, Value]] = set()
     handed_on = []
     for body in (graph.network, *graph.blocks.values()):
-        found |= {(body.name, one.name, one.default) for one in body.parameters if isinstance(one.default, Op)}
+        found |= {(body.name, one.name, one.default) for one in body.parameters if isinstance(one.default, (tuple, Op))}
         constants = {constant.name: constant.value for constant in body.constants}
         for call in calls(body):
             for name, given, _ in call.arguments:

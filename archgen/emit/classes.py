@@ -154,7 +154,8 @@ class ClassBuilder:
                 continue
             many = isinstance(self.traced.names[parameter.name], ManyName)
             rank = self.entering().rank
-            type_text = f"tuple[{', '.join(['int'] * rank)}]" if many else _TYPES[parameter.type]
+            count = len(parameter.default) if isinstance(parameter.default, tuple) else rank
+            type_text = f"tuple[{', '.join(['int'] * count)}]" if many else _TYPES[parameter.type]
             text = f"{parameter.name}: {type_text}"
             if parameter.default is None:
                 required.append(text)
