@@ -112,15 +112,15 @@ def _settings(path: Path) -> dict[str, Any] | None:
         return None
     if len(data) > MOST_BYTES:
         raise EnvironmentFault(f"{_shown(path)} is larger than 1 MiB")
-    table: Any = _parsed(path, data)
+    table = _parsed(path, data)
     for name in ("tool", "archgen"):
-        table = table.get(name)
-        if table is None:
+        inner = table.get(name)
+        if inner is None:
             return None
-        if not isinstance(table, dict):
+        if not isinstance(inner, dict):
             raise EnvironmentFault(f"`{name}` in {_shown(path)} is no table", "write `[tool.archgen]`, its keys below")
-    settings: dict[str, Any] = table
-    return settings
+        table = inner
+    return table
 
 
 def _parsed(path: Path, data: bytes) -> dict[str, Any]:

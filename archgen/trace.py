@@ -666,7 +666,7 @@ class _Names(_Tracer):
         body = self.graph.network
         channels = Name("in_channels", "int")
         names: dict[str, Value] = {"in_channels": channels}
-        names |= {parameter.name: Name(parameter.name, parameter.type) for parameter in body.parameters}
+        names |= {parameter.name: self.parameter(body, parameter) for parameter in body.parameters}
         return self.traced(body, Shape((channels, *input_shape[1:])), names)
 
     def traced(self, body: Body, entering: Shape, names: dict[str, Value]) -> TracedBody:
@@ -789,7 +789,7 @@ def _written(graph: Graph) -> set[tuple[str, str, Value]]:
     found: set[tuple[str, str, Value]] = set()
     handed_on = []
     for body in (graph.network, *graph.blocks.values()):
-        found |= {(body.name, one.name, one.default) for one in body.parameters if isinstance(one.default, Op)}
+        found |= {(body.name, one.name, one.default) for one in body.parameters if isinstance(one.default, (tuple, Op))}
         constants = {constant.name: constant.value for constant in body.constants}
         for call in calls(body):
             for name, given, _ in call.arguments:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from archgen import cli
 
@@ -17,6 +18,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).parents[1]
+
+# Random tests draw the same examples on every run, and no clock judges them: a change alone turns a green run red. `long` draws
+# new ones, a hundred times as many. What depends on the machine's speed, or on luck, is no fault of a test.
+_UNJUDGED = (HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large)
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "ci")
+
+
+def examples(count: int) -> int:
+    """How many examples a random test draws whose usual number is `count`."""
+    return count * 100 if PROFILE == "long" else count
+
+
+settings.register_profile("ci", deadline=None, suppress_health_check=_UNJUDGED, derandomize=True)
+settings.register_profile("long", deadline=None, suppress_health_check=_UNJUDGED, max_examples=examples(100), print_blob=True)
+settings.load_profile(PROFILE)
 
 SMALL = """\
 name: Small
@@ -39,6 +55,13 @@ class Result:
     code: int
     out: str
     err: str
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Random values of torch, weights too, are a test's own, whatever ran before it in this process."""
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.manual_seed(0)
 
 
 @pytest.fixture
@@ -68,4 +91,4 @@ def python(code: str, *arguments: str, path: Path | None = None) -> subprocess.C
     folders = [str(ROOT)] if path is None else [str(path), str(ROOT)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
     command = [sys.executable, "-c", code, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=600, check=False)

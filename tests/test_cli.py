@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import hypothesis
 import jsonschema
 import pytest
 
@@ -35,7 +36,7 @@ def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "archgen", *arguments]
     return subprocess.run(
-        command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False, timeout=60, **options
+        command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False, timeout=600, **options
     )
 
 
@@ -306,6 +307,15 @@ def test_ci_runs_the_command_of_the_readme() -> None:
     assert len(commands) == 1
     assert commands[0] in (ROOT / "README.md").read_text().splitlines()
     assert os.access(ROOT / ".ci/run", os.X_OK)
+
+
+def test_ci_draws_the_same_examples_on_every_run() -> None:
+    """And no test sets a deadline of its own, or a count that the long profile does not multiply."""
+    profile = hypothesis.settings.get_profile("ci")
+    assert (profile.derandomize, profile.deadline) == (True, None)
+    assert "export HYPOTHESIS_PROFILE=ci" in (ROOT / ".ci/run").read_text()
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("test_*.py")]
+    assert [found for text in texts for found in re.findall(r"deadline=\w+|max_examples=\d+", text)] == []
 
 
 def test_the_picture_in_the_readme_is_real(archgen: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archgen.diagnostics import (
@@ -24,9 +24,10 @@ from archgen.diagnostics import (
     render_all,
     suggest,
 )
+from tests.conftest import examples
 
 ROOT = Path(__file__).parent.parent
-relaxed = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+relaxed = settings(max_examples=examples(200))
 
 
 def problem(

@@ -11,7 +11,7 @@ import itertools
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archgen.expressions import ManyName, Name, evaluate
@@ -21,6 +21,7 @@ from archgen.ops.base import KINDS
 from archgen.ops.conv import Conv, ConvTranspose, Linear
 from archgen.ops.norm import BatchNorm, InstanceNorm, LayerNorm
 from archgen.ops.pool import AvgPool, MaxPool
+from tests.conftest import examples
 
 torch = pytest.importorskip("torch")
 
@@ -371,7 +372,7 @@ def values(op: type[Op], option: str, x: Shape) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.parametrize("name", sorted(name for name, op in OPS.items() if op.fields))
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60))
 @given(data=st.data())
 def test_random_options_on_random_inputs(name: str, data: st.DataObject) -> None:
     op = OPS[name]

@@ -16,6 +16,7 @@ from archgen.ops.conv import window_size
 from archgen.ops.pool import pooled_size
 from archgen.sizes import LONGEST_PERIOD, Floor, Joined, Size, Variable, axes_of, floor, number_at
 from archgen.sizesets import ALL, SizeSet, size_set, where
+from tests.conftest import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +69,7 @@ def differences(pair: Any, symbolic: Any) -> list[int]:
     return [h for h in range(1, 300) if number_at(symbolic, {"H": h}) != run(pair, h)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(pairs)
 def test_a_chain_of_rules_gives_the_same_on_a_size_as_on_numbers(pair: Any) -> None:
     symbolic = run(pair, H)
@@ -83,7 +84,7 @@ def test_a_wrong_carrier_is_seen() -> None:
     assert differences(pair, Floor(H, 1, 1, 6)) != []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(pairs)
 def test_the_rhythm_holds_from_its_start_on(pair: Any) -> None:
     symbolic = run(pair, H)
@@ -94,7 +95,7 @@ def test_the_rhythm_holds_from_its_start_on(pair: Any) -> None:
         assert symbolic.at({"H": h + rhythm.period}) == symbolic.at({"H": h}) + rhythm.growth
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(pairs)
 def test_what_is_called_increasing_is(pair: Any) -> None:
     symbolic = run(pair, H)
@@ -118,7 +119,7 @@ def counterexamples(found: SizeSet, left: Any, relation: str, right: Any) -> lis
     return [h for h in sizes if (h in found) != holds(number_at(left, {"H": h}), number_at(right, {"H": h}))]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(pairs, pairs, st.sampled_from([">=", "==", "broadcasts"]))
 def test_what_is_proved_of_two_chains_holds_of_numbers(one: Any, other: Any, relation: str) -> None:
     left, right = run(one, H), run(other, H)
@@ -127,7 +128,7 @@ def test_what_is_proved_of_two_chains_holds_of_numbers(one: Any, other: Any, rel
         assert found is None or counterexamples(found, left, relation, right) == []
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(st.integers(-1, 7), pairs)
 def test_what_is_proved_to_divide_divides(factor: int, pair: Any) -> None:
     size = run(pair, H)
@@ -173,7 +174,7 @@ def test_the_shortest_form(size: Any, text: str) -> None:
     assert size.text() == text
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(pairs)
 def test_the_ascii_form_is_python(pair: Any) -> None:
     symbolic = run(pair, H)
@@ -213,7 +214,7 @@ sets: Any = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(sets, sets)
 def test_sets_are_joined_as_pythons(left: SizeSet, right: SizeSet) -> None:
     sizes = range(1, 200)
@@ -226,7 +227,7 @@ def test_sets_are_joined_as_pythons(left: SizeSet, right: SizeSet) -> None:
     assert left.least(50) == min((size for size in a if size >= 50), default=None)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 2**24 - 1))
 def test_the_shortest_set_is_the_same_set(start: int, period: int, bits: int) -> None:
     found = size_set(bits, start, period)
@@ -256,7 +257,7 @@ def _clause(clause: str, size: int) -> bool:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(sets)
 def test_a_rule_says_what_the_set_is(found: SizeSet) -> None:
     rule = found.rule("H")

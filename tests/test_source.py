@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from yaml import parser, scanner
 
@@ -25,12 +25,13 @@ from archgen import source as module
 from archgen import yaml_errors
 from archgen.diagnostics import EnvironmentFault, Problem, Source, SpecError
 from archgen.source import DEEPEST, MOST_BYTES, MOST_EVENTS, Mapping, Scalar, Sequence, Tree, load, parse, read
+from tests.conftest import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).parent.parent
-relaxed = settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+relaxed = settings(max_examples=examples(400))
 
 
 def tree(text: str) -> Mapping:
@@ -620,7 +621,7 @@ TREES = st.dictionaries(
 )
 
 
-@settings(relaxed, max_examples=150)
+@settings(relaxed, max_examples=examples(150))
 @given(TREES, st.sampled_from([None, 2]))
 def test_json_reads_back(value: dict[str, Any], indent: int | None) -> None:
     """JSON text is YAML: whatever is written so comes back, and every text at its place."""

@@ -246,7 +246,8 @@ class ClassBuilder:
             if not self.is_kept(parameter.name):
                 continue
             rank = self.entering().rank
-            type_text = f"tuple[{', '.join(['int'] * rank)}]" if self.is_many(parameter.name) else _TYPES[parameter.type]
+            count = len(parameter.default) if isinstance(parameter.default, tuple) else rank
+            type_text = f"tuple[{', '.join(['int'] * count)}]" if self.is_many(parameter.name) else _TYPES[parameter.type]
             text = f"{parameter.name}: {type_text}"
             if parameter.default is None:
                 required.append(text)

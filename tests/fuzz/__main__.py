@@ -10,8 +10,7 @@ from pathlib import Path
 
 import torch
 
-from archgen.ops import OPS
-from tests.fuzz.draw import CONSTRUCTS
+from tests.fuzz import tally
 from tests.fuzz.kinds import KINDS, Found
 
 FOUND = Path(__file__).parent / "found"
@@ -56,9 +55,23 @@ def main() -> int:
             faults = run(kind, seeds, Path(folder), options.keep, drawn if kind == "valid" else None)
             failed |= bool(faults)
             counts.append(f"{kind}: {options.count:,} tried, {len(faults):,} faults")
-    never = [name for name in (*OPS, *CONSTRUCTS) if not drawn[name]] if drawn else []
-    print("; ".join(counts) + (f"; never drawn: {', '.join(never) or 'nothing'}" if drawn else ""))
+    if drawn:
+        failed |= told(drawn, options.count)
+    print("; ".join(counts))
     return int(failed)
+
+
+def told(drawn: Counter[str], count: int) -> bool:
+    """Prints what the valid specs drew, and returns whether some of the language is missing: of that nothing was tested."""
+    print(f"What {count:,} valid specs drew, each construct and option with how often:\n\n{tally.table(drawn)}\n")
+    missing = tally.missing(drawn)
+    if not missing:
+        return False
+    if count < tally.ENOUGH:
+        print(f"Never drawn, as may be in fewer than {tally.ENOUGH:,}: {', '.join(missing)}\n")
+        return False
+    print(f"Never drawn, a fault of the generator: {', '.join(missing)}\n")
+    return True
 
 
 if __name__ == "__main__":

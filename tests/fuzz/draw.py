@@ -6,121 +6,45 @@ Every node is a proposal: options drawn by the op's own record, then kept if `me
 from __future__ import annotations
 
 import random
-import re
-from collections import Counter
 from itertools import count
 from typing import Any
 
+from archgen import names as rules
+from archgen.expressions import LONGEST
 from archgen.ops import OPS, Shape
 from archgen.ops.base import KINDS
-from tests.fuzz.meaning import LIBRARY, MERGES, TYPES, Meaning, Misfit, Tree, value_of
+from tests.fuzz import meaning, tally
+from tests.fuzz.meaning import LIBRARY, TYPES, Avoided, Meaning, Misfit, value_of, with_constants
+from tests.fuzz.trees import MERGES, Tree, pruned, used, words, words_read
 
 ARGUMENT_OPS = sorted(name for name, op in OPS.items() if op.torch_class and not op.infers)
-CONSTRUCTS = (
-    "sequence",
-    "list",
-    "residual",
-    "shortcut",
-    *MERGES,
-    "split",
-    "from",
-    "merge from",
-    "when",
-    "block",
-    "library block",
-    "depth",
-    "first",
-    "index",
-    "block_index",
-    "let",
-    "args",
-    "defaults",
-    "expression",
-    "op argument",
-    "list argument",
-    "outputs",
-    "training_outputs",
-    "block in block",
-    "1-D",
-    "2-D",
-    "3-D",
-)
-ARGUMENTS = ("channels", "stride", "width", "rate", "flag", "act", "activation", "drop", "squeeze", "kernel_size", "expansion")
+IN_PLACE = sorted(name for name, op in OPS.items() if op.inplace)
+MADE_UP = [word for word in tally.MADE_UP if not rules.why_no_attribute(word)]
+
+# What an argument is for, and how it may be called: by the emitter's own words, too. Those of the library have their own.
+ROLES = {
+    "channels": ("channels", "planes"), "stride": ("stride",), "width": ("width", "k", "layers"), "rate": ("rate", "out"),
+    "flag": ("flag", "use_n1"), "act": ("act", "weight"), "count": ("n", "repeats"),
+}  # fmt: skip
+ROLE = {name: role for role, names in ROLES.items() for name in names}
+ROLE |= {"activation": "act", "gate": "act", "drop": "rate", "squeeze": "width", "kernel_size": "kernel_size"}
+ROLE |= {"expansion": "width", "groups": "one"}
+ACTIVATIONS = ("relu", "silu", {"leaky_relu": 0.2}, "gelu", "tanh", "sigmoid", "hardswish", {"elu": 0.5}, {"dropout": 0.1},
+               "identity", "mish", {"softplus": None, "beta": 2})  # fmt: skip
 _TRIES = 12
-_WORD = re.compile(r"[A-Za-z_]\w*")
-
-
-def tally(spec: Tree) -> Counter[str]:
-    """Counts the ops and constructs of a spec."""
-    found: Counter[str] = Counter([f"{len(spec['input']) - 1}-D"])
-    blocks = spec.get("blocks", {})
-    arguments = {key for block in (spec, *blocks.values()) for key in block.get("args", {})}
-
-    def walk(tree: Tree, inside: bool) -> None:
-        if isinstance(tree, dict):
-            keys = set(tree)
-            found.update(keys & {*CONSTRUCTS, *OPS} - {"block"})
-            kind = next((key for key in tree if key[0].isupper()), "")
-            if kind:
-                found["block" if kind in blocks else "library block"] += 1
-                found["block in block"] += inside
-                found["op argument"] += any(
-                    isinstance(value, dict) or value in ARGUMENT_OPS
-                    for key, value in tree.items()
-                    if key in arguments and not isinstance(value, list)
-                )
-                found["list argument"] += any(isinstance(value, list) for key, value in tree.items() if key in arguments)
-            found["merge from"] += isinstance(tree.get("from"), list)
-            for value in tree.values():
-                walk(value, inside)
-        elif isinstance(tree, (list, tuple)):
-            found["list"] += 1
-            for item in tree:
-                walk(item, inside)
-        elif isinstance(tree, str):
-            if tree in OPS:
-                found[tree] += 1
-            elif tree[0].isupper() and tree.isalnum():
-                walk({tree: None}, inside)
-            else:
-                words = set(_WORD.findall(tree))
-                found.update(words & {"index", "block_index"})
-                found["expression"] += not tree.isidentifier()
-
-    for key in ("stem", "stages", "head"):
-        for node in spec.get(key, {}).values():
-            walk(node, False)
-    for block in blocks.values():
-        found.update({"let", "args"} & set(block))
-        for node in block["layers"].values():
-            walk(node, True)
-    found.update({"let", "args", "defaults", "outputs", "training_outputs"} & set(spec))
-    return +found
 
 
 def valid(seed: int) -> Tree:
     """Returns the tree of a valid spec, the first whose values can't grow beyond all bounds: products of products do."""
     for attempt in count():
         tree = Drawer(seed * 1000 + attempt).spec()
-        meaning, x, names = scope(tree)
-        meaning.body(network_layers(tree), x, names)
-        if meaning.multiplications <= 3:
+        try:
+            found, _ = meaning.network(tree)
+        except Misfit:  # the outputs or what is not used have been taken away since it was drawn
+            continue
+        if found.multiplications <= 3:
             return tree
     raise AssertionError
-
-
-def scope(tree: Tree) -> tuple[Meaning, Shape, dict[str, Any]]:
-    """A meaning for the network of a spec, what enters it, and the names that its layers know."""
-    x = Shape(tuple(tree["input"]))
-    names = {"in_channels": x.channels, **tree.get("args", {})}
-    for key, constant in tree.get("let", {}).items():
-        names[key] = value_of(constant, names)
-    return Meaning(tree.get("blocks", {}), tree.get("defaults", {})), x, names
-
-
-def network_layers(tree: Tree) -> Tree:
-    """The network's layers, whatever their section."""
-    return {name: node for key in ("stem", "stages", "head") for name, node in tree.get(key, {}).items()}
 
 
 class Drawer:
@@ -128,20 +52,39 @@ class Drawer:
         self.random = random.Random(seed)
         self.blocks: dict[str, Tree] = {}
         self.defaults: dict[str, Tree] = {}
-        self.meaning = Meaning(self.blocks, self.defaults)
+        self.constant: dict[str, Any] = {}  # those of the network that no argument changes
+        self.meaning = Meaning(self.blocks, self.defaults, self.constant)
+        self.turns: list[str] = []  # the blocks that keep the shape, which a loop may repeat
+        self.pinned: dict[tuple[str, str], Tree] = {}  # arguments that every call gives this value, which is not the default
         self.count = 0
+        self.taken: list[str] = []  # the names of the class at hand
+        self.settled: set[str] = set()  # its constants that no argument changes
+        self.let: Tree = {}
 
     def chance(self, probability: float) -> bool:
         return self.random.random() < probability
 
+    def begin(self) -> None:
+        """A class has names, and constants, of its own."""
+        self.taken, self.settled, self.let = [], set(), {}
+
     def name(self) -> str:
+        """A name that the class does not have yet, now and then one that the emitter makes up."""
+        word = f"n{self.count + 1}"
+        if self.chance(0.2):
+            word = self.random.choice(MADE_UP)
+            if self.taken and self.chance(0.4):
+                word = self.random.choice(("use_{}", "{}_shares", "{}_2")).format(self.random.choice(self.taken))
+        if word.casefold() in self.taken or rules.why_no_attribute(word):
+            word = f"n{self.count + 1}"
         self.count += 1
-        return f"n{self.count}"
+        self.taken.append(word.casefold())
+        return word
 
     # ---- the whole
 
     def input(self) -> Shape:
-        rank = self.random.choice((1, 2, 2, 2, 3))
+        rank = self.random.choice((1, 1, 2, 2, 2, 3))
         largest = {1: 16, 2: 9, 3: 5}[rank]
         channels = self.random.choice((1, 2, 3, 4, 4, 6, 8, 8))
         return Shape((channels, *(self.random.randint(2, largest) for _ in range(rank))))
@@ -149,103 +92,148 @@ class Drawer:
     def spec(self) -> Tree:
         pick = self.random
         x = self.input()
-        if self.chance(0.3):
-            self.defaults["conv"] = {"bias": pick.choice((True, False))}
-        if self.chance(0.2):
-            self.defaults["batch_norm"] = {"eps": 0.001}
-        for number in range(pick.choice((0, 1, 1, 2, 3))):
-            self.block(f"B{number}", x)
-        args: dict[str, Tree] = {}
+        args = self.network_arguments(x.rank)
+        known = {key: tuple(value) if isinstance(value, list) else value for key, value in args.items()}
+        names: dict[str, Any] = {"in_channels": x.channels, **known}
+        self.constants(names)
+        let, settled = self.let, self.settled
+        self.constant |= {key: names[key] for key in let if key in settled}
+        self.draw_defaults()
         if self.chance(0.5):
-            args["classes"] = pick.randint(1, 8)
-        if self.chance(0.3):
-            args["rate"] = pick.choice((0.1, 0.25, 0.5))
-        names: dict[str, Any] = {"in_channels": x.channels, **args}
-        let = self.constants(names)
-        layers, outputs, training = self.layers(x, names, pick.randint(1, 7), results=True)
+            self.turn(x)
+        for number in range(pick.choice((0, 1, 1, 2, 3))):
+            self.block(pick.choice(tally.TORCH_CLASSES) if self.chance(0.1) else f"B{number}", x)
+        self.draw_defaults_of_a_block()
+        self.begin()
+        self.let, self.settled = let, settled
+        layers, _ = self.layers(x, names, pick.randint(1, 7))
+        outputs, training = self.results(layers)
         places = sorted(pick.randint(0, len(layers)) for _ in range(2))
         items = list(layers.items())
         sections = (items[: places[0]], items[places[0] : places[1]], items[places[1] :])
-        spec: Tree = {"name": "Net", "input": list(x.sizes), "args": args, "let": let, "defaults": self.defaults}
+        name = pick.choice((*tally.HELPERS, *tally.TORCH_CLASSES)) if self.chance(0.08) else "Net"
+        spec: Tree = {"name": name if name not in self.blocks else "Net", "description": "A network." * self.chance(0.1)}
+        spec |= {"input": list(x.sizes), "args": args, "let": let, "defaults": self.defaults}
         spec |= {key: dict(section) for key, section in zip(("stem", "stages", "head"), sections)}
-        spec |= {"outputs": outputs, "training_outputs": training, "blocks": self.blocks}
-        return _pruned(spec)
+        spec |= {"outputs": outputs, "training_outputs": training}
+        spec |= {"assert": ["parameters >= 0 and macs < 1e9"] * self.chance(0.1), "blocks": self.blocks}
+        return pruned(spec)
 
-    def constants(self, names: dict[str, Any]) -> Tree:
+    def network_arguments(self, rank: int) -> Tree:
+        possible = {
+            "classes": self.random.randint(1, 8), "rate": self.random.choice((0.1, 0.25, 0.5)), "n": self.random.randint(1, 3),
+            "ratio": self.random.choice((0.5, 1.0, 1.5, 2.75)), "flag": self.chance(0.5),
+            "act": self.random.choice(ACTIVATIONS), "width": [self.random.choice((1, 3)) for _ in range(rank)],
+        }  # fmt: skip
+        return {key: value for key, value in possible.items() if self.chance(0.25)}
+
+    def draw_defaults(self) -> None:
+        numbers = [key for key, value in self.constant.items() if type(value) in (int, float) and value > 0]
+        if self.chance(0.3):
+            self.defaults["conv"] = {"bias": self.random.choice((True, False))}
+        if self.chance(0.3):
+            self.defaults["batch_norm"] = {"eps": self.random.choice(numbers) if numbers and self.chance(0.6) else 0.001}
+
+    def draw_defaults_of_a_block(self) -> None:
+        """For every call that does not give this argument."""
+        takes = [(kind, key) for kind, block in self.blocks.items() for key in block.get("args", {}) if ROLE[key] != "channels"]
+        if takes and self.chance(0.3):
+            kind, key = self.random.choice(takes)
+            if (kind, key) not in self.pinned:
+                self.defaults[kind] = {key: self.argument(key, Shape((4,)), {})}
+
+    def results(self, layers: Tree) -> tuple[list[str], list[str]]:
+        """Which values leave the network beside the last, or, with that only while it trains, instead of it."""
+        pick = self.random
+        *before, last = layers
+        outputs = [name for name in before if self.chance(0.3)] if self.chance(0.35) else []
+        training = [name for name in before if name not in outputs and self.chance(0.3)] if self.chance(0.15) else []
+        if outputs and self.chance(0.2):
+            return pick.sample(outputs, len(outputs)), [*training, last]
+        if outputs or self.chance(0.05):
+            outputs.append(last)
+        return pick.sample(outputs, len(outputs)), training
+
+    def constants(self, names: dict[str, Any]) -> None:
         """Named expressions; they are added to the names."""
-        let: Tree = {}
-        for number in range(self.random.choice((0, 0, 1, 2))):
-            value = self.random.choice((1, 2, 3, 4, 8, 0.5, [3, 1, 5]))
-            key = f"let{number}_{self.name()}"
-            let[key] = value if isinstance(value, list) else self.expression(value, names, 0.7)
-            names[key] = value_of(value, {})
-        return let
+        for _ in range(self.random.choice((0, 0, 1, 2, 3))):
+            value = self.random.choice((1, 2, 3, 4, 8, 0.5, 0.25, True, False, [3, 1, 5]))
+            tree = value if isinstance(value, list) else self.expression(value, names, 0.7)
+            self.constant_named(tree, names)
+
+    def constant_named(self, tree: Tree, names: dict[str, Any]) -> str:
+        self.count += 1
+        key = f"let{self.count}"
+        self.let[key] = tree
+        names |= with_constants(names, {key: tree})
+        if not words(tree) & (set(names) - self.settled - {key}):
+            self.settled.add(key)
+        return key
 
     def block(self, name: str, x: Shape) -> None:
         """Adds a block that fits some shape, where one is found."""
         pick = self.random
+        if name in self.blocks:
+            return
         channels = pick.choice((2, 3, 4, 6, 8))
         x = Shape((pick.choice((x.channels, channels)), *x.sizes[1:]))
         possible = {
             "channels": channels,
             "stride": pick.choice((1, 2)),
-            "width": pick.choice((1, 3)),
+            "width": [pick.choice((1, 3)) for _ in range(x.rank)] if self.chance(0.15) else pick.choice((1, 2, 3)),
             "rate": 0.2,
             "flag": self.chance(0.5),
-            "act": pick.choice(("relu", "silu", {"leaky_relu": 0.2}, "gelu", "tanh")),
+            "act": pick.choice(ACTIVATIONS),
+            "count": pick.choice((1, 2)),
         }
-        given = {key: value for key, value in possible.items() if key == "channels" or self.chance(0.5)}
-        names: dict[str, Any] = {"in_channels": x.channels, **given}
-        let = self.constants(names)
+        given = {pick.choice(ROLES[role]): value for role, value in possible.items() if role == "channels" or self.chance(0.5)}
+        known = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+        names: dict[str, Any] = {"in_channels": x.channels, **known}
+        self.begin()
+        self.constants(names)
         self.meaning.axes[name] = (len(x.sizes), x.channel_axis)
-        layers, _, _ = self.layers(x, names, pick.randint(1, 4), results=False)
-        types = {"channels": "int", "rate": "float", "flag": "bool", "act": "op"}
-        args = {key: types[key] if key in types and self.chance(0.4) else value for key, value in given.items()}
-        self.blocks[name] = _used({"args": args, "let": let, "layers": layers})
+        layers, _ = self.layers(x, names, pick.randint(1, 4))
+        args = {key: self.declared(name, key, value) for key, value in given.items()}
+        block = used({"args": args, "let": self.let, "layers": layers})
+        about = {"description": "A block." * self.chance(0.1), "paper": "Nobody, 2020" * self.chance(0.1)}
+        self.blocks[name] = {**{key: text for key, text in about.items() if text}, **block}
+
+    def declared(self, block: str, key: str, value: Tree) -> Tree:
+        """A type or a default; some defaults are never used, for every call gives another value."""
+        role = ROLE[key]
+        if role in ("width", "rate") and not isinstance(value, list) and self.chance(0.35):
+            self.pinned[block, key] = self.random.choice((0.1, 0.3) if role == "rate" else (2, 4, 5))
+            return self.random.choice((0.0, 0.5) if role == "rate" else (1, 3))
+        types = {"channels": "int", "count": "int", "rate": "float", "flag": "bool", "act": "op", "width": "int"}
+        return types[role] if role in types and not isinstance(value, list) and self.chance(0.4) else value
+
+    def turn(self, x: Shape) -> None:
+        """Adds a block that keeps the shape behind the first, so that an argument may say how many there are."""
+        pick = self.random
+        rate = pick.choice(ROLES["rate"])
+        self.begin()
+        layers: Tree = {self.name(): {"conv": "channels", "kernel_size": pick.choice((1, 3))}}
+        more = pick.sample(["batch_norm", "relu", "tanh", {"dropout": rate}, {"stochastic_depth": rate}], 3)
+        layers |= {self.name(): node for node in more}
+        self.meaning.axes["Turn"] = (len(x.sizes), x.channel_axis)
+        self.blocks["Turn"] = used(
+            {"args": {"channels": "int", rate: pick.choice((0.0, "float"))}, "let": {}, "layers": layers}
+        )
+        self.turns.append("Turn")
 
     # ---- layers
 
-    def layers(self, x: Shape, names: dict[str, Any], most: int, results: bool) -> tuple[Tree, list[str], list[str]]:
-        """Returns named nodes, and which of them leave the network beside the last."""
+    def layers(
+        self, x: Shape, names: dict[str, Any], most: int, deep: int = 2, outer: dict[str, Shape] | None = None
+    ) -> tuple[Tree, dict[str, Shape]]:
+        """Returns named nodes, and their values beside those of the layers around."""
         layers: Tree = {}
-        values = {"input": x}
-        outputs: list[str] = []
-        training: list[str] = []
+        values = {**(outer or {}), "input": x}
         last = "input"
         for _ in range(most * 3):
             if len(layers) >= most:
                 break
-            name = self.name()
-            if last != "input" and self.chance(0.25):
-                source = self.random.choice(list(values))
-                node = self.op(values[source], names)
-                if node is None or source == last:
-                    continue
-                node = {**({node: None} if isinstance(node, str) else node), "from": source}
-                branch = self.meaning.layer(node, x, names, values)
-                kinds = [
-                    kind for kind in MERGES if self.fits({kind: None, "from": ["a", "b"]}, {"a": values[last], "b": branch})
-                ]
-                if kinds:
-                    merged = self.name()
-                    more = {name: node, merged: {self.random.choice(kinds): None, "from": [last, name]}}
-                elif results:
-                    more = {name: node}
-                    (training if outputs == [] and self.chance(0.4) else outputs).append(last)
-                else:
-                    continue
-            elif last != "input" and self.chance(0.1):
-                others = [other for other in values if other != last]
-                sources = [last, self.random.choice(others)]
-                kinds = [kind for kind in MERGES if self.fits({kind: None, "from": sources}, values)]
-                if not kinds:
-                    continue
-                more = {name: {self.random.choice(kinds): None, "from": sources}}
-            else:
-                proposed = self.node(values[last], names, 2, layer=True)
-                if proposed is None:
-                    continue
-                more = {name: proposed}
+            more = self.next_layers(last, names, values, deep)
             try:
                 y = values[last]
                 reached = dict(values)
@@ -253,14 +241,134 @@ class Drawer:
                     y = reached[key] = self.meaning.layer(node, y, names, reached)
             except Misfit:
                 continue
-            values, last = reached, next(reversed(more))
-            layers |= more
+            if more:
+                values, last = reached, next(reversed(more))
+                layers |= more
         if not layers:
-            layers, last = {self.name(): "identity"}, next(iter(layers), "")
-        final = next(reversed(layers))
-        if outputs or (results and training):
-            outputs = [*dict.fromkeys(outputs), final]
-        return layers, outputs, [name for name in training if name not in outputs]
+            last = self.name()
+            layers[last], values[last] = "identity", x
+        return layers, values
+
+    def next_layers(self, last: str, names: dict[str, Any], values: dict[str, Shape], deep: int) -> Tree:
+        """Proposes the next layers: one, or a few that belong together."""
+        if last != "input" and self.chance(0.25):
+            return self.from_elsewhere(last, names, values, deep)
+        if last != "input" and self.chance(0.15):
+            return self.merge_of_values(last, names, values)
+        if self.chance(0.12 if last == "input" else 0.06):
+            return self.in_place_behind_a_merge(values[last], names)
+        if self.chance(0.06):
+            return self.behind_a_when(values[last], names)
+        if self.chance(0.04):
+            return self.could_not_run(values[last], names)
+        proposed = self.node(values[last], names, deep, layer=True, values=values)
+        return {} if proposed is None else {self.name(): proposed}
+
+    def from_elsewhere(self, last: str, names: dict[str, Any], values: dict[str, Shape], deep: int) -> Tree:
+        """A node that takes an earlier value, and a merge of what it makes with the last."""
+        source = self.random.choice(list(values))
+        node = self.node(values[source], names, deep, layer=True, values=values)
+        if node is None or source == last:
+            return {}
+        node = {"sequence": node} if isinstance(node, list) else {node: None} if isinstance(node, str) else node
+        name, merged = self.name(), self.name()
+        branch = self.meaning.layer({**node, "from": source}, values[last], names, values)
+        kinds = [kind for kind in MERGES if self.fits({kind: None, "from": ["a", "b"]}, {"a": values[last], "b": branch})]
+        if not kinds:
+            return {}
+        return {name: {**node, "from": source}, merged: {self.random.choice(kinds): None, "from": [last, name]}}
+
+    def merge_of_values(self, last: str, names: dict[str, Any], values: dict[str, Shape]) -> Tree:
+        others = [other for other in values if other != last]
+        sources = [last, *(self.random.choice(others) for _ in range(self.random.choice((1, 1, 1, 2))))]
+        self.random.shuffle(sources)
+        kinds = [kind for kind in MERGES if self.fits({kind: None, "from": sources}, values)]
+        if not kinds:
+            return {}
+        node = {self.random.choice(kinds): None, "from": sources}
+        if self.chance(0.4):
+            there = self.chance(0.6)
+            if not there:  # it hands the first on: nothing that was made would be for nothing
+                sources.sort(key=lambda name: name != last)
+            node["when"] = self.expression(there, names, 0.9)
+        return {self.name(): node}
+
+    def in_place_behind_a_merge(self, x: Shape, names: dict[str, Any]) -> Tree:
+        """An op that may overwrite its input, behind a merge of which one branch may be all that is left."""
+        kind = self.random.choice(MERGES)
+        merge = {kind: {self.name(): "identity", **self.left_out_branches(x, names)}}
+        branches = list(merge[kind].items())
+        self.random.shuffle(branches)
+        op = self.random.choice(IN_PLACE)
+        try:
+            self.meaning.node(op, x, {})
+        except (Misfit, TypeError):
+            op = "relu"
+        return {self.name(): {kind: dict(branches)}, self.name(): op}
+
+    def left_out_branches(self, x: Shape, names: dict[str, Any]) -> Tree:
+        """Branches that are not there, whatever the arguments; they need not even fit."""
+        found: Tree = {}
+        for _ in range(self.random.choice((1, 1, 2))):
+            node = self.unfit(x, names) if self.chance(0.2) else self.op(x, names)
+            node = {"tanh": None} if node is None else {node: None} if isinstance(node, str) else node
+            found[self.name()] = {**node, "when": self.settled_condition(False, names)}
+        return found
+
+    def settled_condition(self, value: bool, names: dict[str, Any]) -> Tree:
+        """A condition that no argument changes."""
+        settled = [key for key in self.let if key in self.settled and type(names.get(key)) in (int, float, bool)]
+        if not settled or self.chance(0.3):
+            return value
+        return self.expression(value, {key: names[key] for key in settled}, 1)
+
+    def behind_a_when(self, x: Shape, names: dict[str, Any]) -> Tree:
+        """A constant that has no value where nothing reads it."""
+        numbers = [key for key, known in names.items() if type(known) is int and not key.startswith("in_")]
+        if not numbers:
+            return {}
+        key = self.random.choice(numbers)
+        least = self.random.choice((names[key] - 1, names[key] - 1, names[key]))
+        constant = self.constant_named(f"{self.random.choice((4, 8))} // ({key} - {least})", names)
+        kinds = [{"leaky_relu": constant}, {"elu": constant}, {"layer_scale": constant}, {"SqueezeExcite": constant}]
+        return {self.name(): {**self.random.choice(kinds), "when": f"{key} > {least}"}}
+
+    def could_not_run(self, x: Shape, names: dict[str, Any]) -> Tree:
+        """A node that is left out where it would not fit."""
+        node = self.unfit(x, names)
+        if node is None:
+            return {}
+        keeps_axes = not x.channel_axis and x.rank and not self.reaches(next(iter(node))) & {"flatten", "permute"}
+        when = self.expression(False, names, 0.8) if keeps_axes else self.settled_condition(False, names)
+        return {self.name(): {**node, "when": when}}
+
+    def reaches(self, kind: str) -> set[str]:
+        """The kinds of the nodes in a block, and in those that it uses."""
+        if kind in OPS or kind not in self.meaning.blocks:
+            return {kind}
+        return {kind}.union(*map(self.reaches, words_read(self.meaning.blocks[kind]["layers"])))
+
+    def unfit(self, x: Shape, names: dict[str, Any]) -> Tree | None:
+        for _ in range(_TRIES):
+            node = self.call(x, names) if self.chance(0.6) else self.wrong_op(x)
+            node = {node: None} if isinstance(node, str) else node
+            if node is not None and self.cannot_run(node, x, names):
+                return node
+        return None
+
+    def wrong_op(self, x: Shape) -> Tree:
+        kind = self.random.choice(("conv", "max_pool", "group_norm", "pixel_shuffle", "channel_shuffle", "avg_pool"))
+        options = self.options(kind, x, wild=True)
+        return {kind: None, **{key: 7 if isinstance(value, list) else value for key, value in options.items()}}
+
+    def cannot_run(self, node: Tree, x: Shape, names: dict[str, Any]) -> bool:
+        try:
+            self.meaning.node(node, x, names)
+        except Misfit as misfit:
+            return not isinstance(misfit, Avoided)
+        except (ValueError, IndexError, TypeError):
+            return True
+        return False
 
     def fits(self, node: Tree, values: dict[str, Shape]) -> bool:
         try:
@@ -269,61 +377,92 @@ class Drawer:
             return False
         return True
 
-    def node(self, x: Shape, names: dict[str, Any], deep: int, layer: bool = False) -> Tree | None:
-        """Proposes a node that fits a value, or gives up."""
-        kinds: list[Any] = [self.op] * 10
+    def node(
+        self, x: Shape, names: dict[str, Any], deep: int, layer: bool = False, values: dict[str, Shape] | None = None
+    ) -> Tree | None:
+        """Proposes a node that fits a value, or gives up; a layer may name earlier values."""
+        kinds: list[Any] = [self.op] * 10 + [self.channels_last] * (1 if deep else 0)
         if deep:
             kinds += [self.sequence, self.sequence]
         kinds += [self.call] * (5 if self.blocks else 1)
+        kinds += [self.loop] * (2 if self.turns else 0)
         if any(isinstance(value, (str, dict)) for value in names.values()):
-            kinds += [lambda x, names: next(key for key, value in names.items() if isinstance(value, (str, dict)))] * 2
+            kinds += [self.held] * 2
         if deep and layer:
             kinds += [self.residual, self.residual, self.merge, self.merge, self.gate]
         for _ in range(_TRIES):
             make = self.random.choice(kinds)
-            nested = make in (self.sequence, self.residual, self.merge)
-            node = make(x, names, deep - 1) if nested else make(x, names)
+            if make == self.residual:
+                node = self.residual(x, names, deep - 1, values or {})
+            else:
+                node = make(x, names, deep - 1) if make in (self.sequence, self.merge) else make(x, names)
             if node is None:
                 continue
             if make in (self.op, self.call, self.sequence) and self.chance(0.08):
                 node = {"sequence": node} if isinstance(node, list) else {node: None} if isinstance(node, str) else node
                 if "first" not in node and "depth" not in node:
-                    node = {**node, "when": self.expression(self.chance(0.7), names, 0.8)}
+                    node = {**node, "when": self.condition(names)}
             try:
-                self.meaning.node(node, x, names)
-            except (Misfit, ZeroDivisionError):
+                self.meaning.node(node, x, names, values)
+            except Misfit:
                 continue
             return node
         return None
+
+    def condition(self, names: dict[str, Any]) -> Tree:
+        flags = [key for key, value in names.items() if value is True]
+        if flags and self.chance(0.5):
+            return self.random.choice(flags)
+        return self.expression(self.chance(0.7), names, 0.8)
+
+    def channels_last(self, x: Shape, names: dict[str, Any]) -> Tree | None:
+        """What works on the last axis, behind what moves the channels there."""
+        axes = list(range(1, len(x.sizes) + 1))
+        front = axes.pop(x.channel_axis)
+        before: Tree = {"permute": [0, *axes, front]} if self.chance(0.5) else "flatten"
+        op = self.random.choice(("linear", "layer_norm"))
+        return [before, {op: None, **self.options(op, x)}]
+
+    def held(self, x: Shape, names: dict[str, Any]) -> Tree:
+        return next(key for key, value in names.items() if isinstance(value, (str, dict)))
 
     def sequence(self, x: Shape, names: dict[str, Any], deep: int) -> Tree | None:
         items = []
         for _ in range(self.random.randint(1, 3)):
             item = self.node(x, names, deep)
-            if item is not None and "block_index" not in _words(item):  # in a sequence its count is 0: a fault, reported
+            if item is not None and "block_index" not in words(item):  # in a sequence its count is 0: a fault, reported
                 items.append(item)
                 x = self.meaning.node(item, x, names)
         if items and self.chance(0.3):
-            return {"sequence": {self.name(): item for item in items}}
+            self.taken, taken = [], self.taken
+            named = {self.name(): item for item in items}
+            self.taken = taken
+            return {"sequence": named}
         return items or None
 
-    def residual(self, x: Shape, names: dict[str, Any], deep: int) -> Tree | None:
-        layers: Tree = {}
-        y = x
-        for _ in range(self.random.randint(1, 3)):
-            node = self.node(y, names, deep, layer=True)
-            if node is not None:
-                layers[self.name()] = node
-                y = self.meaning.node(node, y, names)
-        if not layers:
-            return None
-        if y == x:
+    def residual(self, x: Shape, names: dict[str, Any], deep: int, values: dict[str, Shape]) -> Tree | None:
+        layers, inner = self.layers(x, names, self.random.randint(1, 3), deep, values)
+        y = inner[next(reversed(layers))]
+        if y == x and self.chance(0.7):
             return {"residual": layers}
         strides = [-(-a // b) for a, b in zip(x.spatial, y.spatial)]
         project: Tree = {"conv": y.channels, "kernel_size": 1}
-        if set(strides) != {1}:
+        if set(strides) - {1}:
             project["stride"] = strides[0] if len(set(strides)) == 1 else strides
-        return {"residual": layers, "shortcut": {self.name(): self.random.choice((project, [project, "batch_norm"]))}}
+            if names.get("stride") == project["stride"] and self.chance(0.7):
+                project["stride"] = "stride"
+        if y.channels == x.channels and self.chance(0.5):
+            test = "stride != 1" if project.get("stride") == "stride" else self.expression(True, names, 0.7)
+            project["when"] = test
+        elif self.chance(0.5):
+            return self.ways({self.name(): [project, "batch_norm"]}, layers)
+        return self.ways({self.name(): project}, layers)
+
+    def ways(self, shortcut: Tree, residual: Tree) -> Tree:
+        """The two in either order, which is that of the module's layers."""
+        if self.chance(0.4):
+            return {"shortcut": shortcut, "residual": residual}
+        return {"residual": residual, "shortcut": shortcut}
 
     def merge(self, x: Shape, names: dict[str, Any], deep: int) -> Tree | None:
         kind = self.random.choice(MERGES)
@@ -342,15 +481,18 @@ class Drawer:
             group = found.setdefault((y.spatial, y.channel_axis) if kind == "concat" else y, [])
             group.append(node)
             if len(group) == parts:
-                merged = {kind: {self.name(): node for node in group}}
-                if kind == "concat" and not split and self.chance(0.2):
-                    merged[kind][self.name()] = {"tanh": None, "when": False}
-                return {**merged, "split": True} if split else merged
+                branches = [(self.name(), node) for node in group]
+                if not split and self.chance(0.4):
+                    branches += self.left_out_branches(part, names).items()
+                    self.random.shuffle(branches)
+                return {kind: dict(branches), "split": True} if split else {kind: dict(branches)}
         return None
 
     def gate(self, x: Shape, names: dict[str, Any]) -> Tree:
         squeeze = [{"adaptive_avg_pool": 1}, {"conv": x.channels, "kernel_size": 1}, "sigmoid"]
         return {"multiply": {self.name(): "identity", self.name(): squeeze}}
+
+    # ---- calls of blocks
 
     def call(self, x: Shape, names: dict[str, Any]) -> Tree | None:
         known = list(LIBRARY) if not self.blocks or self.chance(0.2) else list(self.blocks)
@@ -360,44 +502,78 @@ class Drawer:
         repeated = self.chance(0.3)
         inside = {**names, "index": 0, "block_index": 0, "block_count": 1} if repeated else names
         for number, (key, default) in enumerate(args.items()):
-            if key not in ARGUMENTS or (default not in TYPES and self.chance(0.4)):
+            pinned = (kind, key) in self.pinned
+            if key not in ROLE or (not pinned and default not in TYPES and self.chance(0.4)):
                 continue
-            node[kind if number == 0 and self.chance(0.8) else key] = self.argument(key, x, inside)
+            node[kind if number == 0 and self.chance(0.8) else key] = (
+                self.pinned[kind, key] if pinned else self.argument(key, x, inside)
+            )
         if repeated:
             node["depth"] = self.random.randint(1, 3)
             if self.chance(0.3):
-                other = self.op(x, names)
-                changed = {key: self.argument(key, x, names) for key in args if key in ARGUMENTS and self.chance(0.5)}
-                node["first"] = changed if changed and self.chance(0.6) else other
-                if node["first"] is None:
-                    del node["first"]
-                elif node["first"] is not changed or "stride" in changed:
-                    node.pop("stride", None)
-                    if next(iter(args), "") == "stride":
-                        node[kind] = None
+                self.change_first(node, kind, args, x, names)
         return kind if node == {kind: None} else node
 
+    def change_first(self, node: Tree, kind: str, args: Tree, x: Shape, names: dict[str, Any]) -> None:
+        other = self.call(x, names) if self.chance(0.4) else self.op(x, names)
+        if isinstance(other, dict) and "depth" in other:
+            return
+        changed = {
+            key: self.argument(key, x, names)
+            for key in args
+            if key in ROLE and (kind, key) not in self.pinned and self.chance(0.5)
+        }
+        first = changed if changed and self.chance(0.6) else other
+        if first is None:
+            return
+        node["first"] = first
+        if first is not changed or "stride" in changed:
+            node.pop("stride", None)
+            if next(iter(args), "") == "stride":
+                node[kind] = None
+
+    def loop(self, x: Shape, names: dict[str, Any]) -> Tree | None:
+        """Blocks that keep the shape, as many as a name says."""
+        counts = [key for key, value in names.items() if type(value) is int and 1 <= value <= 3 and not key.startswith("in_")]
+        if not counts:
+            return None
+        preferred = [key for key in counts if ROLE.get(key) == "count"]
+        key = self.random.choice(preferred or counts)
+        kind = self.random.choice([*self.turns, *self.turns, "BasicBlock"])
+        node: Tree = {kind: self.expression(self.random.choice((x.channels, 4)), names, 0.5)}
+        inside = {**names, "index": 0, "block_index": 0, "block_count": 1}
+        for argument, default in self.blocks.get(kind, {"args": {}}).get("args", {}).items():
+            if ROLE[argument] == "rate" and (default in TYPES or self.chance(0.7)):
+                node[argument] = self.argument(argument, x, inside)
+        return {**node, "depth": key if self.chance(0.7) else f"{key} + 1"}
+
     def argument(self, key: str, x: Shape, names: dict[str, Any]) -> Tree:
-        pick = self.random
-        if key in ("act", "activation"):
-            return pick.choice(("relu", "sigmoid", "hardswish", {"elu": 0.5}, {"dropout": 0.1}, "identity", "mish"))
-        if key in ("width", "kernel_size") and self.chance(0.3):
+        pick, role = self.random, ROLE[key]
+        if role == "act":
+            held = [name for name, value in names.items() if isinstance(value, (str, dict))]
+            rates = [name for name, value in names.items() if type(value) is float and 0 <= value < 1]
+            if held and self.chance(0.4):
+                return pick.choice(held)
+            return {"dropout": pick.choice(rates)} if rates and self.chance(0.3) else pick.choice(ACTIVATIONS)
+        if role in ("width", "kernel_size") and key in ("width", "k", "layers", "kernel_size") and self.chance(0.2):
             return [pick.choice((1, 3)) for _ in range(x.rank)]
-        if key == "rate" and "block_index" in names and self.chance(0.5):
-            return "0.2 * block_index / block_count"
-        if key == "channels" and "index" in names and self.chance(0.3):
+        if role == "rate" and "block_index" in names and self.chance(0.6):
+            rates = [name for name, value in names.items() if type(value) is float and 0 <= value <= 0.3]
+            texts = ["0.2 * block_index / block_count", "0.1 * index"]
+            texts += [f"{name} * {turn}" for name in rates for turn in ("index", "index / block_count", "(index + 1) / 4")]
+            return pick.choice(texts)
+        if role == "channels" and "index" in names and self.chance(0.3):
             return f"{x.channels} + 2 * index"
         value = {
             "channels": x.channels if self.chance(0.5) else pick.choice((2, 3, 4, 6, 8)),
             "stride": pick.choice((1, 2)),
-            "width": pick.choice((1, 3)),
+            "width": pick.choice((1, 2, 3)),
             "rate": pick.choice((0.1, 0.3)),
-            "drop": 0.2,
-            "squeeze": pick.choice((1, 2)),
             "kernel_size": pick.choice((1, 3)),
-            "expansion": pick.choice((1, 2)),
             "flag": self.chance(0.5),
-        }[key]
+            "count": pick.choice((1, 2)),
+            "one": 1,
+        }[role]
         return self.expression(value, names, 0.3)
 
     # ---- ops and their options
@@ -411,6 +587,9 @@ class Drawer:
             for _ in range(_TRIES // 2):
                 options = self.options(kind, x)
                 written = {key: self.waiting(kind, key, value, names) for key, value in options.items()}
+                lists = [key for key, value in names.items() if isinstance(value, tuple) and len(value) == x.rank]
+                if "kernel_size" in written and lists and self.chance(0.6):
+                    written["kernel_size"] = self.random.choice(lists)
                 try:
                     self.meaning.apply(self.meaning.op(kind, written, names), x)
                 except Misfit:
@@ -497,72 +676,79 @@ class Drawer:
         usable = [key for key, known in names.items() if type(known) in fitting and not key.startswith("block_")]
         key = pick.choice(usable) if usable else str(near)
         known = names.get(key, near)
-        lists = [name for name, listed in names.items() if isinstance(listed, tuple)]
         other = value / 2 if type(value) is float else near
         texts = [f"{value} if {key} == {known} else {other}", f"({value})"]
         if type(value) is bool:
-            test = f"{key} == {known}" if type(known) is not bool else key if known else f"not {key}"
-            texts = [f"{test}" if value else f"not ({test})", f"{test} and {value}", f"{test} or {value}", f"not {not value}"]
-            if type(known) is not bool:
-                texts.append(f"{key} < {known + 1}" if value else f"{key} > {known}")
-        elif type(value) is int and type(known) is int:
-            stepped = f"{key} + {value - known}" if value >= known else f"{key} - {known - value}"
-            texts += [key] * (3 * (known == value)) + [stepped,
-                      f"max({value}, {key} - {known})", f"min({key} + {value}, {value})", f"round({value} * 1.0)",
-                      f"{key} * {value} // {known or 1}", f"{value} + {key} % 1", f"ceil({value} - 0.5)",
-                      f"floor({value} + 0.5)", f"make_divisible({value}, {value or 1})"]  # fmt: skip
-            texts += [f"{name}[{place}]" for name in lists for place, item in enumerate(names[name]) if item == value]
+            texts = self.truths(value, key, known)
+        elif type(value) is int:
+            texts += self.integers(value, key, known, names)
         elif type(value) is float:
             texts += [key] * (3 * (known == value and type(known) is float)) + [f"{value} + 0 * {key}", f"{value} * 1"]
+        floats = [name for name, known in names.items() if type(known) is float]
+        if floats and self.chance(0.5):
+            texts = self.of_floats(value, names)
         text = pick.choice(texts).replace("True", "true").replace("False", "false").replace("- -", "+ ")
         try:
             found = value_of(text, names)
-        except (ArithmeticError, TypeError):
+        except Misfit:
             return value
-        return text if type(found) is type(value) and found == value else value
+        return text if type(found) is type(value) and found == value and len(text) <= LONGEST else value
 
+    def truths(self, value: bool, key: str, known: Any) -> list[str]:
+        test = f"{key} == {known}" if type(known) is not bool else key if known else f"not {key}"
+        texts = [f"{test}" if value else f"not ({test})", f"{test} and {value}", f"{test} or {value}", f"not {not value}"]
+        if type(known) is not bool:
+            texts += [f"{key} < {known + 1}", f"{key} <= {known}"] if value else [f"{key} > {known}", f"{key} != {known}"]
+            texts += [f"{key} >= {known}"] if value else [f"{key} >= {known + 1}"]
+        return texts
 
-# ---- what nobody uses is refused, so it goes
+    def integers(self, value: int, key: str, known: Any, names: dict[str, Any]) -> list[str]:
+        lists = [name for name, listed in names.items() if isinstance(listed, tuple)]
+        texts = [f"{name}[{place}]" for name in lists for place, item in enumerate(names[name]) if item == value]
+        if type(known) is not int:
+            return texts
+        stepped = f"{key} + {value - known}" if value >= known else f"{key} - {known - value}"
+        return [*texts, *[key] * (3 * (known == value)), stepped,
+                f"max({value}, {key} - {known})", f"min({key} + {value}, {value})", f"round({value} * 1.0)",
+                f"{key} * {value} // {known or 1}", f"{value} + {key} % 1", f"ceil({value} - 0.5)",
+                f"floor({value} + 0.5)", f"make_divisible({value}, {value or 1})",
+                f"{key} + {value} - {key}", f"{value} * {key} // {key}" if known else key]  # fmt: skip
 
+    def of_floats(self, value: Tree, names: dict[str, Any]) -> list[str]:
+        """Texts with arithmetic that is exact for integers and not for the floats that take part in it."""
+        terms = [self.arithmetic(names, 3) for _ in range(4)]
+        texts = []
+        for term in terms:
+            try:
+                found = value_of(term, names)
+            except Misfit:
+                continue
+            if not -(10**4) < found < 10**4:
+                continue
+            if type(value) is bool:
+                texts.append(f"{term} < {found + 0.5}" if value else f"{term} > {found + 0.5}")
+            elif type(value) is float:
+                texts.append(f"max({value}, min({term}, {value}))")
+            else:
+                function = self.random.choice(("round", "floor", "ceil"))
+                rest = value - value_of(f"{function}({term})", names)
+                texts.append(f"{function}({term}) + {rest}")
+                texts.append(f"make_divisible({value} + 0 * {term}, {value or 1})")
+                texts.append(f"max({value}, floor(min({term}, {value})))")
+        return texts or [str(value)]
 
-def _words(tree: Tree) -> set[str]:
-    if isinstance(tree, dict):
-        return set(tree).union(*map(_words, tree.values()))
-    if isinstance(tree, (list, tuple)):
-        return set().union(*map(_words, tree))
-    return set(_WORD.findall(tree)) if isinstance(tree, str) else set()
-
-
-def _values(tree: Tree) -> set[str]:
-    """The words of values, and of keys that stand alone: an argument that holds an op."""
-    if isinstance(tree, dict):
-        return {key for key, value in tree.items() if value is None}.union(*map(_values, tree.values()))
-    return _words(tree) if not isinstance(tree, list) else set().union(*map(_values, tree))
-
-
-def _used(block: Tree) -> Tree:
-    """A block without the constants and arguments that it never reads."""
-    used = _values(block["layers"])
-    let = dict(block["let"])
-    for key in reversed(list(let)):
-        if key not in used:
-            del let[key]
-        else:
-            used |= _words(let[key])
-    kept = {"args": {key: value for key, value in block["args"].items() if key in used}, "let": let}
-    return {**{key: value for key, value in kept.items() if value}, "layers": block["layers"]}
-
-
-def _pruned(spec: Tree) -> Tree:
-    """A spec without blocks, arguments, constants, defaults and keys that nobody uses."""
-    body = {key: spec[key] for key in ("stem", "stages", "head")}
-    used, todo = set(), _words(body)
-    while todo:
-        used |= todo
-        todo = set().union(*(_words(block) for name, block in spec["blocks"].items() if name in used)) - used
-    blocks = {name: block for name, block in spec["blocks"].items() if name in used}
-    nodes = _words(body) | _words(blocks)
-    defaults = {kind: options for kind, options in spec["defaults"].items() if kind in nodes}
-    kept = _used({"args": spec["args"], "let": spec["let"], "layers": body})
-    spec = {**spec, "args": kept.get("args"), "let": kept.get("let"), "blocks": blocks, "defaults": defaults}
-    return {key: value for key, value in spec.items() if value}
+    def arithmetic(self, names: dict[str, Any], deep: int) -> str:
+        """Arithmetic of numbers and names, floats among them; it divides by numbers alone."""
+        pick = self.random
+        floats = [name for name, value in names.items() if type(value) is float]
+        whole = [name for name, value in names.items() if type(value) is int and not name.startswith("block_")]
+        if not deep or self.chance(0.25):
+            return pick.choice([*floats * 3, *whole, "0", "1", "2", "4", "0.5"])
+        left = self.arithmetic(names, deep - 1)
+        sign = pick.choice(("+", "-", "*", "*", "//", "//", "%", "/", "same"))
+        if sign in ("//", "%", "/"):
+            return f"({left} {sign} {pick.choice(('1', '2', '3', '0.1', '0.5'))})"
+        if sign == "same":  # what is taken away again, or divided by what it was multiplied with
+            right = self.arithmetic(names, deep - 1)
+            return pick.choice((f"({left} + {right} - {left})", f"(4 * {left} // 2)", f"({left} - {left})", f"(0 * {left})"))
+        return f"({left} {sign} {self.arithmetic(names, deep - 1)})"

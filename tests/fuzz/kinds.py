@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import builtins
 import contextlib
+import functools
+import inspect
 import random
 import re
 import warnings
@@ -12,12 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
+from torch import Tensor, nn
 
 import archgen
 from archgen.ops import OPS, Shape
 from archgen.verify.compare import compare
-from tests.fuzz import draw, yaml
-from tests.fuzz.meaning import LIBRARY, Misfit, Tree
+from tests.fuzz import draw, meaning, yaml
+from tests.fuzz.meaning import LIBRARY, Meaning, Misfit
+from tests.fuzz.tally import tally
+from tests.fuzz.trees import SECTIONS, Tree, is_node, network_layers
 from tests.test_ops import broken, fault
 
 if TYPE_CHECKING:
@@ -47,12 +52,18 @@ class Found(NamedTuple):
 def valid(seed: int, folder: Path) -> Found:
     """A valid spec is read, written and equal to torch in all that `verify` compares; other spellings give the same network.
 
-    So does another value of an argument, given to the module or written in the spec.
+    So does another value of an argument, given to the module or written in the spec, and each class with its own defaults. What
+    may overwrite its input overwrites nothing that somebody still reads.
     """
     tree = draw.valid(seed)
     text = yaml.text(tree)
-    found = check_valid(text, folder) or other_arguments(tree, folder) or spellings(tree, folder)
-    return Found(found, text, draw.tally(tree))
+    checks: tuple[Callable[[], str], ...] = (
+        lambda: check_valid(text, folder),
+        lambda: generated(tree, folder),
+        lambda: other_arguments(tree, folder),
+        lambda: spellings(tree, folder),
+    )
+    return Found(next((found for check in checks if (found := check())), ""), text, {**tally(tree), "extends": 1})
 
 
 def check_valid(text: str, folder: Path) -> str:
@@ -72,31 +83,149 @@ def check_valid(text: str, folder: Path) -> str:
     return next((f"{check.name}: {check.difference}" for check in checks if check.difference), "")
 
 
+# ---- what is overwritten
+
+
+def generated(tree: Tree, folder: Path) -> str:
+    """Says what is wrong with the module of a spec, and with its classes, beside what `verify` looks at; or ''."""
+    network = archgen.load(folder / "net.yaml")
+    x = torch.randn(2, *network.spec.input, generator=torch.Generator().manual_seed(0))
+    return overwritten(network.module(), x) or class_defaults(tree, network.source())
+
+
+def overwritten(module: nn.Module, before: Tensor) -> str:
+    """Says what differs where no layer works in place, or that the caller's input was changed; or ''.
+
+    `verify` holds the outputs against layers that are not in place, but leaves those of chance idle, and does not look at what
+    the module was given. Here the same module runs twice from the same random state, the second time with every `inplace` off.
+    """
+    for training in (False, True):
+        module.train(training)
+        state = {name: value.clone() for name, value in module.state_dict().items()}
+        x = before.clone()
+        found = _outputs_and_gradients(module, x)
+        if not torch.equal(x, before):
+            return f"the module changes its input, training={training}"
+        module.load_state_dict(state)
+        places: list[Any] = [layer for layer in module.modules() if getattr(layer, "inplace", False)]
+        for layer in places:
+            layer.inplace = False
+        wanted = _outputs_and_gradients(module, before.clone())
+        for layer in places:
+            layer.inplace = True
+        for have, want in zip(found, wanted, strict=True):
+            if not torch.allclose(have, want, 1e-4, 1e-6, equal_nan=True):
+                return f"a value is overwritten that is still read, training={training}"
+    return ""
+
+
+def _outputs_and_gradients(module: nn.Module, x: Tensor) -> list[Tensor]:
+    torch.manual_seed(0)
+    module.zero_grad()
+    outputs = module(x)
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    if any(output.requires_grad for output in outputs):
+        sum(output.sum() for output in outputs).backward()
+    gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
+    return [output.detach().clone() for output in outputs] + [gradient.clone() for gradient in gradients]
+
+
+# ---- arguments: of the network, and of each class
+
+
 def other_arguments(tree: Tree, folder: Path) -> str:
     """Says where the module, given another value of an argument, is not the network of the spec with that value, or ''."""
     for name, value in tree.get("args", {}).items():
-        changed = not value if isinstance(value, bool) else value + 1 if isinstance(value, int) else value / 2
-        with contextlib.suppress(archgen.SpecError):  # the spec has no such network
-            found = other_argument(folder / "net.yaml", name, changed)
-            if found:
+        changed: tuple[float, ...] = ()
+        if isinstance(value, bool):
+            changed = (not value,)
+        elif isinstance(value, int):
+            changed = (value + 1, 0)
+        elif isinstance(value, float):
+            changed = (value / 2, value + 0.35)
+        for other in changed:
+            if found := other_argument(folder / "net.yaml", name, other):
                 return found
     return ""
 
 
 def other_argument(path: Path, name: str, value: float) -> str:
-    """The same for one argument and value; raises SpecError where the spec refuses that."""
+    """The same for one argument and value."""
     said = f"{name}={str(value).lower()}"
-    report = archgen.load(path, (said,)).checked().report()
+    try:
+        spec = archgen.load(path, (said,)).checked()
+        wanted = spec.module().eval()
+    except archgen.SpecError as error:  # the spec has no such network; a module can't know, but of how many blocks it builds
+        if not error.problems[0].sentence.startswith("`depth` is"):
+            return ""
+        with contextlib.suppress(Exception):
+            archgen.load(path).module(**{name: value})
+            return f"{said}: the spec refuses this depth, and the module builds it"
+        return ""
+    except Exception as error:
+        return f"the spec with {said}: {type(error).__name__}: {error}"
+    x = torch.randn(2, *spec.spec.input, generator=torch.Generator().manual_seed(0))
     try:
         module = archgen.load(path).module(**{name: value}).eval()
-        outputs = module(torch.zeros(2, *report.input_shape))
+        if repr(module) != repr(wanted):
+            return f"{said}: the module is {module}, of the spec with that value {wanted}"
+        module.load_state_dict(wanted.state_dict())
+        found, expected = _outputs_and_gradients(module, x.clone()), _outputs_and_gradients(wanted, x.clone())
     except Exception as error:
         return f"{said}: {type(error).__name__}: {error}"
-    shapes = [tuple(output.shape[1:]) for output in (outputs if isinstance(outputs, tuple) else (outputs,))]
-    parameters = sum(parameter.numel() for parameter in module.parameters())
-    if shapes != list(report.output_shapes)[: len(shapes)] or parameters != report.totals.parameters:
-        return f"{said}: the module has {parameters} parameters and gives {shapes}"
+    if not all(torch.equal(*pair) or torch.allclose(*pair, equal_nan=True) for pair in zip(found, expected, strict=True)):
+        return f"{said}: the module's outputs are not those of the spec with that value"
     return ""
+
+
+_SIZES = {1: ("in_length",), 2: ("in_height", "in_width"), 3: ("in_depth", "in_height", "in_width")}
+
+
+def class_defaults(tree: Tree, source: str) -> str:
+    """Says which class of the module is not its block where it is called, or with a default of its own in place of a value."""
+    found, _ = meaning.network(tree)
+    module: dict[str, Any] = {"__name__": "generated"}
+    exec(compile(source, "<generated>", "exec"), module)
+    calls = {repr(call): call for call in found.called if call.block in module}
+    for call in list(calls.values())[:8]:
+        signature = inspect.signature(module[call.block])
+        defaults = [name for name, one in signature.parameters.items() if one.default is not one.empty and name in call.given]
+        for left_out in ("", *defaults):
+            given = {name: value for name, value in call.given.items() if name != left_out}
+            judge = Meaning(tree.get("blocks", {}), {}, {})
+            judge.strict = False
+            try:
+                y = judge.call(call.block, given, call.x, {})
+            except Misfit:
+                continue
+            with_it = f"{call.block}({', '.join(f'{key}={value}' for key, value in given.items())}) on {call.x.sizes}"
+            try:
+                layer = module[call.block](**_constructor(signature, given, call.x)).eval()
+                have = tuple(layer(torch.zeros(2, *call.x.sizes)).shape[1:])
+            except Exception as error:
+                return f"{with_it}: {type(error).__name__}: {error}"
+            if have != y.sizes:
+                return f"{with_it} gives {have}, and {y.sizes} by the spec"
+    return ""
+
+
+def _constructor(signature: inspect.Signature, given: dict[str, Any], x: Shape) -> dict[str, Any]:
+    """The keyword arguments of a class for a call: the sizes of the input that it asks for, lists where it takes them."""
+    sizes = {"in_channels": x.channels, **dict(zip(_SIZES.get(x.rank, ()), x.spatial))}
+    found = {name: value for name, value in sizes.items() if name in signature.parameters}
+    for name, value in given.items():
+        if name in signature.parameters:
+            many = str(signature.parameters[name].annotation).startswith("tuple") and not isinstance(value, tuple)
+            found[name] = (value,) * x.rank if many else _layer(value, x) if isinstance(value, (str, dict)) else value
+    return found
+
+
+def _layer(tree: Tree, x: Shape) -> Callable[[], nn.Module]:
+    """What builds the op that an argument holds."""
+    node = {tree: None} if isinstance(tree, str) else tree
+    op = Meaning({}, {}, {}).op(next(iter(node)), node, {})
+    positional, named = op.constructor(Shape((1,)))
+    return functools.partial(getattr(nn, op.class_name(x.rank)), *positional, **named)
 
 
 # ---- the same network, spelt in another way
@@ -128,6 +257,7 @@ def unrolled(tree: Tree) -> Tree:
         if (
             not isinstance(node, dict)
             or "depth" not in node
+            or not isinstance(node["depth"], int)
             or "from" in node
             or ("first" in node and node["depth"] == 1)  # perhaps nobody else uses what is meant for the others
             or re.search("index|block_count", yaml.flow(node))
@@ -139,7 +269,7 @@ def unrolled(tree: Tree) -> Tree:
         stride = kind if call[kind] is not None and next(iter(args)) == "stride" else "stride"
         later = {**call, stride: 1} if "stride" in args else call
         first = node.get("first", {})
-        if isinstance(first, dict) and not any(key in OPS or key[0].isupper() for key in first):
+        if not is_node(first):
             if call[kind] is not None and (leading := next(iter(args), "")) in first:
                 first = {kind: first[leading], **{key: value for key, value in first.items() if key != leading}}
             first = {**call, **first}
@@ -167,7 +297,7 @@ def extended(tree: Tree) -> dict[str, Tree]:
 
 
 def _sections(tree: Tree) -> list[str]:
-    return [key for key in ("stem", "stages", "head") if key in tree]
+    return [key for key in SECTIONS if key in tree]
 
 
 # ---- a claim broken
@@ -178,7 +308,9 @@ def negated(seed: int, folder: Path) -> Found:
     drawer = draw.Drawer(seed)
     pick = drawer.random
     tree = draw.valid(seed)
-    values = last_values(tree)
+    _, values = meaning.network(tree)
+    if pick.random() < 0.1:
+        return unread(tree, folder)
     x = values[next(reversed(values))]
     made = _wrong_merge(drawer, x) if pick.random() < 0.25 else _wrong_op(drawer, x)
     if made is None:
@@ -202,12 +334,12 @@ def negated(seed: int, folder: Path) -> Found:
     return Found(judged or refusal(text, folder), text, {next(iter(made[0])): 1})
 
 
-def last_values(tree: Tree) -> dict[str, Shape]:
-    """The shapes of the network's values, by name."""
-    meaning, x, names = draw.scope(tree)
-    values: dict[str, Shape] = {}
-    meaning.body(draw.network_layers(tree), x, names, values)
-    return values
+def unread(tree: Tree, folder: Path) -> Found:
+    """A last layer that no output reads is refused as any other."""
+    section = _sections(tree)[-1]
+    outputs = tree.get("outputs") or list(network_layers(tree))[-1:]
+    text = yaml.text({**tree, section: {**tree[section], "unread": "relu"}, "outputs": outputs})
+    return Found(refusal(text, folder), text, {"outputs": 1})
 
 
 def refusal(text: str, folder: Path) -> str:

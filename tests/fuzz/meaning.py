@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections import ChainMap
-from typing import Any
+from collections import ChainMap, Counter
+from typing import Any, NamedTuple
 
 import yaml
 
 from archgen.library import block_names
 from archgen.ops import OPS, Op, Shape
+from archgen.ops.base import same
 from archgen.resources import LIBRARY as FOLDER
+from tests.fuzz.trees import MERGES, Tree, is_node, network_layers, words
 
-Tree = Any
-MERGES = ("add", "subtract", "multiply", "concat")
 TYPES = ("int", "float", "bool", "op")
 LIBRARY = {name: yaml.safe_load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8")) for name in block_names()}
 _LARGEST = 3000  # values of one image: the networks stay small enough to run thousands
@@ -27,46 +27,84 @@ class Misfit(Exception):
     """The tree does not fit; what makes it so."""
 
 
+class Avoided(Misfit):
+    """It may fit, and is not drawn: it is large, or its rule has more to it than this module says."""
+
+
 def make_divisible(x: float, divisor: int = 8) -> int:
     rounded = max(divisor, int(x + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * x else rounded
 
 
-_WORD = re.compile(r"[A-Za-z_]\w*")
 _FUNCTIONS = {"max": max, "min": min, "round": round, "ceil": math.ceil, "floor": math.floor, "make_divisible": make_divisible}
 _TRUTHS = {"true": True, "false": False}
 
 
 def value_of(tree: Tree, names: dict[str, Any]) -> Any:
-    """The value of an option: an expression is Python's, too."""
+    """The value of an option: an expression is Python's, too. A constant that has no value is none of the names."""
     if isinstance(tree, (list, tuple)):
         return tuple(value_of(item, names) for item in tree)
     if isinstance(tree, str):
         lists = {name for name, value in names.items() if isinstance(value, tuple) and tree != name and f"{name}[" not in tree}
-        if lists & set(_WORD.findall(tree)):
+        if lists & words(tree):
             raise Misfit("a list is no number")
-        return eval(tree, {"__builtins__": {}}, {**_FUNCTIONS, **_TRUTHS, **names})  # our own texts alone
+        try:
+            return eval(tree, {"__builtins__": {}}, {**_FUNCTIONS, **_TRUTHS, **names})  # our own texts alone
+        except (ArithmeticError, LookupError, NameError, TypeError) as error:
+            raise Misfit("no value") from error
     return tree
+
+
+def with_constants(names: dict[str, Any], let: dict[str, Tree]) -> dict[str, Any]:
+    """The names and the constants, each of which sees those before it; one is worked out only where it is read."""
+    known = dict(names)
+    for name, tree in let.items():
+        try:
+            known[name] = value_of(tree, known)
+        except Misfit:
+            continue
+    return known
+
+
+class Called(NamedTuple):
+    """One call of a block: what its arguments are, those by default among them, and what enters."""
+
+    block: str
+    given: dict[str, Any]
+    x: Shape
 
 
 class Meaning:
     """Shapes of the nodes of one spec. `blocks` and `defaults` are the spec's own trees, read anew at each use."""
 
-    def __init__(self, blocks: dict[str, Tree], defaults: dict[str, Tree]) -> None:
-        self.blocks, self.defaults = ChainMap(blocks, LIBRARY), defaults
+    def __init__(self, blocks: dict[str, Tree], defaults: dict[str, Tree], constants: dict[str, Any]) -> None:
+        self.blocks, self.defaults, self.constants = ChainMap(blocks, LIBRARY), defaults, constants
         self.strict = True  # that a node with `when` keeps the channels whatever its condition, which is simpler than the rule
         self.axes: dict[str, tuple[int, int]] = {}  # a block is one class, so it is called on values of the same axes
         self.multiplications = 0
+        self.drawn: Counter[str] = Counter()  # what only the values tell, as `tally` counts the rest
+        self.called: list[Called] = []
+
+    def value(self, tree: Tree, names: dict[str, Any]) -> Any:
+        """The value of an expression, and which of its arithmetic a float took part in."""
+        found = value_of(tree, names)
+        if isinstance(tree, str) and any(type(names.get(word)) is float for word in words(tree)):
+            self.drawn.update(f"float {sign}" for sign in set(FLOAT_SIGNS.findall(tree)))
+        return found
 
     def op(self, kind: str, options: dict[str, Tree], names: dict[str, Any]) -> Op:
         op = OPS[kind]
-        given = dict(self.defaults.get(kind, {}))
+        given = {key: (tree, {**names, **self.constants}) for key, tree in self.defaults.get(kind, {}).items()}
         for key, tree in options.items():
-            given[op.first() if key == kind else key] = tree
-        options = {key: tree if key in op.words else value_of(tree, names) for key, tree in given.items() if tree is not None}
-        if any(op.kind(key).refuses(value, 0) for key, value in options.items()):
+            given[op.first() if key == kind else key] = tree, names
+        values = {
+            key: tree if key in op.words else self.value(tree, known)
+            for key, (tree, known) in given.items()
+            if tree is not None
+        }
+        if any(op.kind(key).refuses(value, 0) for key, value in values.items()):
             raise Misfit("another type")
-        return op(**options)
+        return op(**values)
 
     def apply(self, op: Op, x: Shape) -> Shape:
         claim = next((claim for claim in op.claims(x) if not claim.holds()), None)
@@ -74,11 +112,14 @@ class Meaning:
             raise Misfit(claim.text())
         y = op.output(x)
         if math.prod(y.sizes) > _LARGEST:
-            raise Misfit("too large")
+            raise Avoided("too large")
+        self.drawn.update(f"{op.name}.{key}" for key in op.fields if not same(getattr(op, key), op.defaults.get(key, ())))
+        if "{n}" in op.torch_class:
+            self.drawn[f"{op.name} {x.rank}-D"] += 1
         return y
 
-    def node(self, node: Tree, x: Shape, names: dict[str, Any]) -> Shape:
-        """What a node that is one module, or an op, makes of a value."""
+    def node(self, node: Tree, x: Shape, names: dict[str, Any], values: dict[str, Shape] | None = None) -> Shape:
+        """What a node makes of a value; `values` are those that a residual's layers may name."""
         if isinstance(node, list):
             for item in node:
                 x = self.node(item, x, names)
@@ -87,17 +128,14 @@ class Meaning:
             node = {node: None}
         node = {key: value for key, value in node.items() if key != "from"}
         if "when" in node:
-            present = value_of(node["when"], names)
-            y = self.node({key: value for key, value in node.items() if key != "when"}, x, names)
-            if self.strict and (y.channels, y.channel_axis, y.rank) != (x.channels, x.channel_axis, x.rank):
-                raise Misfit("a node with `when` keeps the channels")
-            return y if present else x
+            return self.perhaps(node, x, names, values)
         kind = next(iter(node))
         if kind == "sequence":
             items = node[kind]
             return self.node(list(items.values()) if isinstance(items, dict) else items, x, names)
-        if kind == "residual":
-            return self.merged("add", [self.body(node[kind], x, names), self.body(node.get("shortcut", {}), x, names)])
+        if "residual" in node:
+            ways = [self.body(node.get(key, {}), x, names, dict(values or {})) for key in ("residual", "shortcut")]
+            return self.merged("add", ways)
         if kind in MERGES:
             return self.branches(kind, node, x, names)
         if kind in names and isinstance(names[kind], (str, dict)):
@@ -106,19 +144,37 @@ class Meaning:
             return self.apply(self.op(kind, node, names), x)
         return self.calls(kind, node, x, names)
 
+    def perhaps(self, node: Tree, x: Shape, names: dict[str, Any], values: dict[str, Shape] | None) -> Shape:
+        """A node with `when`; one that is left out need not fit, nor must its options have a value."""
+        present = self.value(node["when"], names)
+        try:
+            y = self.node(_without_when(node), x, names, values)
+        except Misfit as misfit:
+            if present or isinstance(misfit, Avoided):
+                raise
+            self.drawn["left out, and could not run"] += 1
+            return x
+        if self.strict and (y.channels, y.channel_axis, y.rank) != (x.channels, x.channel_axis, x.rank):
+            raise Avoided("a node with `when` keeps the channels")
+        return y if present else x
+
     def branches(self, kind: str, node: Tree, x: Shape, names: dict[str, Any]) -> Shape:
         parts = node[kind]
         if node.get("split"):
             if x.channels % len(parts):
                 raise Misfit("split")
             x = x.with_channels(x.channels // len(parts))
-        absent = [value_of(part["when"], names) is False if isinstance(part, dict) and "when" in part else False
-                  for part in parts.values()]  # fmt: skip
-        outputs = [self.node(_without_when(part), x, names) for part in parts.values()]
-        if not all(absent):
-            self.merged(kind, outputs)  # what follows must fit in either case
-            return self.merged(kind, [output for output, gone in zip(outputs, absent) if not gone])
-        raise Misfit("all branches are absent")
+        present = [
+            part
+            for part in parts.values()
+            if not (isinstance(part, dict) and "when" in part) or self.value(part["when"], names) is not False
+        ]
+        if not present:
+            raise Misfit("all branches are absent")
+        if len(present) < len(parts):
+            self.drawn[f"{kind} with branches left out"] += 1
+            self.drawn[f"{kind} of one branch that is left"] += len(present) == 1
+        return self.merged(kind, [self.node(_without_when(part), x, names) for part in present])
 
     def merged(self, kind: str, shapes: list[Shape]) -> Shape:
         """The shape of a merge."""
@@ -144,13 +200,15 @@ class Meaning:
     def calls(self, kind: str, node: Tree, x: Shape, names: dict[str, Any]) -> Shape:
         """A block, `depth` times."""
         arguments = {key: value for key, value in node.items() if key not in ("depth", "first")}
-        depth = value_of(node.get("depth", 1), names)
+        depth = self.value(node.get("depth", 1), names)
+        if type(depth) is not int or not 1 <= depth <= 8:
+            raise Misfit("depth")
         for index in range(depth):
             inside = {**names, "index": index, "block_index": 0, "block_count": 1} if "depth" in node else names
             given = arguments
             if index == 0 and "first" in node:
                 first = node["first"]
-                if not isinstance(first, dict) or any(key in OPS or key[0].isupper() for key in first):
+                if is_node(first):
                     x = self.node(first, x, inside)
                     continue
                 given = {**self.arguments(kind, given), **first}
@@ -167,28 +225,36 @@ class Meaning:
     def call(self, kind: str, node: Tree, x: Shape, names: dict[str, Any]) -> Shape:
         block = self.blocks[kind]
         if self.axes.setdefault(kind, (len(x.sizes), x.channel_axis)) != (len(x.sizes), x.channel_axis):
-            raise Misfit("a block is called on values of the same axes")
+            raise Avoided("a block is called on values of the same axes")
         known: dict[str, Any] = {"in_channels": x.channels}
-        given = {**self.defaults.get(kind, {}), **self.arguments(kind, node)}
-        for name, default in block.get("args", {}).items():
-            tree = given.get(name, default)
+        default = {name: (tree, {**names, **self.constants}) for name, tree in self.defaults.get(kind, {}).items()}
+        given = {**default, **{name: (tree, names) for name, tree in self.arguments(kind, node).items()}}
+        for name, own in block.get("args", {}).items():
+            tree, around = given.get(name, (own, {}))
             if isinstance(tree, str) and tree in TYPES:
                 raise Misfit(f"`{name}` is missing")
-            is_op = isinstance(tree, dict) or (
-                isinstance(tree, str) and (tree in OPS or isinstance(names.get(tree), (str, dict)))
-            )
-            known[name] = (names.get(tree, tree) if isinstance(tree, str) else tree) if is_op else value_of(tree, names)
-        for name, tree in block.get("let", {}).items():
-            known[name] = value_of(tree, known)
+            known[name] = self.argument(tree, around)
+            if type(known[name]) is float and (own == "int" or type(own) is int):
+                raise Misfit("a float for an integer")
+        self.called.append(Called(kind, {name: known[name] for name in block.get("args", {})}, x))
+        known = with_constants(known, block.get("let", {}))
         strict, self.strict = self.strict, self.strict and kind not in LIBRARY
         try:
-            return self.body(block["layers"], x, known)
+            return self.body(block["layers"], x, known, {})
         finally:
             self.strict = strict
 
-    def body(self, layers: dict[str, Tree], x: Shape, names: dict[str, Any], values: dict[str, Shape] | None = None) -> Shape:
+    def argument(self, tree: Tree, names: dict[str, Any]) -> Any:
+        """The value of an argument; an op keeps its tree, its options worked out."""
+        if isinstance(tree, dict):
+            kind = next(iter(tree))
+            return {key: value if key in OPS[kind].words else self.value(value, names) for key, value in tree.items()}
+        if isinstance(tree, str) and (tree in OPS or isinstance(names.get(tree), (str, dict))):
+            return names.get(tree, tree)
+        return self.value(tree, names)
+
+    def body(self, layers: dict[str, Tree], x: Shape, names: dict[str, Any], values: dict[str, Shape]) -> Shape:
         """Named nodes in order; `values` gathers what each makes."""
-        values = {} if values is None else values
         values["input"] = x
         for name, node in layers.items():
             x = values[name] = self.layer(node, x, names, values)
@@ -198,10 +264,32 @@ class Meaning:
         """A named node, which may take other values than the last."""
         sources = node.get("from") if isinstance(node, dict) else None
         if isinstance(sources, list):
-            if value_of(node.get("when", True), names) is False:
-                return values[sources[0]]
-            return self.merged(next(iter(node)), [values[name] for name in sources])
-        return self.node(node, values[sources] if sources else x, names)
+            return self.merge_of_values(node, [values[name] for name in sources], names)
+        return self.node(node, values[sources] if sources else x, names, values)
+
+    def merge_of_values(self, node: Tree, taken: list[Shape], names: dict[str, Any]) -> Shape:
+        """A merge of earlier values; with `when` it may be left out, and then hands the first on."""
+        kind = next(iter(node))
+        if "when" not in node:
+            return self.merged(kind, taken)
+        if kind == "concat" and len(taken) > 1:
+            raise Misfit("a merge with `when` keeps the channels")
+        return self.merged(kind, taken) if self.value(node["when"], names) else taken[0]
+
+
+FLOAT_SIGNS = re.compile(r"//|[-+*/%]|\b(?:round|floor|ceil|min|max|make_divisible)\b")
+
+
+def network(spec: Tree) -> tuple[Meaning, dict[str, Shape]]:
+    """Works out the values of a spec's network, by name; raises Misfit where it does not fit."""
+    x = Shape(tuple(spec["input"]))
+    let = spec.get("let", {})
+    arguments = {name: tuple(value) if isinstance(value, list) else value for name, value in spec.get("args", {}).items()}
+    constants = with_constants({}, {key: tree for key, tree in let.items() if not words(tree) & {"in_channels", *arguments}})
+    meaning = Meaning(spec.get("blocks", {}), spec.get("defaults", {}), constants)
+    values: dict[str, Shape] = {}
+    meaning.body(network_layers(spec), x, with_constants({"in_channels": x.channels, **arguments}, let), values)
+    return meaning, values
 
 
 def _without_when(node: Tree) -> Tree:
