@@ -129,11 +129,12 @@ def _parsed(path: Path, data: bytes) -> dict[str, Any]:
     else:
         import tomli as tomllib
     try:
-        return tomllib.loads(data.decode())
+        parsed: dict[str, Any] = tomllib.loads(data.decode())
     except RecursionError:
         raise EnvironmentFault(f"{_shown(path)} is no TOML: its lists nest too deep") from None
     except ValueError as error:  # of TOML and of UTF-8
         raise EnvironmentFault(f"{_shown(path)} is no TOML: {printable(str(error))}") from error
+    return parsed
 
 
 def _folder(root: Path, settings: dict[str, Any], name: str) -> Path:
