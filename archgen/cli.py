@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from archgen import __version__, files
-from archgen.diagnostics import EnvironmentFault, SpecError, plain, printable, quote, render_all
+from archgen.diagnostics import EnvironmentFault, SpecError, plain, printable, quote, render_all, render_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -68,7 +68,7 @@ def _run(arguments: list[str]) -> int:
         _print_problems(error)
         return REFUSED
     except EnvironmentFault as fault:
-        click.echo(f"{_style()('error:', 'error')} {fault}", err=True)
+        click.echo(render_fault(fault, _style()), err=True)
         return ENVIRONMENT
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
     Style = Callable[[str, str], str]  # (text, role) -> text; the roles: place, error, note, line, caret, help
 
-WIDTH = 80  # columns of a rendered line, and the characters of a spec that a sentence quotes
+WIDTH = 80  # columns of a rendered line
+HANGING = " " * 6  # before the further lines of a sentence or a help
+MOST_QUOTED = 70  # characters of a spec that a sentence quotes: they fit in a line behind the indent
 MOST_SHOWN = 20  # problems; a reader mends the first few and runs again
 MOST_CALLS = 3  # of the calls that lead to a problem, the outermost
 MOST_NAMES = 12  # known names that a help lists
@@ -107,7 +109,7 @@ class EnvironmentFault(Exception):
         self.help = help
 
     def __str__(self) -> str:
-        return "\n".join(_message(self.sentence) + _help(self.help, plain))
+        return render_fault(self).removeprefix("error: ")
 
 
 # ---- spec text inside sentences
@@ -125,16 +127,16 @@ def _escaped(character: str) -> str:
 
 
 def quote(text: str) -> str:
-    """Returns the text in backticks, safe to print and at most 80 characters long."""
-    shown = printable(text[: WIDTH + 1])
-    return f"`{shown}`" if len(shown) <= WIDTH else f"`{shown[: WIDTH - 3]}...`"
+    """Returns the text in backticks, safe to print and at most 70 characters long."""
+    shown = printable(text[: MOST_QUOTED + 1])
+    return f"`{shown}`" if len(shown) <= MOST_QUOTED else f"`{shown[: MOST_QUOTED - 3]}...`"
 
 
 def nearest(word: str, candidates: Iterable[str]) -> str | None:
     """Returns the candidate that the word was probably meant to be, whatever its case, or None. Looks at the first 500."""
     import difflib
 
-    if len(word) > WIDTH:  # no name is so long, and difflib takes quadratic time
+    if len(word) > MOST_QUOTED:  # no name is so long, and difflib takes quadratic time
         return None
     by_folded: dict[str, str] = {}  # of equal ones the first
     for candidate in itertools.islice(candidates, MOST_CANDIDATES):
@@ -178,23 +180,38 @@ def _where(place: Place) -> tuple[str, int, int]:
 
 def render(problem: Problem, style: Style = plain) -> str:
     """Returns a problem as lines of text without a last line break: the sentence, the line with a caret, the help."""
-    name, line, column = _where(problem.place)
-    place = printable(name) + (f":{line}:{column}" if line else "")
-    first, *rest = _message(problem.sentence)
-    head = f"{style(_no_command(place) + ':', 'place')} {style(problem.label + ':', problem.label)} {first}"
+    head = _said([(_position(problem.place), "place"), (problem.label, problem.label)], problem.sentence, style)
     notes = [line for call in problem.calls[-MOST_CALLS:] for line in _call(*call, style)]
-    return "\n".join([head, *rest, *_excerpt(problem.place, style), *notes, *_help(problem.help, style)])
+    return "\n".join([*head, *_excerpt(problem.place, style), *notes, *_help(problem.help, style)])
+
+
+def render_fault(found: EnvironmentFault, style: Style = plain) -> str:
+    """Returns a fault of the machine as lines of text without a last line break."""
+    return "\n".join([*_said([("error", "error")], found.sentence, style), *_help(found.help, style)])
+
+
+def _position(place: Place) -> str:
+    return printable(place.source.name) + (f":{place.line}:{place.column}" if place.line else "")
 
 
 def _call(place: Place, block: str, style: Style) -> list[str]:
     """Returns the lines that show where the block that holds a problem is called: it may be a line of archgen's library."""
-    name, line, column = _where(place)
-    where = _no_command(printable(f"{name}:{line}:{column}")) + ":"
-    return [f"{style(where, 'place')} note: {quote(block)} is called here", *_excerpt(place, style)]
+    return [
+        *_said([(_position(place), "place"), ("note", "")], f"{quote(block)} is called here", style),
+        *_excerpt(place, style),
+    ]
 
 
-def _message(text: str) -> list[str]:
-    return [_no_command(printable(line)) for line in text.split("\n")]
+def _said(labels: list[tuple[str, str]], sentence: str, style: Style) -> list[str]:
+    """Returns a sentence behind its labels, each with its role, in lines of 80 columns; no word is broken, a path neither."""
+    labels = [(_no_command(label) + ":", role) for label, role in labels]
+    shown = " ".join(style(label, role) if role else label for label, role in labels)
+    first, *others = sentence.split("\n")
+    head, *rest = _wrapped(first, sum(len(label) + 1 for label, _ in labels))
+    for line in others:
+        start, *more = _wrapped(line, len(HANGING))
+        rest += [HANGING + start, *more]
+    return [f"{shown} {head}", *rest]
 
 
 def _no_command(line: str) -> str:
@@ -203,19 +220,19 @@ def _no_command(line: str) -> str:
 
 
 def _help(text: str, style: Style) -> list[str]:
-    if not text:
-        return []
-    label, indent = "help:", " " * 6
-    first, *rest = [part for line in _message(text) for part in _wrapped(line, WIDTH - len(indent))]
-    return [f"{style(label, 'help')} {first}", *(indent + _no_command(line) for line in rest)]
+    return _said([("help", "help")], text, style) if text else []
 
 
-def _wrapped(line: str, width: int) -> list[str]:
-    if len(line) <= width or line.startswith(" "):  # an indented line is a row of a table or an example
-        return [line]
-    import textwrap
+def _wrapped(line: str, before: int) -> list[str]:
+    """Returns a line in parts for 80 columns: the first stands behind so many of them, the others have an indent."""
+    parts = [printable(line)]
+    if before + len(parts[0]) > WIDTH and not line.startswith(" "):  # an indented line is a row of a table or an example
+        import textwrap
 
-    return textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False)
+        wrapper = textwrap.TextWrapper(WIDTH, " " * before, HANGING, break_long_words=False, break_on_hyphens=False)
+        parts = wrapper.wrap(parts[0]) or [""]
+        parts[0] = parts[0][before:]
+    return list(map(_no_command, parts))
 
 
 def _excerpt(place: Place, style: Style) -> list[str]:

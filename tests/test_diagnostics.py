@@ -22,6 +22,7 @@ from archgen.diagnostics import (
     quote,
     render,
     render_all,
+    render_fault,
     suggest,
 )
 from tests.conftest import examples
@@ -163,6 +164,20 @@ help: known are `kernel_size`, `kernel_size`, `kernel_size`, `kernel_size`,
       `kernel_size`, `kernel_size`,
         layer     shape shape shape shape shape shape shape shape shape shape shape shape """,
     ),
+    "a long sentence is wrapped behind an indent": (
+        problem("a: b", 1, 4, sentence="the value of " + "`kernel_size` " * 6 + "`" + "x" * 70 + "` is no number"),
+        """\
+x.yaml:1:4: error: the value of `kernel_size` `kernel_size` `kernel_size`
+      `kernel_size` `kernel_size` `kernel_size`
+      `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx`
+      is no number
+   1 | a: b
+     |    ^""",
+    ),
+    "a long path is not broken": (
+        problem("", 0, 0, sentence="is a folder", name="folder of specs/" * 5 + "x.yaml"),
+        "folder of specs/" * 5 + "x.yaml: error: is\n      a folder",
+    ),
     "large line numbers": (
         problem("\n" * 123455 + "a: b", 123456, 4),
         """\
@@ -232,6 +247,12 @@ def test_environment_fault_reads_well() -> None:
     assert str(EnvironmentFault("no \x1b[31mspace")) == "no \\x1b[31mspace"
 
 
+def test_a_long_environment_fault_is_wrapped() -> None:
+    fault = EnvironmentFault("a " * 60, "mend it")
+    assert render_fault(fault) == "error:" + " a" * 37 + "\n      " + "a " * 22 + "a\nhelp: mend it"
+    assert render_fault(fault) == f"error: {fault}"
+
+
 def test_places_compare_by_value_and_show_no_text() -> None:
     one, two = (Place(Source("x.yaml", "a" * 9999), 1, 2) for _ in range(2))
     assert one == two
@@ -259,9 +280,9 @@ def test_lines_count_from_one() -> None:
         ("naïve 漢 😀 \u202e", r"`na\xefve \u6f22 \U0001f600 \u202e`"),
         ("\ud800", r"`\ud800`"),
         ("##[add-mask]x", r"`##\x5badd-mask]x`"),
-        ("x" * 80, "`" + "x" * 80 + "`"),
-        ("x" * 81, "`" + "x" * 77 + "...`"),
-        ("漢" * 20, "`" + (r"\u6f22" * 20)[:77] + "...`"),
+        ("x" * 70, "`" + "x" * 70 + "`"),
+        ("x" * 71, "`" + "x" * 67 + "...`"),
+        ("漢" * 20, "`" + (r"\u6f22" * 20)[:67] + "...`"),
     ],
 )
 def test_quote(text: str, shown: str) -> None:
@@ -327,7 +348,7 @@ def test_rendered_text_is_inert(text: str, name: str, sentence: str, help: str, 
     shown = render(Problem(place, sentence, help))
     assert_inert(shown)
     assert_inert(quote(text))
-    assert len(quote(text)) <= 82
+    assert len(quote(text)) <= 72
 
 
 @relaxed

@@ -52,21 +52,21 @@ def faults(text: str) -> list[str]:
     """The rules for messages: each has a place, starts with no capital, has no full stop, is plain, and keeps its width."""
     found = []
     for block in text.rstrip("\n").split("\n\n"):
-        head, *rest = block.split("\n")
+        lines = block.split("\n")
+        excerpt = [line for line in lines if re.match(r" *\d* \| ", line)]
+        head, *rest = re.sub(r"\n {6}", " ", "\n".join(line for line in lines if line not in excerpt)).split("\n")
         placed = re.fullmatch(r"[\w./]+(?::\d+:\d+)?: (?:error|note): (.*)", head)
         if not placed:
             found.append(f"no place: {head}")
             continue
-        excerpt = [line for line in rest if re.match(r" *\d* \| ", line)]
-        help = " ".join(line.strip() for line in rest if line not in excerpt).removeprefix("help: ")
-        for said in filter(None, (placed[1], help)):
+        for said in filter(None, (placed[1], " ".join(rest).removeprefix("help: "))):
             if not re.match("[a-z0-9`]", said) or said.endswith("."):
                 found.append(f"no plain sentence: {said}")
             if re.search("did you mean|illegal|invalid|please|sorry", re.sub("`[^`]*`", "", said), re.IGNORECASE):
                 found.append(f"not our words: {said}")
             if said.count("`") % 2:
                 found.append(f"a lonely backtick: {said}")
-        if len(placed[1]) > 120 or any(len(line) > 80 for line in rest):
+        if len(placed[1]) > 200 or any(len(line) > 80 for line in lines):
             found.append(f"too wide: {block}")
         if excerpt and not re.fullmatch(r" +\|  *\^+", excerpt[-1]):
             found.append(f"no caret: {block}")
