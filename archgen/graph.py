@@ -194,8 +194,7 @@ class _Builder:
             way = " -> ".join([*self.open[self.open.index(name) :], name])
             self.problem(place, f"the block {quote(name)} uses itself: {way}", "leave one of these uses out")
             return block
-        if not self.enter(place):
-            return block
+        self.enter(place)
         self.open.append(name)
         scope = _Scope(self, block)
         scope.layers(block.layers, Input(0))
@@ -208,13 +207,11 @@ class _Builder:
         )  # fmt: skip
         return block
 
-    def enter(self, place: Place) -> bool:
-        """Counts one more level of what is being built, unless there are too many."""
+    def enter(self, place: Place) -> None:
+        """Counts one more level of what is being built. Raises SpecError, which ends the look, where they are too many."""
         if self.level >= MOST_LEVELS:
-            self.problem(place, _TOO_DEEP)
-            return False
+            raise SpecError(*self.problems, Problem(place, _TOO_DEEP))
         self.level += 1
-        return True
 
     def levels_of(self, node: AnyNode) -> int:
         """How many blocks and sequences nest in a node."""
@@ -228,7 +225,7 @@ class _Builder:
         """Blocks may have been built one by one, the innermost first: only here is it known how deep all of them nest."""
         for step in layers:
             if self.levels_of(step.node) > MOST_LEVELS:
-                self.problem(step.place, _TOO_DEEP)
+                raise SpecError(*self.problems, Problem(step.place, _TOO_DEEP))
 
     def unused(self) -> None:
         """Only of what the spec's own file says: what it took over, a spec before it used."""
@@ -361,8 +358,7 @@ class _Scope:
 
     def node(self, node: specs.AnyNode) -> AnyNode:
         if isinstance(node, specs.Sequence):
-            if not self.builder.enter(node.place):
-                return Hold("")
+            self.builder.enter(node.place)
             items = tuple([self.item(layer) for layer in node.layers])
             self.builder.level -= 1
             return Chain(items)

@@ -33,7 +33,7 @@ MODULE_ATTRIBUTES = frozenset(
 )
 
 # What `torch.nn.Sequential` has beside: a child can't be called so.
-SEQUENTIAL_ATTRIBUTES = frozenset("append extend insert pop".split())
+SEQUENTIAL_ATTRIBUTES = frozenset("_get_item_by_idx append extend insert pop".split())
 
 # The keywords of Python 3.10 to 3.14, soft ones included.
 KEYWORDS = frozenset(

@@ -461,7 +461,7 @@ class NumberTracer(_Tracer):
         self.plain: dict[tuple[int, str, Shape], Traced] = {}
         self.entering = Shape((0,))  # what entered the body at hand
         self.conditional: set[Place] = set()  # the nodes with `when` that were there, or were judged where they are not
-        self.unlike: set[Place] = set()  # those of them that could not even run where they are not
+        self.unlike: set[Place] = set()  # those of them that could not run where they are not, or would change the channels
 
     def steps(self, body: Body, entering: Shape, names: Environment) -> tuple[tuple[Traced, ...], list[Any]]:
         around, self.entering = self.entering, entering
@@ -563,6 +563,7 @@ class NumberTracer(_Tracer):
             self.unlike.add(step.place)
             y = x  # it would not fit here, and it is not here
         if y.channels != x.channels:
+            self.unlike.add(step.place)
             sentence = f"left out, `{step.name}` hands on {x.channels} channels instead of {y.channels}"
             sentence += ": a node with `when` keeps their number"
             raise Stopped(Problem(step.place, sentence))
@@ -625,7 +626,8 @@ class _Names(_Tracer):
     def judge(self, claim: Claim, place: Place, places: tuple[tuple[str, Place], ...] = ()) -> None:
         """Numbers have judged what runs. Of what no call ever reaches, what no argument and no size can mend is judged here."""
         if is_number(claim.left) and is_number(claim.right) and not claim.holds():
-            raise Stopped(Problem(dict(places).get(claim.option, place), claim.text(), claim.help))
+            help = claim.help or "this node is left out, and could never run: remove it"
+            raise Stopped(Problem(dict(places).get(claim.option, place), claim.text(), help))
 
     def judged(self, x: Shape) -> Shape:
         """Without its sizes: a node that is left out at those of the spec's input may fit others."""

@@ -86,9 +86,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def python(code: str, *arguments: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Runs Python code in a process of its own, at the top of the project; `path` is searched first for modules."""
+def python(code: str, *arguments: str, path: Path | None = None, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Runs Python code in a process of its own, at the top of the project or in a `folder`; `path` is searched first."""
     folders = [str(ROOT)] if path is None else [str(path), str(ROOT)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
     command = [sys.executable, "-c", code, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=600, check=False)
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, timeout=600, check=False)

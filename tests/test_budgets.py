@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, python
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +41,23 @@ def chain(levels: int, end: int) -> str:
     return f"{START}stem: {{a: B0}}\nblocks:\n{blocks}  B{levels}: {{layers: {{a: {'relu' if end < 0 else f'B{end}'}}}}}\n"
 
 
+def upwards(levels: int, inside: str = "{0}") -> str:
+    """A chain of blocks that are used from the innermost on, so that each is built before the one that uses it."""
+    layers = "".join(f"  l{n}: B{n}\n" for n in range(levels, -1, -1))
+    blocks = "".join(f"  B{n}: {{layers: {{a: {inside.format(f'B{n + 1}')}}}}}\n" for n in range(levels))
+    return f"{START}stem:\n{layers}blocks:\n{blocks}  B{levels}: {{layers: {{a: relu}}}}\n"
+
+
+def strided(count: int) -> str:
+    """A block with so many layers that each halves what enters, rounded up."""
+    layers = ", ".join(f"l{n}: {{conv: 3, kernel_size: 3, stride: 2}}" for n in range(count))
+    return f"{START}stem: {{b: B}}\nblocks: {{B: {{layers: {{{layers}}}}}}}\n"
+
+
+def summed(count: int) -> str:
+    return f"{START}stem:\n  b: relu\n  a: {{add, from: [{', '.join(['b'] * count)}]}}\n"
+
+
 def wide(layer: str, stages: str) -> str:
     layers = "".join(f"l{n}: {layer}, " for n in range(400))
     return f"{START}stages:\n{stages}blocks: {{B: {{args: {{c: int}}, layers: {{{layers}z: {{dropout: c / 100000}}}}}}}}\n"
@@ -51,7 +68,7 @@ NESTED = "".join(f"  B{n}: {{args: {{c: int}}, layers: {{a: {{B{n + 1}: c, depth
 REFUSED = {
     "2**30 equal layers": (tower(30, "c", "c"), "the network has more than 10,000 layers"),
     "2**63 equal layers": (tower(63, "c", "c"), "the network has more than 10,000 layers"),
-    "2**200 equal layers": (tower(200, "c", "c"), "blocks nest at most 64 levels"),
+    "2**200 equal layers": (tower(200, "c", "c"), "blocks and sequences nest at most 64 levels"),
     "2**30 different layers": (tower(30, "2 * c", "2 * c + 1"), "the network has more than 10,000 layers"),
     "a depth of a milliard": (f"{START}stages: {{s: {{BasicBlock: 8, depth: 1000000000}}}}\n", "at most 10,000 layers"),
     "a thousand cubed": (
@@ -74,10 +91,14 @@ REFUSED = {
         "name: Net\ninput: [3, 1000000000, 1000000000]\nstem: {a: {conv: 64, kernel_size: 1}}\n",
         "no tensor can hold so much",
     ),
-    "a long chain of blocks": (chain(3000, -1), "blocks nest at most 64 levels"),
+    "a long chain of blocks": (chain(3000, -1), "blocks and sequences nest at most 64 levels"),
+    "a long chain of blocks that are known": (upwards(3000), "blocks and sequences nest at most 64 levels"),
+    "blocks and sequences": (upwards(10, "[[[[[[[[{0}]]]]]]]]"), "blocks and sequences nest at most 64 levels"),
+    "a sum of 1,200 values": (summed(1200), "`add` takes at most 256 values, not 1,200"),
+    "a size that is a long formula": (strided(400), "grows to a formula of more than 150 levels"),
     "a cycle of two": (chain(1, 0), "uses itself"),
     "a cycle of fifty": (chain(49, 0), "uses itself"),
-    "a long cycle": (chain(3000, 0), "blocks nest at most 64 levels"),
+    "a long cycle": (chain(3000, 0), "blocks and sequences nest at most 64 levels"),
     "squares of squares": (
         f"{START}let: {{n0: 2, {', '.join(f'n{n + 1}: n{n} * n{n}' for n in range(30))}}}\n"
         "stem: {a: {conv: n30, kernel_size: 1}}\n",
@@ -182,6 +203,34 @@ def test_what_doubles_costs_no_more_than_its_text(name: str, tmp_path: Path) -> 
     assert (found.returncode, sentence in found.stderr) == (2 if sentence else 0, True), found.stderr[-500:]
     if sentence:
         assert found.stderr.startswith(f"{spec}:")
+
+
+DEEPEST = {
+    "64 blocks": chain(63, -1),
+    "64 known blocks": upwards(63),
+    "sequences in blocks": upwards(7, "[[[[[[[{0}]]]]]]]"),
+    "a long expression in 60 blocks": (
+        f"{START}stem: {{a: {{B0: 3}}}}\nblocks:\n"
+        + "".join(f"  B{n}: {{args: {{c: int}}, layers: {{a: {{B{n + 1}: c, when: c < 9}}}}}}\n" for n in range(60))
+        + f"  B60: {{args: {{c: int}}, layers: {{a: {{conv: {'c' + '-c+c' * 60}, kernel_size: 1}}}}}}\n"
+    ),
+    "a sum of 256 values": summed(256),
+    "a long formula": strided(40),
+}
+
+
+@pytest.mark.parametrize("name", DEEPEST)
+def test_what_nests_as_deep_as_is_allowed_passes_every_command(name: str, tmp_path: Path) -> None:
+    """Python lets a function call itself some thousand times; what a spec may ask for leaves a margin for who calls archgen."""
+    spec = tmp_path / "x.yaml"
+    spec.write_text(DEEPEST[name])
+    commands = ("validate", "shapes", "shapes --symbolic", "shapes --memory", "explain", "show", "build -o out")
+    code = (
+        "import sys\nfrom archgen.cli import main\nsys.setrecursionlimit(850)\n"
+        "for command in sys.argv[2:]: assert main([*command.split(), sys.argv[1]]) == 0, command\n"
+    )
+    done = python(code, str(spec), *commands, "graph -o out.svg", "graph -o out.html", folder=tmp_path)
+    assert done.returncode == 0, done.stderr[-500:]
 
 
 def test_what_is_large_and_allowed_is_counted_exactly(tmp_path: Path) -> None:

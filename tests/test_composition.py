@@ -74,6 +74,22 @@ def test_the_modules_pass(tool: list[str], tmp_path: Path) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
 
 
+def test_what_no_call_builds_follows_its_conditions() -> None:
+    """The proof never sees it: neither whether a node keeps the channels that could not run, nor one that no number reached."""
+    source = archgen.load(Path(__file__).parent / "networks/never_called.yaml").source()
+    assert "        self.norm = nn.BatchNorm2d(7 if wide else 2 * (in_channels // 3) + third)\n" in source
+    source = archgen.load(Path(__file__).parent / "networks/block_left_out_that_could_not_run.yaml").source()
+    assert "        self.bn = nn.BatchNorm2d(3 * (in_channels // 3) if ways == 3 else in_channels)\n" in source
+
+
+def test_a_sum_that_is_too_long_has_a_line_for_each_value(tmp_path: Path) -> None:
+    path = tmp_path / "long_sum.py"
+    path.write_text(archgen.load(Path(__file__).parent / "networks/long_sum.yaml").source())
+    command = [sys.executable, "-m", "ruff", "format", "--line-length", "100", "--check", str(path)]
+    assert max(map(len, path.read_text().splitlines())) <= 100
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
 def test_a_merge_that_may_be_left_out_is_a_condition_of_forward() -> None:
     source = archgen.load(Path(__file__).parent / "networks/when_arg_merge.yaml").source()
     assert "        self.use_added = stride == 1 and in_channels == channels\n" in source

@@ -43,6 +43,15 @@ def test_attributes_of_a_module_are_no_names() -> None:
         assert names.why_no_attribute(name)
 
 
+def test_methods_of_a_sequence_are_no_names_of_its_children() -> None:
+    torch = pytest.importorskip("torch")
+    found = {name for name in dir(torch.nn.Sequential()) if not name.startswith("__")} - names.MODULE_ATTRIBUTES
+    assert found <= names.SEQUENTIAL_ATTRIBUTES
+    for name in found:
+        assert names.why_no_child(name)
+    assert not names.why_no_attribute("append")
+
+
 def test_builtins_that_generated_code_calls_are_no_names() -> None:
     assert set(BUILTINS) <= set(dir(builtins))
     for word in BUILTINS:

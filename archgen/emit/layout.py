@@ -72,7 +72,8 @@ def lines(text: Text, indent: int, width: int, prefix: str = "", suffix: str = "
     together = " " * (indent + INDENT) + ", ".join(map(flat, text.items))
     if len(together) <= width and not _is_exploded(text):
         return [first, together, last]
-    body = [line for item in text.items for line in lines(item, indent + INDENT, width, suffix=",")]
+    comma = "" if len(text.items) == 1 and isinstance(text.items[0], Infix) else ","
+    body = [line for item in text.items for line in lines(item, indent + INDENT, width, suffix=comma)]
     return [first, *body, last]
 
 
