@@ -593,8 +593,8 @@ def injection(seed: int, folder: Path) -> Found:
 def told(tree: Tree, texts: list[str]) -> Tree:
     """The spec with a text as its description, and as that and the paper of its blocks."""
     first, second, third = (Quoted(text) for text in texts)
-    blocks = {name: {"description": second, "paper": third, **block} for name, block in tree["blocks"].items()}
-    return {"name": tree["name"], "description": first, **tree, "blocks": blocks}
+    blocks = {name: {**block, "description": second, "paper": third} for name, block in tree["blocks"].items()}
+    return {**tree, "description": first, "blocks": blocks}
 
 
 class Quoted(str):
