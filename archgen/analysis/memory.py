@@ -19,8 +19,6 @@ from archgen.graph import Input
 from archgen.ops.base import Footprint, Shape, product
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from archgen.graph import Body, Graph
     from archgen.trace import Traced, TracedBody
 
@@ -160,12 +158,12 @@ class _Run:
         on_names = self.named[name].steps
         results = body.results + (body.training_results if self.training else ())
         flow, written = self.flow(steps, results), self.flow(on_names, body.results + body.training_results)
-        needed = _needed(flow, results)
         values: dict[Input, _Value] = {Input(0): entering}
         lingering: list[_Block] = []
+        idle, start = False, len(self.tape)
         sums: dict[int, _Sum] = {}
         for number, (step, named) in enumerate(zip(steps, on_names)):
-            if step.role == "absent" or number + 1 not in needed:
+            if step.role == "absent" or (step.training and not self.training):
                 continue
             if written.is_inlined(number):
                 self.begin_sum(flow, written, number, values, sums, prefix)
@@ -178,6 +176,8 @@ class _Run:
                 values |= {Input(number + 1, part): value for part, value in enumerate(made)}
             else:
                 values[Input(number + 1)] = made[0]
+            unread = self.unread(flow, number, made)
+            idle, lingering = idle or bool(unread), lingering + unread
             last = [s for s in dict.fromkeys(sources) if flow.readers[s][-1] == number and s not in begun.gone]
             lingering += self.dropped(last, values, written, number)
         for block in lingering:
@@ -186,13 +186,35 @@ class _Run:
         for number, value in enumerate(leaving):
             if value is entering or value in leaving[:number]:
                 self.heap.hold(value.block)
+        if idle:
+            self.forget(start, leaving)
         return tuple(leaving)
+
+    def unread(self, flow: Flow, number: int, made: tuple[_Value, ...]) -> list[_Block]:
+        """The blocks of values that nobody reads, because a merge is left out or a branch is: their variables stay."""
+        parts = range(len(made)) if flow.steps[number].role == "split" else (-1,)
+        return [value.block for part, value in zip(parts, made) if Input(number + 1, part) not in flow.readers]
+
+    def forget(self, start: int, leaving: list[_Value]) -> None:
+        """Drops what a body keeps for the way back to values that are in no result: it dies with their variables."""
+        wanted, kept = set(leaving), []
+        for node in reversed(self.tape[start:]):
+            if wanted.isdisjoint(node.outputs):
+                for block in node.saved:
+                    self.heap.drop(block)
+            else:
+                wanted |= set(node.inputs)
+                kept.append(node)
+        self.tape[start:] = reversed(kept)
 
     def begin_sum(
         self, flow: Flow, written: Flow, number: int, values: dict[Input, _Value], sums: dict[int, _Sum], prefix: str
     ) -> None:
         """Adds `a(x) + b(x)` before `c(x)` is called, as Python does, where the step is written inside such a line."""
-        reader = flow.readers[Input(number + 1)][0]
+        readers = flow.readers.get(Input(number + 1))
+        if not readers:
+            return
+        reader = readers[0]
         merge = flow.steps[reader]
         if merge.role != "merge" or merge.type == "concat":
             return
@@ -389,12 +411,3 @@ class _Run:
             gradients[value] = self.heap.new(value.size)
             self.heap.drop(there)
         self.heap.drop(block)
-
-
-def _needed(flow: Flow, results: Iterable[Input]) -> set[int]:
-    """The values that the results are made of: in evaluation, what serves training alone does not run."""
-    needed = {flow.source(result).value for result in results}
-    for number in range(len(flow.steps), 0, -1):
-        if number in needed:
-            needed |= {source.value for source in flow.inputs(flow.steps[number - 1])}
-    return needed
