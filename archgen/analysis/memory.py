@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from archgen.flow import Flow, follows_fresh
 from archgen.graph import Input
-from archgen.ops.base import Footprint, Shape, product
+from archgen.ops.base import Footprint, Mode, Shape, product
 
 if TYPE_CHECKING:
     from archgen.graph import Body, Graph
@@ -103,12 +103,15 @@ class _Heap:
 
 
 class _Value:
-    """What a step makes: its memory, its own size (a part of a split is smaller), and whether a gradient comes back."""
+    """What a step makes: its memory, its own size (a part of a split is smaller), and whether a gradient comes back.
 
-    __slots__ = ("block", "gradient", "size")
+    view: as in `Footprint`.
+    """
 
-    def __init__(self, block: _Block, size: int, gradient: bool) -> None:
-        self.block, self.size, self.gradient = block, size, gradient
+    __slots__ = ("block", "gradient", "size", "view")
+
+    def __init__(self, block: _Block, size: int, gradient: bool, view: bool = False) -> None:
+        self.block, self.size, self.gradient, self.view = block, size, gradient, view
 
 
 class _Sum:
@@ -130,7 +133,7 @@ class _Node(NamedTuple):
     inputs: tuple[_Value, ...]
     outputs: tuple[_Value, ...]
     saved: tuple[_Block, ...] = ()
-    passing: int = 0
+    passing: int = 0  # thrown away on the way back
 
 
 class _Run:
@@ -280,15 +283,18 @@ class _Run:
     def op(self, step: Traced, x: _Value, overwrites: bool, path: str) -> _Value:
         op, heap = step.op, self.heap
         assert op is not None
-        found: Footprint = op.footprint(step.inputs[0], step.output, self.training)
         gradient = self.training and (x.gradient or step.parameters > 0)
+        found: Footprint = op.footprint(step.inputs[0], step.output, Mode(self.training, gradient, x.gradient))
         if found.shared:
             made = _Value(heap.hold(x.block), self.size(step.output), gradient)
             self.record("view", path, (x,), made, (), 0)
             return made
+        taken = x if found.first is None else self.first(found.first, self.item * self.batch * found.between, x, path)
         size = self.size(step.output)
         block = heap.hold(x.block) if overwrites else heap.new(size)
-        extra = [heap.new(INT64 * self.batch * found.indices)] if found.indices else []
+        more = INT64 * self.batch * found.indices, self.item * (self.batch * found.image + found.batch)
+        extra = [heap.new(bytes) for bytes in more if bytes]
+        heap.drop(heap.new(self.item * self.batch * found.passing))
         if gradient:
             keeps = set(found.keeps)
             if overwrites and op.inplace_keeps_output:
@@ -296,19 +302,25 @@ class _Run:
             if overwrites and "input" in keeps:
                 extra.append(heap.new(size))
             elif "input" in keeps:
-                extra.append(heap.hold(x.block))
+                extra.append(heap.hold(taken.block))
             if "output" in keeps:
                 extra.append(heap.hold(block))
-            more = self.item * (self.batch * found.image + found.batch)
-            if more:
-                extra.append(heap.new(more))
         else:
-            for thrown_away in (*extra, heap.new(self.item * self.batch * found.passing)):
+            for thrown_away in extra:
                 heap.drop(thrown_away)
             extra = []
-        made = _Value(block, size, gradient)
-        passing = self.item * self.batch * found.passing
-        self.record("op", path, (x,), made, tuple(extra), 0 if overwrites else size, passing)
+        made = _Value(block, size, gradient, found.view)
+        passing = self.item * self.batch * found.back + 2 * size * (overwrites and x.view)
+        self.record("op", path, (taken,), made, tuple(extra), 0 if overwrites else size, passing)
+        if taken is not x:
+            heap.drop(taken.block)
+        return made
+
+    def first(self, found: Footprint, size: int, x: _Value, path: str) -> _Value:
+        """What a call makes of its input before all else, and then works on; it holds that itself."""
+        made = _Value(self.heap.new(size), size, x.gradient)
+        saved = (self.heap.hold(x.block),) if x.gradient and found.keeps else ()
+        self.record("op", path, (x,), made, saved, 0, self.item * self.batch * found.back)
         return made
 
     def merge(self, step: Traced, inputs: tuple[_Value, ...], path: str, begun: _Sum) -> _Value:

@@ -13,6 +13,7 @@ from archgen.ops.base import (
     Footprint,
     Int,
     Ints,
+    Mode,
     Op,
     Reads,
     Shape,
@@ -43,7 +44,7 @@ class Permute(nn.Module):
 
     dims: Axes
 
-    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+    def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
         return SHARED
 
     def output(self, x: Shape) -> Shape:
