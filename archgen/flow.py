@@ -92,8 +92,9 @@ def follows_fresh(children: Sequence[Traced], number: int) -> bool:
 
 
 def is_fresh(step: Traced) -> bool:
+    """Whether a step makes a new tensor, whatever the arguments: a merge with one branch left hands that branch on."""
     if step.condition is not True:
         return False
     if step.role == "merge":
-        return step.type != "multiply" and len(step.inputs) > 1
+        return step.type != "multiply" and step.conditions.count(True) > 1
     return step.op is not None and step.op.fresh

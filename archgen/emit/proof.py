@@ -3,7 +3,8 @@
 The text is parsed from its bytes. Every node, import and call must be on the list below; nothing else can come from a spec,
 whatever its texts say. Then the module runs with recorders in place of torch: every layer that is built must have the arguments
 that the trace on numbers predicts, and `forward` must make the same values of the same values, in the same order, as the steps
-of the trace. Last, free texts of the spec may change the docstrings alone.
+of the trace. That no layer in place overwrites what is still wanted is read from the classes (`overwrites`). Last, free texts
+of the spec may change the docstrings alone.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import operator
 import re
 from typing import TYPE_CHECKING, Any
 
+from archgen.emit import overwrites
 from archgen.emit.recorder import BUILTINS, Flow, Layer, Value, concat, construct, functions, leaves
 from archgen.ops import OPS
 from archgen.ops.base import KINDS, same, together
@@ -68,6 +70,10 @@ def check(text: str, network: Network, numbers: TracedBody) -> None:
         if repr(found) != repr(wanted):  # repr tells True from 1, and 1.0 from 1
             raise ProofError(f"{path} is built as {built[path].built}, and the trace has {layer}")
     _check_flow(module, network, numbers)
+    try:
+        overwrites.check(tree)
+    except overwrites.OverwriteError as error:
+        raise ProofError(str(error)) from None
 
 
 def _check_flow(module: Module, network: Network, numbers: TracedBody) -> None:

@@ -103,7 +103,7 @@ class Sequential(Module):
 
 
 class Layer:
-    """A layer of torch.nn that was built: its class and arguments, less `inplace`, which is the emitter's own."""
+    """A layer of torch.nn that was built: its class and arguments, less `inplace`, which `overwrites` looks at."""
 
     path = ""  # from the network; set when all is built
 
