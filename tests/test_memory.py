@@ -91,7 +91,9 @@ def test_what_an_op_keeps(name: str) -> None:
             if all(claim.holds() for claim in op.claims(x)):
                 for inplace in (False, True) if op.inplace and getattr(op, "p", True) else (False,):
                     tried += 1
-                    assert kept_by_rule(op, x, inplace) == kept_by_torch(op, x, inplace), (op, x, inplace)
+                    shared, kept = kept_by_torch(op, x, inplace)
+                    assert kept_by_rule(op, x, inplace) == (shared, kept), (op, x, inplace)
+                    assert not op.fresh or not (shared or "output" in kept), (op, x)  # what follows may overwrite it
     assert tried
 
 

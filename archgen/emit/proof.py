@@ -3,8 +3,8 @@
 The text is parsed from its bytes. Every node, import and call must be on the list below; nothing else can come from a spec,
 whatever its texts say. Then the module runs with recorders in place of torch: every layer that is built must have the arguments
 that the trace on numbers predicts, and `forward` must make the same values of the same values, in the same order, as the steps
-do. It overwrites no value in place that is still read, that a backward pass needs, or that is the caller's. Last, free texts of
-the spec may change the docstrings alone.
+of the trace. That no layer in place overwrites what is still wanted is read from the classes (`overwrites`). Last, free texts
+of the spec may change the docstrings alone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import operator
 import re
 from typing import TYPE_CHECKING, Any
 
-from archgen.emit.recorder import BUILTINS, Flow, Layer, Overwritten, Value, concat, construct, functions, leaves
+from archgen.emit import overwrites
+from archgen.emit.recorder import BUILTINS, Flow, Layer, Value, concat, construct, functions, leaves
 from archgen.ops import OPS
 from archgen.ops.base import KINDS, same, together
 
@@ -64,8 +65,7 @@ def check(text: str, network: Network, numbers: TracedBody) -> None:
     if list(built) != list(expected):
         odd = sorted(set(built) ^ set(expected))
         raise ProofError(f"the module builds other layers than the trace has: {odd[:3] or 'another order'}")
-    for path, (step, op, layer) in expected.items():
-        _remember(built[path], step, op)
+    for path, (op, layer) in expected.items():
         name, positional, named = built[path].built
         positional = _written(op, positional, len(layer[1]))
         found = name, _axes_alike(op, positional), _given(op, named)
@@ -73,13 +73,10 @@ def check(text: str, network: Network, numbers: TracedBody) -> None:
         if repr(found) != repr(wanted):  # repr tells True from 1, and 1.0 from 1
             raise ProofError(f"{path} is built as {built[path].built}, and the trace has {layer}")
     _check_flow(module, network, numbers)
-
-
-def _remember(layer: Layer, step: Traced, op: Op) -> None:
-    """Tells a layer what its op says of memory, in evaluation or in training: dropout hands its input on in one of them."""
-    footprints = [op.footprint(step.inputs[0], step.output, training) for training in (False, True)]
-    layer.shares = any(footprint.shared for footprint in footprints)
-    layer.keeps = ("output",) if layer.inplace and op.inplace_keeps_output else op.keeps
+    try:
+        overwrites.check(tree)
+    except overwrites.OverwriteError as error:
+        raise ProofError(str(error)) from None
 
 
 def _check_flow(module: Module, network: Network, numbers: TracedBody) -> None:
@@ -90,18 +87,16 @@ def _check_flow(module: Module, network: Network, numbers: TracedBody) -> None:
         module.train(training)
         flow, followed = Flow(), Flow()
         followed.made = flow.made  # so that the same value has the same number
-        try:
-            found = module(flow.entering())
-            leaving = [value.read() for value in (found if isinstance(found, tuple) else (found,))]
-        except Overwritten as fault:
-            raise ProofError(f"in `forward`, {fault}") from None
-        expected = _followed(numbers.steps, results, network, followed.entering(), "", training)
+        found = module(flow.value("input"))
+        expected = _followed(numbers.steps, results, network, followed.value("input"), "", training)
         if flow.calls != followed.calls:
             pairs = zip([*flow.calls, ("", 0)], [*followed.calls, ("", 0)])
             have, wanted = next((have, wanted) for have, wanted in pairs if have != wanted)
             what = "takes another value" if have[0] == wanted[0] else f"is called instead of {wanted[0] or 'nothing'}"
             raise ProofError(f"{have[0] or 'nothing'} {what} in `forward`")
-        if leaving != [value.number for value in expected]:
+        if [value.number for value in (found if isinstance(found, tuple) else (found,))] != [
+            value.number for value in expected
+        ]:
             raise ProofError("`forward` returns other values than the outputs")
 
 
@@ -332,8 +327,8 @@ def _expected(steps: tuple[Traced, ...], prefix: str) -> Iterator[tuple[str, Any
         if step.op is not None and step.role == "line":
             bare = step.op.bare(step.inputs[0])
             if bare is not None:
-                yield prefix + step.name, (step, step.op, ("Parameter", (bare,), {}))
+                yield prefix + step.name, (step.op, ("Parameter", (bare,), {}))
         elif step.op is not None and step.type != "Identity":
             positional, named = step.op.constructor(step.inputs[0])
-            yield prefix + step.name, (step, step.op, (step.type, positional, named))
+            yield prefix + step.name, (step.op, (step.type, positional, named))
         yield from _expected(step.children, f"{prefix}{step.name}.")
