@@ -173,9 +173,11 @@ class Upsample(Op):
         if self.mode not in _INTERPOLATION:
             return (_repeated(factor),) * x.rank
         reach = 2 * factor * _INTERPOLATION[self.mode]
-        taps: Sequence[int] = range(2 - factor - reach, 1 - factor + reach)
+        centre = 1 - factor
+        taps: Sequence[int] = range(centre + 1 - reach, centre + reach)
         if self.mode == "bicubic" and factor <= MOST_PHASES:
-            taps = [tap for tap in taps if tap == 1 - factor or (tap - 1 + factor) % (2 * factor)]
+            near, far = centre - 2 * factor, centre + 2 * factor  # at distance 1
+            taps = [*range(taps.start, near), *range(near + 1, far), *range(far + 1, taps.stop)]
         return (Reads(2, taps, 2 * factor),) * x.rank
 
     def claims(self, x: Shape) -> Iterable[Claim]:
