@@ -57,11 +57,21 @@ class ProofError(Exception):
 
 def check(text: str, network: Network, numbers: TracedBody) -> None:
     """Raises ProofError unless the text has the allowed shape and builds exactly the layers of the trace."""
-    tree = _without_own_classes(ast.parse(text.encode()))
+    tree = without_own_classes(ast.parse(text.encode()))
     _check_shape(tree)
-    module = construct(tree, network.name, _OWN_CLASSES)
+    module = construct(tree, network.name, OWN_CLASSES)
+    check_layers(module, numbers.steps)
+    _check_flow(module, network, numbers)
+    try:
+        overwrites.check(tree)
+    except overwrites.OverwriteError as error:
+        raise ProofError(str(error)) from None
+
+
+def check_layers(module: Module, steps: tuple[Traced, ...]) -> None:
+    """Raises ProofError unless a module has built the layers of these steps, in their order and with their arguments."""
     built = dict(leaves(module))
-    expected = dict(_expected(numbers.steps, ""))
+    expected = dict(_expected(steps, ""))
     if list(built) != list(expected):
         odd = sorted(set(built) ^ set(expected))
         raise ProofError(f"the module builds other layers than the trace has: {odd[:3] or 'another order'}")
@@ -72,11 +82,6 @@ def check(text: str, network: Network, numbers: TracedBody) -> None:
         wanted = layer[0], _axes_alike(op, layer[1]), _given(op, layer[2])
         if repr(found) != repr(wanted):  # repr tells True from 1, and 1.0 from 1
             raise ProofError(f"{path} is built as {built[path].built}, and the trace has {layer}")
-    _check_flow(module, network, numbers)
-    try:
-        overwrites.check(tree)
-    except overwrites.OverwriteError as error:
-        raise ProofError(str(error)) from None
 
 
 def _check_flow(module: Module, network: Network, numbers: TracedBody) -> None:
@@ -228,11 +233,11 @@ def _plain(value: Any) -> Any:
     return together(value) if type(value) is tuple and value else value
 
 
-def _without_own_classes(tree: ast.Module) -> ast.Module:
+def without_own_classes(tree: ast.Module) -> ast.Module:
     """Takes out the classes that ops bring, after a look that they are the ops' text to the letter."""
     body = []
     for node in tree.body:
-        if not (isinstance(node, ast.ClassDef) and node.name in _OWN_CLASSES):
+        if not (isinstance(node, ast.ClassDef) and node.name in OWN_CLASSES):
             body.append(node)
         elif ast.dump(node) != _own_class(node.name):
             raise ProofError(f"the class {node.name} is not the text that its op brings")
@@ -247,7 +252,7 @@ def _own_class(name: str) -> str:
 
 def _check_shape(tree: ast.Module) -> None:
     _check_top(tree)
-    called = {*BUILTINS, "make_divisible", "partial", *_OWN_CLASSES}
+    called = {*BUILTINS, "make_divisible", "partial", *OWN_CLASSES}
     called |= {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
     for node in ast.walk(tree):
         if not isinstance(node, _NODES):
@@ -319,7 +324,7 @@ def _layer_classes() -> frozenset[str]:
     )
 
 
-_OWN_CLASSES = [op.__name__ for op in OPS.values() if op.module_source]
+OWN_CLASSES = [op.__name__ for op in OPS.values() if op.module_source]
 
 
 def _expected(steps: tuple[Traced, ...], prefix: str) -> Iterator[tuple[str, Any]]:
