@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-BUILTINS = ("super", "range", "max", "min", "int", "round", "float", "bool", "list", "tuple", "__build_class__")
+BUILTINS = ("super", "range", "max", "min", "int", "round", "float", "bool", "list", "tuple", "ValueError", "__build_class__")
 
 
 class Flow:
