@@ -133,9 +133,10 @@ def build(spec: specs.Spec) -> Graph:
     """Returns the steps of a spec. Raises SpecError with every block that is missing, misused, unused or used by itself."""
     builder = _Builder(spec)
     network = builder.network()
-    builder.unused()
-    if builder.problems:
-        raise SpecError(*builder.problems)
+    if not builder.problems:
+        builder.unused()
+    if builder.problems or spec.idle:  # a fault leaves much unused
+        raise SpecError(*(builder.problems or spec.idle))
     return Graph(network, builder.bodies, frozenset(builder.applied), tuple(builder.notes))
 
 
@@ -378,13 +379,9 @@ class _Scope:
             return self.apply(node, repeated)
         return self.call(node, repeated)
 
-    def apply(self, node: specs.Use, repeated: bool) -> Apply | Hold:
+    def apply(self, node: specs.Use, repeated: bool) -> Apply:
         op = OPS[node.kind]
         given = self.with_defaults(node, {argument.name: argument for argument in node.arguments}, repeated)
-        missing = [field for field in op.fields if field not in given and field not in op.defaults]
-        if missing:
-            self.builder.problem(node.place, f"{quote(node.kind)} needs `{missing[0]}`", f"write `{missing[0]}: ...` beside it")
-            return Hold("")
         values = {name: argument.value for name, argument in given.items() if name in op.fields}
         dynamic = tuple(name for name, value in values.items() if names_of(value))
         return Apply(op(**values), dynamic, tuple((name, argument.place) for name, argument in given.items()))

@@ -110,8 +110,6 @@ def _why_no_identifier(name: str) -> str:
         return "is a keyword of Python"
     if name in MODULE_NAMES:
         return "is taken: the generated module uses it itself"
-    if name.lower() in DEVICES:
-        return "is the name of a device on Windows"
     return ""
 
 

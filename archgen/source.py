@@ -366,7 +366,10 @@ class _Builder:
             self.problems.append(Problem(place_at(self.source, index), "this `(` is never closed", help, "E-YAML-COMMA"))
             return
         sentence = f"a comma inside brackets or braces ends the value: this is {quote(scalar.text)}"
-        help = f"quote the expression, as in {quote(chr(34) + whole + chr(34))}, or name it in `let`"
+        if scalar.text.startswith("(") and whole.count("(") == 1:
+            help = f"a list stands in square brackets: `[{whole[1:-1]}]`"
+        else:
+            help = f"quote the expression, as in {quote(chr(34) + whole + chr(34))}, or name it in `let`"
         rest = self.source.text.find("\n", start)  # not beyond the line, where the expression goes on in the next
         length = min(len(whole), rest - start if rest >= 0 else len(whole))
         self.problems.append(Problem(scalar.place._replace(length=length), sentence, help, "E-YAML-COMMA"))

@@ -10,7 +10,7 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
-from archgen import names, source
+from archgen import names, other_names, source
 from archgen.diagnostics import Note, Place, Problem, SpecError, nearest, quote, suggest
 from archgen.expressions import Expression, ExpressionError, Value, evaluate, names_of
 from archgen.expressions import parse as parse_expression
@@ -30,6 +30,7 @@ _WORDS = ("depth", "first", "when", "from", "shortcut", "split")
 _TRUTHS = {"yes": "true", "on": "true", "no": "false", "off": "false"}  # as YAML 1.1 has them, and Python's in lowercase
 MOST_PROBLEMS = 50  # then reading stops: each may search for the nearest name, and only the first are shown
 DEPTH_NAMES = frozenset({"index", "block_index", "block_count"})
+_TUPLE = re.compile(r"\(\s*([^()]+,[^()]*?),?\s*\)")  # Python's way to write a list
 _BLOCK = re.compile(r"[A-Z]\w*", re.ASCII)
 
 SPEC_KEYS = (
@@ -59,6 +60,27 @@ _OWN_CLASSES = frozenset(op.__name__ for op in OPS.values() if op.module_source)
 
 def _why_no_class(name: str) -> str:
     return names.why_no_class(name) or ("is the class of an op" if name in _OWN_CLASSES else "")
+
+
+# Options of torch or of other libraries that no op has here, and what stands for them.
+_NO_OPTIONS = {
+    **dict.fromkeys(
+        ("in_channels", "in_features", "num_features", "num_channels", "normalized_shape", "input_channels"),
+        "leave it out: it follows from what comes before",
+    ),
+    **dict.fromkeys(("activation", "act"), "leave it out, and put the activation behind: `[{conv: 64, kernel_size: 3}, relu]`"),
+    **dict.fromkeys(
+        ("norm", "batch_norm", "bn"), "leave it out, and put the norm behind: `[{conv: 64, kernel_size: 3}, batch_norm]`"
+    ),
+    "inplace": "leave it out: archgen works in place wherever nobody reads the value any more",
+    **dict.fromkeys(("device", "dtype"), "leave it out: a module is moved by its user, `module.to(...)`"),
+}
+
+
+_PADDINGS = {
+    "same": "leave it out: an odd kernel keeps the size at stride 1 by itself; an even one takes a `pad` before it",
+    "valid": "write `padding: 0`",
+}
 
 
 class Argument(Record):
@@ -171,7 +193,7 @@ class Default(Record):
 
 
 class Spec(Record):
-    uncompared: ClassVar[frozenset[str]] = frozenset({"place", "notes"})
+    uncompared: ClassVar[frozenset[str]] = frozenset({"place", "notes", "idle"})
 
     name: str
     description: str
@@ -187,6 +209,7 @@ class Spec(Record):
     assertions: tuple[Assertion, ...]
     blocks: tuple[Block, ...]
     notes: tuple[Note, ...]
+    idle: tuple[Problem, ...]
     place: Place
 
     @property
@@ -220,6 +243,8 @@ class Reader:
         self.blocks: tuple[str, ...] = ()
         self.meant: set[str | None] = set()  # what the unknown keys of the last mapping were probably meant to be
         self.network = ""
+        self.incomplete: list[tuple[source.Scalar, set[str]]] = []  # ops with the options that they have
+        self.earlier: set[str] = set()  # the values that the layer at hand may name
 
     def problem(self, place: Place, sentence: str, help: str = "") -> None:
         self.problems.append(Problem(place, sentence, help))
@@ -231,9 +256,9 @@ class Reader:
         self.notes.append(Note(place, sentence, help))
 
     def finish(self) -> None:
-        """Raises SpecError if there was a problem."""
-        if self.problems or self.idle:
-            raise SpecError(*(self.problems or self.idle))
+        """Raises SpecError if there was a problem; what nobody uses is told later, where the blocks have no fault either."""
+        if self.problems:
+            raise SpecError(*self.problems)
 
     # ---- spec and block
 
@@ -279,14 +304,17 @@ class Reader:
             assertions=self.assertions(keys.get("assert")),
             blocks=tuple(self.block(key, value) for key, value in blocks_tree),
             notes=(),
+            idle=(),
             place=whole,
         )
+        self.complete(spec.option_defaults)
         self.all_read(layers, spec.outputs + spec.training_outputs)
         unused = self.all_used(parameters, constants, scope, "the network", whole)
         return spec.replace(
             parameters=tuple(item for item in parameters if item.name not in unused),
             constants=tuple(item for item in constants if item.name not in unused),
             notes=tuple(self.notes),
+            idle=tuple(self.idle),
         )
 
     def block(self, key: source.Scalar, tree: source.Tree) -> Block:
@@ -461,10 +489,15 @@ class Reader:
         """Reads named nodes in order; `outer` holds the values of the scopes around, which references may name too."""
         found = []
         earlier = set(outer)
+        if isinstance(tree, source.Mapping) and self.is_node(tree):
+            help = f"give it a name: `conv1: {{{tree.entries[0][0].text}: ...}}`"
+            self.problem(tree.place, "named layers are expected here, and this is one node", help)
+            return ()
         entries = self.mapping(tree)
         here = {key.text for key, _ in entries}
         for key, value in entries:
             self.layer_name(key)
+            self.earlier = earlier
             node = self.node(value, scope, earlier)
             found.append(Layer(key.text, node, key.place))
             for reference in node.sources:
@@ -472,6 +505,15 @@ class Reader:
                     self.unknown_source(reference, earlier, key.text, here)
             earlier.add(key.text)
         return tuple(found)
+
+    def is_node(self, tree: source.Mapping) -> bool:
+        """Whether a mapping is one node where named nodes are expected: an op with a value that is no node itself."""
+        kinds = [(key, value) for key, value in tree.entries if key.text in OPS]
+        if len(kinds) != 1:
+            return False
+        (key, value), others = kinds[0], [name.text for name, _ in tree.entries if name is not kinds[0][0]]
+        is_value = isinstance(value, source.Scalar) and not is_kind(value.text) and not is_empty(value)
+        return is_value and all(name in OPS[key.text].fields or name in ("when", "from") for name in others)
 
     def branches(self, tree: source.Tree, scope: _Scope) -> Layers:
         """Reads the branches of a merge: they run beside each other, so each sees only what enters."""
@@ -507,6 +549,8 @@ class Reader:
             return Sequence(None, (), tree.place, self.items(tree, scope))
         if isinstance(tree, source.Scalar):
             self.kind_known(tree, scope)
+            if tree.text in OPS and tree.text not in scope.ops:
+                self.incomplete.append((tree, set()))
             return Use(None, (), tree.place, tree.text)
         kinds = [(key, value) for key, value in tree.entries if is_kind(key.text)]
         if not kinds:  # an argument that holds an op stands as a bare key, so that it may also be passed on under its own name
@@ -537,10 +581,15 @@ class Reader:
     def suggest_kind(self, word: str) -> str:
         if not word:
             return "write an op (`relu`), a block (`BasicBlock`), a mapping with one, or a list"
+        if word in self.earlier:
+            return f"{quote(word)} is a value; earlier values are merged without branches: `{{add, from: [A, B]}}`"
+        meant = other_names.help_for(word)
+        if meant:
+            return meant
         near = nearest(word, self.kinds())
         if near:
             return f"the nearest is {quote(near)}"
-        return "ops are called as in `torch.nn.functional`, blocks as in `blocks` or in archgen's library"
+        return "`archgen ops` lists the ops, `archgen list` the blocks that come with archgen"
 
     def kinds(self) -> list[str]:
         return [*OPS, *COMPOSITIONS, *self.blocks, *self.library]
@@ -562,7 +611,9 @@ class Reader:
             if not unknown:
                 self.problem(tree.place, "this node has no kind", "name its op or block: `{conv: 64, kernel_size: 3}`")
                 return
-            key = next((key for key in unknown if nearest(key.text, self.kinds())), unknown[0])
+            alone = [key for key, value in tree.entries if key in unknown and is_empty(value)]
+            near = [key for key in unknown if other_names.help_for(key.text) or nearest(key.text, self.kinds())]
+            key = (alone or near or unknown)[0]
             self.problem(key.place, f"{quote(key.text)} is no op or block", self.suggest_kind(key.text))
 
     def common(
@@ -644,6 +695,10 @@ class Reader:
                 other = arguments[0].place.seen_from(name.place)
                 help = f"it is the value beside `{key.text}` at {other}: leave one of them out"
                 self.problem(name.place, f"the option {quote(name.text)} is given twice", help)
+        if key.text in OPS:
+            given = {argument.name for argument in arguments}
+            misspelt = {nearest(name, OPS[key.text].fields) or "" for name in given.difference(OPS[key.text].fields)}
+            self.incomplete.append((key, given | misspelt))
         return Use(when, sources, place, key.text, tuple(arguments), depth, first)
 
     def depth(self, tree: source.Tree, scope: _Scope) -> Value:
@@ -671,12 +726,17 @@ class Reader:
         if key.text in OPS:
             first = OPS[key.text].first()
             if not first:
-                help = "name the option" if OPS[key.text].fields else "leave it out"
+                inferred = f"what enters tells its channels: write `{key.text}` alone, or options by their names"
+                help = inferred if OPS[key.text].infers else "name the option" if OPS[key.text].fields else "leave it out"
                 self.problem(value.place, f"{quote(key.text)} takes no value of its own", help)
                 return Argument("", 0, value.place)
             return Argument(first, self.op_option(key.text, first, value, scope), value.place)
         if key.text in scope.ops:
             self.holds_its_options(key.text, value.place)
+        if isinstance(value, source.Mapping) and not any(is_kind(name.text) for name, _ in value.entries):
+            said = ", ".join(f"{name.text}: ..." for name, _ in value.entries)
+            self.problem(value.place, "arguments stand beside the block, not in it", f"write `{{{key.text}, {said}}}`")
+            return Argument("", 0, value.place)
         return Argument("", self.argument_value(value, scope), value.place)
 
     def holds_its_options(self, argument: str, place: Place) -> None:
@@ -690,13 +750,16 @@ class Reader:
             if key.text in ("depth", "first"):
                 self.problem(key.place, f"only a block takes `{key.text}`", "put the op in a block")
             else:
-                help = suggest(key.text, [*known, *also], f"options of `{kind}`")
+                help = _NO_OPTIONS.get(key.text, "") or suggest(key.text, [*known, *also], f"options of `{kind}`")
                 self.problem(key.place, f"{quote(kind)} has no option {quote(key.text)}", help)
             return Argument(key.text, 0, key.place)
         return Argument(key.text, self.op_option(kind, key.text, value, scope), value.place)
 
     def op_option(self, kind: str, option: str, tree: source.Tree, scope: _Scope) -> Value:
         op = OPS[kind]
+        if option == "padding" and isinstance(tree, source.Scalar) and tree.text in _PADDINGS:
+            self.problem(tree.place, f"`padding` of `{kind}` is a number here, not {quote(tree.text)}", _PADDINGS[tree.text])
+            return 0
         if op.kind(option) is not KINDS["Word"]:
             value = self.value(tree, scope)
             reason = op.kind(option).refuses(value, 0)
@@ -753,6 +816,10 @@ class Reader:
                 if name.text in ("depth", "first"):
                     self.problem(name.place, f"only a block takes `{name.text}`", f"put the {key.text} in a block")
                     continue
+                if name.text == "split":
+                    help = "leave it out; a merge with branches takes it: `{concat: {a: ..., b: ...}, split: true}`"
+                    self.problem(name.place, f"{quote(key.text)} has no option `split`", help)
+                    continue
                 self.problem(
                     name.place, f"{quote(key.text)} has no option {quote(name.text)}", suggest(name.text, known, "options")
                 )
@@ -786,6 +853,9 @@ class Reader:
     ) -> Merge:
         branches: Layers = ()
         before = len(self.problems)
+        if isinstance(value, source.Sequence):
+            self.list_of_branches(key, value)
+            return Merge(when, sources, place, key.text)
         if not is_empty(value):
             branches = self.branches(value, scope)
             if len(sources) > 1:
@@ -802,6 +872,15 @@ class Reader:
             self.problem(given["split"].place, "`split` is true or false, and shares the channels among branches")
         return Merge(when, sources, place, key.text, branches, split is True)
 
+    def list_of_branches(self, key: source.Scalar, tree: source.Sequence) -> None:
+        """Values or nodes in a list: the first are named in `from`, the others need names."""
+        names = [item.text for item in tree.items if isinstance(item, source.Scalar)]
+        if names and set(names) <= self.earlier | {"input"}:
+            help = f"to merge earlier values write `{{{key.text}, from: [{', '.join(names)}]}}`"
+        else:
+            help = f"a branch has a name: `{{{key.text}: {{a: ..., b: ...}}}}`; earlier values are merged by `from: [A, B]`"
+        self.problem(tree.place, f"the branches of {quote(key.text)} are a mapping of names to nodes, not a list", help)
+
     # ---- values
 
     def value(self, tree: source.Tree, scope: _Scope, also: Iterable[str] = ()) -> Value:
@@ -810,6 +889,9 @@ class Reader:
             return tuple(self.value(item, scope) for item in tree.items)
         if not isinstance(tree, source.Scalar):
             self.problem(tree.place, "a number or an expression is expected, not a mapping")
+            return 0
+        if listed := _TUPLE.fullmatch(tree.text):
+            self.problem(tree.place, "a list stands in square brackets", f"write `[{listed[1]}]`")
             return 0
         if tree.text == "":
             self.problem(tree.place, "a value is missing here")
@@ -845,6 +927,16 @@ class Reader:
         if near and not nearest(name, scope.known):
             return f"the nearest is {quote(near)}"
         return suggest(name, sorted(scope.known), "names")
+
+    def complete(self, defaults: tuple[Default, ...]) -> None:
+        """Tells which op lacks an option that has no default."""
+        also = {default.kind: {argument.name for argument in default.arguments} for default in defaults}
+        for key, given in self.incomplete:
+            op = OPS[key.text]
+            missing = [name for name in op.fields if name not in op.defaults and name not in given | also.get(key.text, set())]
+            if missing:
+                help = f"write `{{{key.text}: ...}}`" if missing[0] == op.first() else f"write `{missing[0]}: ...` beside it"
+                self.problem(key.place, f"{quote(key.text)} needs `{missing[0]}`", help)
 
     # ---- what belongs together
 
@@ -960,4 +1052,6 @@ def read_block(tree: source.Mapping, name: str, library: Iterable[str] = ()) -> 
     reader = Reader(library)
     block = reader.block(source.Scalar(name, True, Place(tree.place.source, 1, 1)), tree)
     reader.finish()
+    if reader.idle:
+        raise SpecError(*reader.idle)
     return block

@@ -145,7 +145,9 @@ class PReLU(Activation):
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         if self.num_parameters != 1:
-            yield Claim(x.channel_axis, "==", 0, "`prelu` takes its channels on the first axis; here they are on axis {left}")
+            yield Claim(
+                x.channel_axis, "==", 0, "`prelu` takes its channels on axis 1, behind the batch; here they are on another"
+            )
             sentence = "`num_parameters` is {left}, but there are {right} channels; 1 would serve all"
             yield Claim(self.num_parameters, "==", x.channels, sentence, "num_parameters")
 

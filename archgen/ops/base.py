@@ -375,4 +375,6 @@ def spatial_claims(op: Op, x: Shape) -> Iterable[Claim]:
     word = f"`{op.name}` takes channels and one to three spatial axes; this value has {count} in all"
     yield Claim(count, ">=", 2, word, "", "it was flattened before: put the node above that")
     yield Claim(4, ">=", count, word)
-    yield Claim(x.channel_axis, "==", 0, f"`{op.name}` takes its channels on the first axis; here they are on axis {{left}}")
+    yield Claim(
+        x.channel_axis, "==", 0, f"`{op.name}` takes its channels on axis 1, behind the batch; here they are on another"
+    )

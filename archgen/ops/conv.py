@@ -244,7 +244,7 @@ class Linear(Op):
             len(x.sizes) - 1,
             "`linear` works on the last axis, but this value has axes after its channels",
             "",
-            "put `flatten` before it",
+            "put a `flatten` of all axes before it, or a `permute` that moves the channels last",
         )
         yield Claim(self.out_features, ">=", 1, "`out_features` is {left}, and must be at least {right}", "out_features")
 

@@ -35,7 +35,7 @@ class Norm(Op):
 
     def first_axis_claim(self, x: Shape) -> Claim:
         return Claim(
-            x.channel_axis, "==", 0, f"`{self.name}` takes its channels on the first axis; here they are on axis {{left}}"
+            x.channel_axis, "==", 0, f"`{self.name}` takes its channels on axis 1, behind the batch; here they are on another"
         )
 
     def per_channel(self, x: Shape, present: Any) -> tuple[tuple[str, tuple[Size, ...]], ...]:
