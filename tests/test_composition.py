@@ -32,7 +32,11 @@ def test_the_module_equals_the_steps(path: Path) -> None:
         ("left_out_by_an_argument", "gated", False),
         ("left_out_by_an_argument", "pooled", True),
         *(("floor_of_a_float_argument", "width", width) for width in (1.5, 2, 2.0, 2.75)),
+        *(("float_arithmetic", "w", w) for w in (2, 2.0, 1.1, 0.75)),
         *(("depth_by_argument_zero", "n", n) for n in (1, 5)),
+        *(("rate_in_a_loop", "rate", rate) for rate in (0.0, 0.3)),
+        *(("rate_in_a_loop", "k", k) for k in (0, 1, 4)),
+        ("constants_read_under_a_condition", "groups", 0),
     ],
 )
 def test_another_value_of_an_argument_gives_the_network_of_that_spec(name: str, argument: str, value: float) -> None:

@@ -236,6 +236,8 @@ def test_what_is_simplified_gives_the_same_to_the_last_bit(text: str, whole: tup
     if simplified is REFUSED:
         return  # a part without names has no value
     expected = outcome(lambda: pythons(text, names))
+    if expected is not REFUSED and on_numbers(text, names) is REFUSED:
+        return  # Python alone takes a number for a truth value
     python = render(simplified)
     found = outcome(lambda: pythons(python.replace("True", "true").replace("False", "false"), names))
     assert (found is REFUSED) == (expected is REFUSED), python

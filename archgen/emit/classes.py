@@ -38,9 +38,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from archgen.graph import Body
+    from archgen.spec import Parameter
     from archgen.trace import Traced, TracedBody
 
-_TYPES = {"int": "int", "float": "float", "bool": "bool", "op": "Callable[[], nn.Module]", "list": "tuple[int, ...]"}
+_TYPES = {"int": "int", "float": "float", "bool": "bool", "op": "Callable[[], nn.Module]"}
 _INFERRED = ("in_channels", "in_length", "in_depth", "in_height", "in_width")
 _AXES = {"in_length": "L", "in_depth": "D", "in_height": "H", "in_width": "W"}
 _AXES |= {left: f"{_AXES[name]}_out" for rank, names in AXIS_NAMES.items() for name, left in zip(names, OPEN_NAMES[rank])}
@@ -249,16 +250,23 @@ class ClassBuilder:
         for parameter in self.body.parameters:
             if not self.is_kept(parameter.name):
                 continue
-            rank = self.entering().rank
-            count = len(parameter.default) if isinstance(parameter.default, tuple) else rank
-            type_text = f"tuple[{', '.join(['int'] * count)}]" if self.is_many(parameter.name) else _TYPES[parameter.type]
-            text = f"{parameter.name}: {type_text}"
+            text = f"{parameter.name}: {self.type_text(parameter)}"
             if parameter.default is None:
                 required.append(text)
             else:
                 optional.append(f"{text} = {self.say(self.defaults[parameter.name])}")
         items = ["self", *first, *required, *optional] if not default else ["self", *required, *first, *optional]
         return lines(Group("def __init__(", tuple(items), ") -> None:"), 4, self.width)
+
+    def type_text(self, parameter: Parameter) -> str:
+        if parameter.type != "list" and not self.is_many(parameter.name):
+            return _TYPES[parameter.type]
+        given = [parameter.default, *(sample.get(parameter.name) for sample in self.samples)]
+        lists = [value for value in given if type(value) is tuple]
+        item = "float" if any(type(item) is float for value in lists for item in value) else "int"
+        rank = self.entering().rank
+        each_axis = self.is_many(parameter.name) and {len(value) for value in lists} <= {rank}
+        return f"tuple[{', '.join([item] * rank) if each_axis else f'{item}, ...'}]"
 
     def body_input(self) -> tuple[int, ...]:
         assert self.on_numbers is not None
