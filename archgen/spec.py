@@ -7,11 +7,10 @@ expressions, the options of ops, and what is read by nobody. Which blocks exist 
 from __future__ import annotations
 
 import re
-from itertools import pairwise
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from archgen import names, source
-from archgen.diagnostics import Note, Place, Problem, SpecError, nearest, quote, suggest
+from archgen.diagnostics import MOST_NAMES, Note, Place, Problem, Source, SpecError, nearest, quote, suggest
 from archgen.expressions import Expression, ExpressionError, Value, evaluate, names_of
 from archgen.expressions import parse as parse_expression
 from archgen.ops import OPS
@@ -98,6 +97,7 @@ class Layer(Record):
 
 
 Layers: TypeAlias = "tuple[Layer, ...]"
+Way: TypeAlias = "tuple[str, ...]"  # the keys that lead to some layers of a spec
 
 
 class Sequence(Node):
@@ -216,6 +216,8 @@ class Reader:
         self.blocks: tuple[str, ...] = ()
         self.meant: set[str | None] = set()  # what the unknown keys of the last mapping were probably meant to be
         self.network = ""
+        self.own: Source | None = None  # the file that is read; what it extends has other sources
+        self.lost: list[tuple[Way, Layer]] = []  # layers that were taken over and reach no output, and where they were
 
     def problem(self, place: Place, sentence: str, help: str = "") -> None:
         self.problems.append(Problem(place, sentence, help))
@@ -234,6 +236,7 @@ class Reader:
     # ---- spec and block
 
     def spec(self, tree: source.Mapping) -> Spec:
+        self.own = tree.place.source
         keys = self.keys(tree, SPEC_KEYS, "keys of a spec")
         whole = Place(tree.place.source, tree.entries[0][0].place.line if tree.entries else 1, 1)
         for key in ("name", "input"):
@@ -277,7 +280,7 @@ class Reader:
             notes=(),
             place=whole,
         )
-        self.all_read(layers, spec.outputs + spec.training_outputs)
+        spec = self.reached_network(spec, scope, keys.get("outputs"))
         unused = self.all_used(parameters, constants, scope, "the network", whole)
         return spec.replace(
             parameters=tuple(item for item in parameters if item.name not in unused),
@@ -303,10 +306,11 @@ class Reader:
         constants = self.constants(keys.get("let"), scope)
         layers = self.layers(keys.get("layers"), scope, set())
         self.unique(layers, parameters, constants)
-        self.all_read(layers, ())
+        (kept,) = self.reached([(("blocks", key.text, "layers"), layers)])
+        self.forget(scope, layers, kept)
         self.all_used(parameters, constants, scope, f"block {quote(key.text)}", key.place)
         description, paper = self.text(keys.get("description")), self.text(keys.get("paper"))
-        return Block(key.text, description, paper, parameters, constants, layers, key.place)
+        return Block(key.text, description, paper, parameters, constants, kept, key.place)
 
     # ---- the parts of a spec
 
@@ -762,9 +766,7 @@ class Reader:
             residual = self.layers(value, scope, earlier)
             if not residual and len(self.problems) == before:
                 self.problem(value.place, "`residual` needs at least one layer")
-            self.all_read(residual, ())
             shortcut = self.layers(given["shortcut"], scope, earlier) if "shortcut" in given else ()
-            self.all_read(shortcut, ())
             order = [name.text for name, _ in tree.entries]  # places don't tell: each way may be from a file of its own
             shortcut_first = "shortcut" in given and order.index("shortcut") < order.index("residual")
             return Residual(when, sources, tree.place, residual, shortcut, shortcut_first)
@@ -865,13 +867,78 @@ class Reader:
             else:
                 seen[folded] = (name, place)
 
-    def all_read(self, layers: Layers, outputs: tuple[Reference, ...]) -> None:
-        """Every value but the last is read: by the next layer, by a `from`, or as an output."""
-        read = {reference.name for reference in outputs} | {name for layer in layers for name in _sources(layer.node)}
-        for layer, following in pairwise(layers):
-            if following.node.sources and layer.name not in read:
-                sentence = f"nobody reads the value of {quote(layer.name)}"
-                self.idle.append(Problem(layer.place, sentence, "remove it, or name it in a `from`"))
+    def reached_network(self, spec: Spec, scope: _Scope, outputs: source.Tree | None) -> Spec:
+        """Returns the network without the layers that it took over and that reach no output."""
+        parts: list[tuple[Way, Layers]] = [(("stem",), spec.stem), (("stages",), spec.stages), (("head",), spec.head)]
+        named = {reference.name for reference in spec.outputs}
+        also = {reference.name for reference in spec.training_outputs}
+        stem, stages, head = self.reached(parts, named, also)
+        self.forget(scope, spec.layers, stem + stages + head)
+        scope.read |= names_of(spec.option_defaults)
+        self.tell_lost(outputs.place if outputs is not None else spec.place, spec.place)
+        return spec.replace(stem=stem, stages=stages, head=head)
+
+    def reached(
+        self, parts: list[tuple[Way, Layers]], outputs: Iterable[str] = (), also: Iterable[str] = ()
+    ) -> tuple[Layers, ...]:
+        """Returns the layers of one scope, in the parts that it is written in, whose values reach what leaves it.
+
+        parts: each with the keys that lead to it. outputs: the values that leave, by default the last; also: further ones.
+        A layer that reaches none of them is a problem if the spec's own file says it, and else is left out.
+        """
+        parts = [(way, tuple(self.inside_reached(layer, way) for layer in layers)) for way, layers in parts]
+        scope = [layer for _, layers in parts for layer in layers]
+        before = ["input", *(layer.name for layer in scope)]
+        reads = {layer.name: _reads(layer.node, last) for layer, last in zip(scope, before)}
+        needed = (set(outputs) or {before[-1]}) | set(also)
+        for name in reversed(reads):
+            if name in needed:
+                needed |= reads[name]
+        for way, layers in parts:
+            for layer in layers:
+                if layer.name in needed:
+                    continue
+                if layer.place.source is self.own:
+                    readers = [name for name, read in reads.items() if layer.name in read]
+                    self.idle.append(_unread(layer, readers, bool(outputs)))
+                else:
+                    self.lost.append((way, layer))
+        return tuple(tuple(layer for layer in layers if layer.name in needed) for _, layers in parts)
+
+    def inside_reached(self, layer: Layer, way: Way) -> Layer:
+        """The same for the scopes inside a layer: the two of a residual, and those in the branches of a merge."""
+        node, inside = layer.node, (*way, layer.name)
+        if isinstance(node, Residual):
+            (residual,) = self.reached([((*inside, "residual"), node.residual)])
+            (shortcut,) = self.reached([((*inside, "shortcut"), node.shortcut)])
+            return layer.replace(node=node.replace(residual=residual, shortcut=shortcut))
+        if isinstance(node, Merge) and node.branches:
+            branches = tuple(self.inside_reached(branch, (*inside, node.kind)) for branch in node.branches)
+            return layer.replace(node=node.replace(branches=branches))
+        return layer
+
+    def forget(self, scope: _Scope, layers: Layers, kept: Layers) -> None:
+        """Takes back what only layers have read that are left out."""
+        if kept != layers:
+            scope.read -= _mentioned(layers)
+            scope.read |= _mentioned(kept)
+
+    def tell_lost(self, outputs: Place, whole: Place) -> None:
+        """Notes the layers that are left out, of the network and of each block, and how to say so."""
+        scopes: dict[Way, list[tuple[Way, Layer]]] = {}
+        for way, layer in self.lost:
+            scopes.setdefault(way[:2] if way[0] == "blocks" else (), []).append((way, layer))
+        for block, lost in scopes.items():
+            files = " and ".join(dict.fromkeys(quote(layer.place.source.name) for _, layer in lost))
+            names = [quote(layer.name) for _, layer in lost]
+            if len(names) > MOST_NAMES:
+                names[MOST_NAMES:] = [f"{len(names) - MOST_NAMES} more"]
+            told = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+            where = f" in block {quote(block[1])}" if block else ""
+            reach = "reaches no output and is" if len(lost) == 1 else "reach no output and are"
+            place = outputs if not block and outputs.source is self.own else whole
+            help = f"to say so, write {_left_out(lost)}"
+            self.note(place, f"{told} of {files}{where} {reach} left out", help)
 
     def all_used(
         self, parameters: tuple[Parameter, ...], constants: tuple[Constant, ...], scope: _Scope, owner: str, place: Place
@@ -893,14 +960,54 @@ class Reader:
         return inherited
 
 
-def _sources(node: AnyNode) -> Iterable[str]:
-    for reference in node.sources:
-        yield reference.name
-    nested: tuple[Layer, ...] = ()
-    if isinstance(node, Residual):
-        nested = node.residual + node.shortcut
-    for layer in nested:
-        yield from _sources(layer.node)
+def _reads(node: AnyNode, before: str) -> set[str]:
+    """The values of a scope that a node in it reads; `before` is the one before it, `input` what enters the scope."""
+    given = {reference.name for reference in node.sources} or {before}
+    if not isinstance(node, Residual):
+        return given
+    found: set[str] = set()
+    for layers in (node.residual, node.shortcut):
+        names = [layer.name for layer in layers]
+        read = {"input"} if not layers else set()  # the way hands on what enters
+        read = read.union(*(_reads(layer.node, last) for layer, last in zip(layers, ["input", *names])))
+        found |= read - {"input", *names}
+        if "input" in read:
+            found |= given
+    return found
+
+
+def _unread(layer: Layer, readers: list[str], outputs: bool) -> Problem:
+    help = "remove it, or name it in a `from`" + (" or in `outputs`" if outputs else "")
+    if not readers:
+        return Problem(layer.place, f"nobody reads the value of {quote(layer.name)}", help)
+    told = " and ".join(map(quote, readers[:2])) + (f" and {len(readers) - 2} more" if len(readers) > 2 else "")
+    return Problem(layer.place, f"the value of {quote(layer.name)} goes to {told} and no further", help)
+
+
+def _mentioned(value: object) -> set[str]:
+    """The names that layers read: those in expressions, and the arguments that hold an op."""
+    found = names_of(value) if isinstance(value, Expression) else set()
+    if isinstance(value, Use):
+        found.add(value.kind)
+    parts = value if isinstance(value, tuple) else vars(value).values() if isinstance(value, Record) else ()
+    return found.union(*(_mentioned(part) for part in parts if not isinstance(part, Place)))
+
+
+def _left_out(lost: list[tuple[Way, Layer]]) -> str:
+    """What takes these layers out, as YAML in braces."""
+    tree: dict[str, Any] = {}
+    for way, layer in lost:
+        inside = tree
+        for key in way:
+            inside = inside.setdefault(key, {})
+        inside[layer.name] = {"when": "false"}
+    return " and ".join(f"`{key}: {_in_braces(value)}`" for key, value in tree.items())
+
+
+def _in_braces(tree: Any) -> str:
+    return (
+        tree if isinstance(tree, str) else "{" + ", ".join(f"{key}: {_in_braces(value)}" for key, value in tree.items()) + "}"
+    )
 
 
 def _attributes(layers: Layers) -> Iterable[tuple[str, Place]]:
@@ -954,6 +1061,7 @@ def read(tree: source.Mapping, library: Iterable[str] = ()) -> Spec:
 def read_block(tree: source.Mapping, name: str, library: Iterable[str] = ()) -> Block:
     """Returns a block of the library, one to a file."""
     reader = Reader(library)
+    reader.own = tree.place.source
     block = reader.block(source.Scalar(name, True, Place(tree.place.source, 1, 1)), tree)
     reader.finish()
     return block

@@ -19,8 +19,6 @@ from archgen.graph import Input
 from archgen.ops.base import Footprint, Shape, product
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from archgen.graph import Body, Graph
     from archgen.trace import Traced, TracedBody
 
@@ -160,7 +158,7 @@ class _Run:
         on_names = self.named[name].steps
         results = body.results + (body.training_results if self.training else ())
         flow, written = self.flow(steps, results), self.flow(on_names, body.results + body.training_results)
-        needed = _needed(flow, results)
+        needed = flow.needed(results)
         values: dict[Input, _Value] = {Input(0): entering}
         lingering: list[_Block] = []
         sums: dict[int, _Sum] = {}
@@ -389,12 +387,3 @@ class _Run:
             gradients[value] = self.heap.new(value.size)
             self.heap.drop(there)
         self.heap.drop(block)
-
-
-def _needed(flow: Flow, results: Iterable[Input]) -> set[int]:
-    """The values that the results are made of: in evaluation, what serves training alone does not run."""
-    needed = {flow.source(result).value for result in results}
-    for number in range(len(flow.steps), 0, -1):
-        if number in needed:
-            needed |= {source.value for source in flow.inputs(flow.steps[number - 1])}
-    return needed
