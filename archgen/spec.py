@@ -27,6 +27,11 @@ _MERGED = "`{0}:`, its branches below, or `{{{0}, from: [A, B]}}`"
 TYPES = ("int", "float", "bool", "op")
 _WORDS = ("depth", "first", "when", "from", "shortcut", "split")
 _TRUTHS = {"yes": "true", "on": "true", "no": "false", "off": "false"}  # as YAML 1.1 has them, and Python's in lowercase
+_SECTIONS = ("stem", "stages", "head")
+_HOLDING = (*COMPOSITIONS, "shortcut")  # keys of a node below which layers have names
+_OUTSIDE = "name `{0}`, or write the layers of `{0}` one by one, outside it"
+_BRANCH = "a branch takes the value that enters the merge, not another"
+_ABOVE = "put the node above, and name it in the merge: `from: [A, B]`"
 MOST_PROBLEMS = 50  # then reading stops: each may search for the nearest name, and only the first are shown
 DEPTH_NAMES = frozenset({"index", "block_index", "block_count"})
 _BLOCK = re.compile(r"[A-Z]\w*", re.ASCII)
@@ -217,6 +222,8 @@ class Reader:
         self.meant: set[str | None] = set()  # what the unknown keys of the last mapping were probably meant to be
         self.network = ""
         self.own: Source | None = None  # the file that is read; what it extends has other sources
+        self.inside: dict[str, Way] = {}  # of the class at hand: layers inside others, by the names of these
+        self.hidden: tuple[set[str], ...] = ()  # in a branch: the values around it, which it can't take
         self.lost: list[tuple[Way, Layer]] = []  # layers that were taken over and reach no output, and where they were
 
     def problem(self, place: Place, sentence: str, help: str = "") -> None:
@@ -255,9 +262,10 @@ class Reader:
         scope = _Scope(parameters, ())
         constants = self.constants(keys.get("let"), scope)
         count = len(self.problems)
+        self.inside = dict(_nested(entry for section in _SECTIONS for entry in _entries(keys.get(section))))
         sections: list[Layers] = []
         layers: Layers = ()
-        for section in ("stem", "stages", "head"):  # one scope in three parts
+        for section in _SECTIONS:  # one scope in three parts
             sections.append(self.layers(keys.get(section), scope, {layer.name for layer in layers}))
             layers += sections[-1]
         self.unique(layers, parameters, constants)
@@ -304,6 +312,7 @@ class Reader:
         parameters = self.parameters(keys.get("args"))
         scope = _Scope(parameters, ())
         constants = self.constants(keys.get("let"), scope)
+        self.inside = dict(_nested(_entries(keys.get("layers"))))
         layers = self.layers(keys.get("layers"), scope, set())
         self.unique(layers, parameters, constants)
         (kept,) = self.reached([(("blocks", key.text, "layers"), layers)])
@@ -451,7 +460,11 @@ class Reader:
         found = self.references(tree)
         known = [layer.name for layer in layers]
         for reference in found:
-            if reference.name not in known:
+            if reference.name not in known and reference.name in self.inside:
+                around = self.inside[reference.name][0]
+                sentence = _stands_inside(reference.name, around, "can be an output")
+                self.problem(reference.place, sentence, _OUTSIDE.format(around))
+            elif reference.name not in known:
                 self.problem(
                     reference.place, f"there is no layer {quote(reference.name)}", suggest(reference.name, known, "layers")
                 )
@@ -483,8 +496,7 @@ class Reader:
             node = self.node(value, scope, set())
             found.append(Layer(key.text, node, key.place))
             if node.sources:
-                sentence = "a branch takes the value that enters the merge, not another"
-                self.problem(node.sources[0].place, sentence, "put the node above, and name it in the merge: `from: [A, B]`")
+                self.problem(node.sources[0].place, _BRANCH, _ABOVE)
         return tuple(found)
 
     def layer_name(self, key: source.Scalar) -> None:
@@ -494,9 +506,23 @@ class Reader:
 
     def unknown_source(self, reference: Reference, earlier: set[str], layer: str, here: set[str]) -> None:
         known = ["input", *sorted(earlier)]
+        way = self.inside.get(reference.name, ())
+        around = next((name for name in way if name in earlier or name in here), "")
+        if around and around in earlier:
+            self.problem(reference.place, _stands_inside(reference.name, around, "can be read"), _OUTSIDE.format(around))
+            return
+        if any(reference.name in values for values in self.hidden):
+            self.problem(reference.place, _BRANCH, _ABOVE)
+            return
+        if way and not around:  # they meet in a layer around both
+            sentence = f"{quote(reference.name)} runs beside {quote(layer)}, in another branch of {quote(way[-1])}"
+            self.problem(reference.place, sentence, suggest(reference.name, known, "values"))
+            return
         if reference.name == layer:
             sentence = f"{quote(layer)} can't take its own value"
-        elif reference.name in here:
+        elif around == layer:
+            sentence = f"{quote(layer)} can't take the value of {quote(reference.name)}, which stands inside it"
+        elif reference.name in here or around:
             sentence = f"{quote(layer)} can't take the value of {quote(reference.name)}, which comes after it"
         else:
             sentence = f"no value {quote(reference.name)} comes before {quote(layer)}"
@@ -770,7 +796,10 @@ class Reader:
             order = [name.text for name, _ in tree.entries]  # places don't tell: each way may be from a file of its own
             shortcut_first = "shortcut" in given and order.index("shortcut") < order.index("residual")
             return Residual(when, sources, tree.place, residual, shortcut, shortcut_first)
-        return self.merge(key, value, given, scope, when, sources, tree.place)
+        hidden, self.hidden = self.hidden, (*self.hidden, earlier)
+        node = self.merge(key, value, given, scope, when, sources, tree.place)
+        self.hidden = hidden
+        return node
 
     def merge(
         self,
@@ -894,15 +923,14 @@ class Reader:
         for name in reversed(reads):
             if name in needed:
                 needed |= reads[name]
-        for way, layers in parts:
-            for layer in layers:
-                if layer.name in needed:
-                    continue
-                if layer.place.source is self.own:
-                    readers = [name for name, read in reads.items() if layer.name in read]
-                    self.idle.append(_unread(layer, readers, bool(outputs)))
-                else:
-                    self.lost.append((way, layer))
+        lost = [(way, layer) for way, layers in parts for layer in layers if layer.name not in needed]
+        self.lost += [(way, layer) for way, layer in lost if layer.place.source is not self.own]
+        readers: dict[str, list[str]] = {layer.name: [] for _, layer in lost}
+        for name, read in reads.items():
+            for taken in read & readers.keys():
+                readers[taken].append(name)
+        own = [layer for _, layer in lost if layer.place.source is self.own]
+        self.idle += [_unread(layer, readers[layer.name], bool(outputs)) for layer in own]
         return tuple(tuple(layer for layer in layers if layer.name in needed) for _, layers in parts)
 
     def inside_reached(self, layer: Layer, way: Way) -> Layer:
@@ -958,6 +986,24 @@ class Reader:
                 what = "argument" if isinstance(item, Parameter) else "constant"
                 self.idle.append(Problem(item.place, f"{owner} never uses its {what} {quote(item.name)}", "remove it"))
         return inherited
+
+
+def _entries(tree: source.Tree | None) -> Iterable[tuple[source.Scalar, source.Tree]]:
+    return tree.entries if isinstance(tree, source.Mapping) else ()
+
+
+def _nested(entries: Iterable[tuple[source.Scalar, source.Tree]], way: Way = ()) -> Iterable[tuple[str, Way]]:
+    """The names that stand inside layers, each with the names of these layers, the outermost first."""
+    for name, node in entries:
+        for key, value in _entries(node):
+            if key.text in _HOLDING:
+                inner = (*way, name.text)
+                yield from ((one.text, inner) for one, _ in _entries(value))
+                yield from _nested(_entries(value), inner)
+
+
+def _stands_inside(name: str, around: str, can: str) -> str:
+    return f"{quote(name)} stands inside {quote(around)}, which alone {can}"
 
 
 def _reads(node: AnyNode, before: str) -> set[str]:
