@@ -11,24 +11,33 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archgen import files, source
-from archgen.diagnostics import Place, Problem, Source, SpecError, quote
+from archgen import files, source, yamltext
+from archgen.diagnostics import Note, Place, Problem, Source, SpecError, quote
+from archgen.expressions import SPEC, render
+from archgen.ops import OPS, Op
 from archgen.records import Record
 from archgen.spec import COMPOSITIONS, is_empty, is_kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+    from archgen.expressions import Value
+    from archgen.graph import Body
 
 MOST_FILES = 8
 _LAYERS = ("stem", "stages", "head")
 
 
 class Loaded(Record):
-    """A spec's tree, merged over the specs that it extends; all their texts, its own first; what the values replaced."""
+    """A spec's tree, merged over the specs that it extends; all their texts, its own first; what the values replaced.
+
+    changed: the nodes of another kind than those whose place they take, the old one before the new.
+    """
 
     tree: source.Mapping
     texts: tuple[str, ...]
     replaced: Mapping[Place, source.Tree]
+    changed: tuple[tuple[source.Mapping, source.Mapping], ...]
 
 
 def load(path: Path) -> Loaded:
@@ -52,7 +61,7 @@ def load(path: Path) -> Loaded:
     merged, merge = chain.pop(), _Merge()
     while chain:
         merged = merge.spec(merged, chain.pop())
-    return Loaded(merged, texts, merge.replaced)
+    return Loaded(merged, texts, merge.replaced, tuple(merge.changed))
 
 
 def _parent(tree: source.Tree, seen: list[Path], root: Path) -> Path:
@@ -92,6 +101,7 @@ class _Merge:
 
     def __init__(self) -> None:
         self.replaced: dict[Place, source.Tree] = {}
+        self.changed: list[tuple[source.Mapping, source.Mapping]] = []
 
     def spec(self, parent: source.Mapping, child: source.Mapping) -> source.Mapping:
         own = source.Mapping(tuple(entry for entry in child.entries if entry[0].text != "extends"), child.place)
@@ -155,6 +165,7 @@ class _Merge:
             return new
         old_node, new_node = _as_mapping(old), _as_mapping(new)
         if _kind(new_node) not in ("", _kind(old_node)):
+            self.changed.append((old_node, new_node))
             return new
         return self.mappings(old_node, new_node, self.option)
 
@@ -164,6 +175,53 @@ class _Merge:
         if key == "first":
             return self.node(old, new)
         return old if is_empty(new) else new
+
+
+def dropped_options(loaded: Loaded, blocks: Mapping[str, Body]) -> Iterator[Note]:
+    """Notes the options that a node of the spec's own file took none of, though its kind has them: another kind replaces all.
+
+    blocks: those that the network calls.
+    """
+    for old, new in loaded.changed:
+        if new.place.source is not loaded.tree.place.source:
+            continue
+        kind = _kind(new)
+        options: dict[str, Value | None] = {"from": None}  # with their defaults
+        options |= {"when": True} if kind not in COMPOSITIONS else {}
+        options |= {name: OPS[kind].defaults.get(name) for name in OPS[kind].fields} if kind in OPS else {}
+        if kind in blocks:
+            options |= {"depth": None, "first": None}
+            options |= {parameter.name: parameter.default for parameter in blocks[kind].parameters}
+        given = _given(new, blocks)
+        lost = [
+            f"{name}: {yamltext.flow(value)}"
+            for name, value in _given(old, blocks).items()
+            if name in options and name not in given and yamltext.flow(value) != _text(options[name])
+        ]
+        if lost:
+            place = next(key.place for key, _ in new.entries if key.text == kind)
+            dropped = f"{' and '.join(map(quote, lost))} {'is' if len(lost) == 1 else 'are'} dropped"
+            sentence = f"this {quote(kind)} replaces a {quote(_kind(old))}, whose {dropped}"
+            yield Note(place, sentence, "write here what is meant: the same, or another value")
+
+
+def _text(default: Value | None) -> str:
+    """What a spec would write for a default."""
+    if isinstance(default, Op):
+        return default.name
+    return default if isinstance(default, str) else render(default, spelling=SPEC)
+
+
+def _given(node: source.Mapping, blocks: Mapping[str, Body]) -> dict[str, source.Tree]:
+    """The options of a node; the value beside its kind is that of its first one."""
+    found = {}
+    for key, value in node.entries:
+        name = OPS[key.text].first() if key.text in OPS else key.text
+        if key.text in blocks:
+            name = next((parameter.name for parameter in blocks[key.text].parameters), "")
+        if not is_empty(value):
+            found[name] = value
+    return found
 
 
 def _deleted(node: source.Tree) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from archgen.graph import Input
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from archgen.trace import Traced
 
@@ -47,6 +47,14 @@ class Flow:
         if step.role == "split":
             kept = (True,)
         return tuple(self.source(value) for value, condition in zip(step.values, kept) if condition is not False)
+
+    def needed(self, results: Iterable[Input]) -> set[int]:
+        """The values that some results are made of."""
+        needed = {self.source(result).value for result in results}
+        for number in range(len(self.steps), 0, -1):
+            if number in needed:
+                needed |= {source.value for source in self.inputs(self.steps[number - 1])}
+        return needed
 
     def may_overwrite(self, number: int) -> bool:
         """Whether a step is the only reader of a new tensor that its maker's backward does not need."""

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 from archgen import library
 from archgen import spec as specs
 from archgen.diagnostics import Note, Place, Problem, SpecError, nearest, quote, suggest
-from archgen.expressions import ExpressionError, Name, Value, evaluate, names_of
+from archgen.expressions import SPEC, ExpressionError, Name, Value, evaluate, names_of, render
 from archgen.names import Scope
 from archgen.ops import OPS, Op
 from archgen.ops.base import same
 from archgen.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 DEPTH_NAMES = specs.DEPTH_NAMES
 MOST_LEVELS = 64  # of blocks and sequences in each other; each takes some ten calls of Python's for whoever walks them
@@ -170,6 +170,7 @@ class _Builder:
         results = tuple(scope.named[reference.name] for reference in spec.outputs if reference.name in scope.named)
         results = results or (scope.last,)
         training = tuple(scope.named[reference.name] for reference in spec.training_outputs if reference.name in scope.named)
+        scope.note_sums_with_itself()
         return Body(
             spec.name, spec.description, spec.parameters, spec.constants, _marked(scope.finished(), results), results, training,
             False, spec.place,
@@ -202,6 +203,9 @@ class _Builder:
         self.open.pop()
         self.level -= 1
         self.levels[name] = 1 + max((self.levels_of(step.node) for step in scope.steps), default=0)
+        if name in self.own:
+            scope.note_sums_with_itself()
+            scope.note_shortcuts()
         self.bodies[name] = Body(
             name, block.description, block.parameters, block.constants, scope.finished(), (scope.last,), (),
             name not in self.own, block.place,
@@ -273,6 +277,7 @@ class _Scope:
         self.named: dict[str, Input] = {}
         self.last = Input(0)
         self.counts: list[Value] = []  # the depths of this scope's repeated blocks, in order
+        self.sums: list[int] = []  # the steps that add earlier values by `from`
 
     def finished(self) -> tuple[Step, ...]:
         """The steps, with every repeated block told how many there are in all."""
@@ -298,6 +303,58 @@ class _Scope:
             self.last = self.named[layer.name] = self.layer(layer)
         last, self.named = self.last, {**self.named, **({"input": outer["input"]} if "input" in outer else {})}
         return last
+
+    # ---- what is allowed and seldom meant
+
+    def note_sums_with_itself(self) -> None:
+        origins = self.origins(_hands_on)
+        for step in self.steps:
+            if not isinstance(step.node, Merge) or step.node.kind not in _SUMS:
+                continue
+            there = [value for value, condition in zip(step.inputs, step.node.conditions) if condition is not False]
+            same = [origins.get(value, value) for value in there]
+            earlier = same[:1] if step.node.kind == "subtract" else same  # `a - b - b` is as good as any
+            twice = next((value for number, value in enumerate(same) if value in earlier[:number]), None)
+            if twice is not None:
+                sentence = f"{quote(step.name)} {_SUMS[step.node.kind].format(self.called(twice))}"
+                self.builder.notes.append(Note(step.place, sentence, "name the value that is meant instead of one of them"))
+
+    def note_shortcuts(self) -> None:
+        """A shortcut that is left out hands on what it takes: seldom anything but the block's input is meant."""
+        origins = self.origins(_may_be_left_out)
+        read = {value for step in self.steps if not _may_be_left_out(step) for value in step.inputs}
+        for added in map(self.steps.__getitem__, self.sums):
+            handed = [(value, origins[value]) for value in added.inputs if value in origins]
+            if any(origin == Input(0) for _, origin in handed) or Input(0) in added.inputs:
+                continue
+            for value, origin in handed:
+                if origin in read and self.steps[value.value - 1].when != added.when:
+                    self.note_shortcut(self.steps[value.value - 1], added, origin)
+
+    def note_shortcut(self, step: Step, added: Step, origin: Input) -> None:
+        sentence = f"left out, {quote(step.name)} hands {self.called(origin)}, not what enters the block, "
+        sentence += f"to the sum {quote(added.name)}"
+        help = "add `input` instead"
+        if step.when is not False:
+            when = render(step.when, spelling=SPEC)
+            help = (
+                f"if the input is meant: give {quote(added.name)} the `when` of {quote(step.name)}, and add the input in a sum "
+            )
+            help += f"below it: `{{add, from: [{added.name}, input], when: not ({when})}}`"
+        self.builder.notes.append(Note(step.place, sentence, help))
+
+    def origins(self, passes: Callable[[Step], bool]) -> dict[Input, Input]:
+        """The values of steps that hand on what they take, each with the one that it is in the end."""
+        found: dict[Input, Input] = {}
+        for number, step in enumerate(self.steps):
+            if passes(step):
+                found[Input(number + 1)] = found.get(step.inputs[0], step.inputs[0])
+        return found
+
+    def called(self, value: Input) -> str:
+        return quote(self.steps[value.value - 1].name) if value.value else "what enters"
+
+    # ---- nodes
 
     def layer(self, layer: specs.Layer) -> Input:
         node = layer.node
@@ -336,6 +393,8 @@ class _Scope:
             help = "put some of them in one of their own, and its result here"
             self.builder.problem(layer.place, sentence, help)
         if not node.branches:
+            if node.kind == "add":
+                self.sums.append(len(self.steps))
             return self.add(layer.name, Merge(node.kind, (True,) * len(sources)), sources, node.when, layer.place)
         if node.when is not None:
             self.builder.problem(
@@ -487,6 +546,19 @@ class _Scope:
         found = self.arguments(node, block, (*kept, specs.Argument("stride", 1, node.place)), True)
         needless = stride.default is not None and same(stride.default, 1)
         return tuple(argument for argument in found if argument[0] != "stride") if needless else found
+
+
+_SUMS = {"add": "adds {0} twice", "subtract": "subtracts {0} from itself"}
+
+
+def _hands_on(step: Step) -> bool:
+    """Whether a step hands on what it takes, whatever the arguments."""
+    identity = isinstance(step.node, Apply) and step.node.op.name == "identity"
+    return identity or (step.when is False and not step.branch)
+
+
+def _may_be_left_out(step: Step) -> bool:
+    return step.when is not True and not step.branch
 
 
 def _name(argument: specs.Argument, block: specs.Block) -> str:

@@ -42,7 +42,9 @@ def load(path: str | Path, settings: tuple[str, ...] = ()) -> Network:
     path = Path(path)
     loaded = extends.load(path)
     read = _overridden(spec.read(loaded.tree, library.block_names()), settings)
-    return Network(path, read, graph.build(read), loaded.texts)
+    steps = graph.build(read)
+    read = read.replace(notes=(*read.notes, *extends.dropped_options(loaded, steps.blocks)))
+    return Network(path, read, steps, loaded.texts)
 
 
 def _overridden(read: spec.Spec, settings: tuple[str, ...]) -> spec.Spec:

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING
 from archgen import yamltext
 from archgen.diagnostics import WIDTH, plain, printable
 from archgen.source import Mapping, Scalar
-from archgen.spec import SPEC_KEYS, is_empty
+from archgen.spec import SPEC_KEYS, Merge, Residual, is_empty
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from archgen.diagnostics import Place, Style
     from archgen.extends import Loaded
     from archgen.network import Network
     from archgen.source import Tree
+    from archgen.spec import AnyNode, Layers
 
 _NAMED = ("args", "let", "defaults")  # if they are from several files, each entry has a line of its own
 LONGEST = 24  # characters of a replaced value that a comment shows
@@ -44,20 +45,51 @@ def text(loaded: Loaded, network: Network | None, style: Style = plain) -> str:
 
 
 def _used(tree: Mapping, network: Network) -> Mapping:
+    spec = network.spec
     used = {
-        "args": {parameter.name for parameter in network.spec.parameters},
-        "let": {constant.name for constant in network.spec.constants},
+        "args": {parameter.name for parameter in spec.parameters},
+        "let": {constant.name for constant in spec.constants},
         "defaults": network.graph.with_defaults,
         "blocks": network.graph.blocks.keys(),
     }
-    entries = []
-    for key, value in tree.entries:
-        if key.text in used and isinstance(value, Mapping):
-            value = value.replace(entries=tuple(entry for entry in value.entries if entry[0].text in used[key.text]))
-            if not value.entries:
-                continue
-        entries.append((key, value))
-    return tree.replace(entries=tuple(entries))
+    sections = {"stem": spec.stem, "stages": spec.stages, "head": spec.head}
+    blocks = {block.name: block.layers for block in spec.blocks}
+
+    def block(name: str, definition: Tree) -> Tree:
+        return _each(definition, lambda key, value: _kept(value, blocks[name]) if key == "layers" else value)
+
+    def part(key: str, value: Tree) -> Tree:
+        if key in used and isinstance(value, Mapping):
+            value = value.replace(entries=tuple(entry for entry in value.entries if entry[0].text in used[key]))
+        if key in sections:
+            return _kept(value, sections[key])
+        return _each(value, block) if key == "blocks" else value
+
+    whole = _each(tree, part)
+    assert isinstance(whole, Mapping)
+    return whole.replace(entries=tuple((key, value) for key, value in whole.entries if value != Mapping((), value.place)))
+
+
+def _each(tree: Tree, change: Callable[[str, Tree], Tree]) -> Tree:
+    """The same mapping with its values changed, each by its key."""
+    if not isinstance(tree, Mapping):
+        return tree
+    return tree.replace(entries=tuple((key, change(key.text, value)) for key, value in tree.entries))
+
+
+def _kept(tree: Tree, layers: Layers) -> Tree:
+    """Named layers as they are written, those alone that the spec has."""
+    known = {layer.name: layer.node for layer in layers}
+    if isinstance(tree, Mapping):
+        tree = tree.replace(entries=tuple(entry for entry in tree.entries if entry[0].text in known))
+    return _each(tree, lambda name, node: _each(node, lambda key, value: _inside(key, value, known[name])))
+
+
+def _inside(key: str, tree: Tree, node: AnyNode) -> Tree:
+    """The layers inside a node, under `residual`, `shortcut` or a merge's kind."""
+    if isinstance(node, Residual) and key in ("residual", "shortcut"):
+        return _kept(tree, node.residual if key == "residual" else node.shortcut)
+    return _kept(tree, node.branches) if isinstance(node, Merge) and key == node.kind and node.branches else tree
 
 
 def _rank(entry: tuple[Scalar, Tree]) -> int:

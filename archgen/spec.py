@@ -7,11 +7,10 @@ expressions, the options of ops, and what is read by nobody. Which blocks exist 
 from __future__ import annotations
 
 import re
-from itertools import pairwise
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from archgen import names, other_names, source
-from archgen.diagnostics import Note, Place, Problem, SpecError, nearest, quote, suggest
+from archgen.diagnostics import MOST_NAMES, Note, Place, Problem, Source, SpecError, nearest, quote, suggest
 from archgen.expressions import Expression, ExpressionError, Value, evaluate, names_of
 from archgen.expressions import parse as parse_expression
 from archgen.ops import OPS
@@ -28,6 +27,11 @@ _MERGED = "`{0}:`, its branches below, or `{{{0}, from: [A, B]}}`"
 TYPES = ("int", "float", "bool", "op")
 _WORDS = ("depth", "first", "when", "from", "shortcut", "split")
 _TRUTHS = {"yes": "true", "on": "true", "no": "false", "off": "false"}  # as YAML 1.1 has them, and Python's in lowercase
+_SECTIONS = ("stem", "stages", "head")
+_HOLDING = (*COMPOSITIONS, "shortcut")  # keys of a node below which layers have names
+_OUTSIDE = "name `{0}`, or write the layers of `{0}` one by one, outside it"
+_BRANCH = "a branch takes the value that enters the merge, not another"
+_ABOVE = "put the node above, and name it in the merge: `from: [A, B]`"
 MOST_PROBLEMS = 50  # then reading stops: each may search for the nearest name, and only the first are shown
 DEPTH_NAMES = frozenset({"index", "block_index", "block_count"})
 _TUPLE = re.compile(r"\(\s*([^()]+,[^()]*?),?\s*\)")  # Python's way to write a list
@@ -124,6 +128,7 @@ class Layer(Record):
 
 
 Layers: TypeAlias = "tuple[Layer, ...]"
+Way: TypeAlias = "tuple[str, ...]"  # the keys that lead to some layers of a spec
 
 
 class Sequence(Node):
@@ -245,6 +250,10 @@ class Reader:
         self.network = ""
         self.incomplete: list[tuple[source.Scalar, set[str]]] = []  # ops with the options that they have
         self.earlier: set[str] = set()  # the values that the layer at hand may name
+        self.own: Source | None = None  # the file that is read; what it extends has other sources
+        self.inside: dict[str, Way] = {}  # of the class at hand: layers inside others, by the names of these
+        self.hidden: tuple[set[str], ...] = ()  # in a branch: the values around it, which it can't take
+        self.lost: list[tuple[Way, Layer]] = []  # layers that were taken over and reach no output, and where they were
 
     def problem(self, place: Place, sentence: str, help: str = "") -> None:
         self.problems.append(Problem(place, sentence, help))
@@ -263,6 +272,7 @@ class Reader:
     # ---- spec and block
 
     def spec(self, tree: source.Mapping) -> Spec:
+        self.own = tree.place.source
         keys = self.keys(tree, SPEC_KEYS, "keys of a spec")
         whole = Place(tree.place.source, tree.entries[0][0].place.line if tree.entries else 1, 1)
         for key in ("name", "input"):
@@ -281,9 +291,10 @@ class Reader:
         scope = _Scope(parameters, ())
         constants = self.constants(keys.get("let"), scope)
         count = len(self.problems)
+        self.inside = dict(_nested(entry for section in _SECTIONS for entry in _entries(keys.get(section))))
         sections: list[Layers] = []
         layers: Layers = ()
-        for section in ("stem", "stages", "head"):  # one scope in three parts
+        for section in _SECTIONS:  # one scope in three parts
             sections.append(self.layers(keys.get(section), scope, {layer.name for layer in layers}))
             layers += sections[-1]
         self.unique(layers, parameters, constants)
@@ -308,7 +319,7 @@ class Reader:
             place=whole,
         )
         self.complete(spec.option_defaults)
-        self.all_read(layers, spec.outputs + spec.training_outputs)
+        spec = self.reached_network(spec, scope, keys.get("outputs"))
         unused = self.all_used(parameters, constants, scope, "the network", whole)
         return spec.replace(
             parameters=tuple(item for item in parameters if item.name not in unused),
@@ -331,12 +342,14 @@ class Reader:
         parameters = self.parameters(keys.get("args"))
         scope = _Scope(parameters, ())
         constants = self.constants(keys.get("let"), scope)
+        self.inside = dict(_nested(_entries(keys.get("layers"))))
         layers = self.layers(keys.get("layers"), scope, set())
         self.unique(layers, parameters, constants)
-        self.all_read(layers, ())
+        (kept,) = self.reached([(("blocks", key.text, "layers"), layers)])
+        self.forget(scope, layers, kept)
         self.all_used(parameters, constants, scope, f"block {quote(key.text)}", key.place)
         description, paper = self.text(keys.get("description")), self.text(keys.get("paper"))
-        return Block(key.text, description, paper, parameters, constants, layers, key.place)
+        return Block(key.text, description, paper, parameters, constants, kept, key.place)
 
     # ---- the parts of a spec
 
@@ -477,7 +490,11 @@ class Reader:
         found = self.references(tree)
         known = [layer.name for layer in layers]
         for reference in found:
-            if reference.name not in known:
+            if reference.name not in known and reference.name in self.inside:
+                around = self.inside[reference.name][0]
+                sentence = _stands_inside(reference.name, around, "can be an output")
+                self.problem(reference.place, sentence, _OUTSIDE.format(around))
+            elif reference.name not in known:
                 self.problem(
                     reference.place, f"there is no layer {quote(reference.name)}", suggest(reference.name, known, "layers")
                 )
@@ -523,8 +540,7 @@ class Reader:
             node = self.node(value, scope, set())
             found.append(Layer(key.text, node, key.place))
             if node.sources:
-                sentence = "a branch takes the value that enters the merge, not another"
-                self.problem(node.sources[0].place, sentence, "put the node above, and name it in the merge: `from: [A, B]`")
+                self.problem(node.sources[0].place, _BRANCH, _ABOVE)
         return tuple(found)
 
     def layer_name(self, key: source.Scalar) -> None:
@@ -536,9 +552,23 @@ class Reader:
 
     def unknown_source(self, reference: Reference, earlier: set[str], layer: str, here: set[str]) -> None:
         known = ["input", *sorted(earlier)]
+        way = self.inside.get(reference.name, ())
+        around = next((name for name in way if name in earlier or name in here), "")
+        if around and around in earlier:
+            self.problem(reference.place, _stands_inside(reference.name, around, "can be read"), _OUTSIDE.format(around))
+            return
+        if any(reference.name in values for values in self.hidden):
+            self.problem(reference.place, _BRANCH, _ABOVE)
+            return
+        if way and not around:  # they meet in a layer around both
+            sentence = f"{quote(reference.name)} runs beside {quote(layer)}, in another branch of {quote(way[-1])}"
+            self.problem(reference.place, sentence, suggest(reference.name, known, "values"))
+            return
         if reference.name == layer:
             sentence = f"{quote(layer)} can't take its own value"
-        elif reference.name in here:
+        elif around == layer:
+            sentence = f"{quote(layer)} can't take the value of {quote(reference.name)}, which stands inside it"
+        elif reference.name in here or around:
             sentence = f"{quote(layer)} can't take the value of {quote(reference.name)}, which comes after it"
         else:
             sentence = f"no value {quote(reference.name)} comes before {quote(layer)}"
@@ -833,13 +863,14 @@ class Reader:
             residual = self.layers(value, scope, earlier)
             if not residual and len(self.problems) == before:
                 self.problem(value.place, "`residual` needs at least one layer")
-            self.all_read(residual, ())
             shortcut = self.layers(given["shortcut"], scope, earlier) if "shortcut" in given else ()
-            self.all_read(shortcut, ())
             order = [name.text for name, _ in tree.entries]  # places don't tell: each way may be from a file of its own
             shortcut_first = "shortcut" in given and order.index("shortcut") < order.index("residual")
             return Residual(when, sources, tree.place, residual, shortcut, shortcut_first)
-        return self.merge(key, value, given, scope, when, sources, tree.place)
+        hidden, self.hidden = self.hidden, (*self.hidden, earlier)
+        node = self.merge(key, value, given, scope, when, sources, tree.place)
+        self.hidden = hidden
+        return node
 
     def merge(
         self,
@@ -961,13 +992,77 @@ class Reader:
             else:
                 seen[folded] = (name, place)
 
-    def all_read(self, layers: Layers, outputs: tuple[Reference, ...]) -> None:
-        """Every value but the last is read: by the next layer, by a `from`, or as an output."""
-        read = {reference.name for reference in outputs} | {name for layer in layers for name in _sources(layer.node)}
-        for layer, following in pairwise(layers):
-            if following.node.sources and layer.name not in read:
-                sentence = f"nobody reads the value of {quote(layer.name)}"
-                self.idle.append(Problem(layer.place, sentence, "remove it, or name it in a `from`"))
+    def reached_network(self, spec: Spec, scope: _Scope, outputs: source.Tree | None) -> Spec:
+        """Returns the network without the layers that it took over and that reach no output."""
+        parts: list[tuple[Way, Layers]] = [(("stem",), spec.stem), (("stages",), spec.stages), (("head",), spec.head)]
+        named = {reference.name for reference in spec.outputs}
+        also = {reference.name for reference in spec.training_outputs}
+        stem, stages, head = self.reached(parts, named, also)
+        self.forget(scope, spec.layers, stem + stages + head)
+        scope.read |= names_of(spec.option_defaults)
+        self.tell_lost(outputs.place if outputs is not None else spec.place, spec.place)
+        return spec.replace(stem=stem, stages=stages, head=head)
+
+    def reached(
+        self, parts: list[tuple[Way, Layers]], outputs: Iterable[str] = (), also: Iterable[str] = ()
+    ) -> tuple[Layers, ...]:
+        """Returns the layers of one scope, in the parts that it is written in, whose values reach what leaves it.
+
+        parts: each with the keys that lead to it. outputs: the values that leave, by default the last; also: further ones.
+        A layer that reaches none of them is a problem if the spec's own file says it, and else is left out.
+        """
+        parts = [(way, tuple(self.inside_reached(layer, way) for layer in layers)) for way, layers in parts]
+        scope = [layer for _, layers in parts for layer in layers]
+        before = ["input", *(layer.name for layer in scope)]
+        reads = {layer.name: _reads(layer.node, last) for layer, last in zip(scope, before)}
+        needed = (set(outputs) or {before[-1]}) | set(also)
+        for name in reversed(reads):
+            if name in needed:
+                needed |= reads[name]
+        lost = [(way, layer) for way, layers in parts for layer in layers if layer.name not in needed]
+        self.lost += [(way, layer) for way, layer in lost if layer.place.source is not self.own]
+        readers: dict[str, list[str]] = {layer.name: [] for _, layer in lost}
+        for name, read in reads.items():
+            for taken in read & readers.keys():
+                readers[taken].append(name)
+        own = [layer for _, layer in lost if layer.place.source is self.own]
+        self.idle += [_unread(layer, readers[layer.name], bool(outputs)) for layer in own]
+        return tuple(tuple(layer for layer in layers if layer.name in needed) for _, layers in parts)
+
+    def inside_reached(self, layer: Layer, way: Way) -> Layer:
+        """The same for the scopes inside a layer: the two of a residual, and those in the branches of a merge."""
+        node, inside = layer.node, (*way, layer.name)
+        if isinstance(node, Residual):
+            (residual,) = self.reached([((*inside, "residual"), node.residual)])
+            (shortcut,) = self.reached([((*inside, "shortcut"), node.shortcut)])
+            return layer.replace(node=node.replace(residual=residual, shortcut=shortcut))
+        if isinstance(node, Merge) and node.branches:
+            branches = tuple(self.inside_reached(branch, (*inside, node.kind)) for branch in node.branches)
+            return layer.replace(node=node.replace(branches=branches))
+        return layer
+
+    def forget(self, scope: _Scope, layers: Layers, kept: Layers) -> None:
+        """Takes back what only layers have read that are left out."""
+        if kept != layers:
+            scope.read -= _mentioned(layers)
+            scope.read |= _mentioned(kept)
+
+    def tell_lost(self, outputs: Place, whole: Place) -> None:
+        """Notes the layers that are left out, of the network and of each block, and how to say so."""
+        scopes: dict[Way, list[tuple[Way, Layer]]] = {}
+        for way, layer in self.lost:
+            scopes.setdefault(way[:2] if way[0] == "blocks" else (), []).append((way, layer))
+        for block, lost in scopes.items():
+            files = " and ".join(dict.fromkeys(quote(layer.place.source.name) for _, layer in lost))
+            names = [quote(layer.name) for _, layer in lost]
+            if len(names) > MOST_NAMES:
+                names[MOST_NAMES:] = [f"{len(names) - MOST_NAMES} more"]
+            told = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+            where = f" in block {quote(block[1])}" if block else ""
+            reach = "reaches no output and is" if len(lost) == 1 else "reach no output and are"
+            place = outputs if not block and outputs.source is self.own else whole
+            help = f"to say so, write {_left_out(lost)}"
+            self.note(place, f"{told} of {files}{where} {reach} left out", help)
 
     def all_used(
         self, parameters: tuple[Parameter, ...], constants: tuple[Constant, ...], scope: _Scope, owner: str, place: Place
@@ -989,14 +1084,72 @@ class Reader:
         return inherited
 
 
-def _sources(node: AnyNode) -> Iterable[str]:
-    for reference in node.sources:
-        yield reference.name
-    nested: tuple[Layer, ...] = ()
-    if isinstance(node, Residual):
-        nested = node.residual + node.shortcut
-    for layer in nested:
-        yield from _sources(layer.node)
+def _entries(tree: source.Tree | None) -> Iterable[tuple[source.Scalar, source.Tree]]:
+    return tree.entries if isinstance(tree, source.Mapping) else ()
+
+
+def _nested(entries: Iterable[tuple[source.Scalar, source.Tree]], way: Way = ()) -> Iterable[tuple[str, Way]]:
+    """The names that stand inside layers, each with the names of these layers, the outermost first."""
+    for name, node in entries:
+        for key, value in _entries(node):
+            if key.text in _HOLDING:
+                inner = (*way, name.text)
+                yield from ((one.text, inner) for one, _ in _entries(value))
+                yield from _nested(_entries(value), inner)
+
+
+def _stands_inside(name: str, around: str, can: str) -> str:
+    return f"{quote(name)} stands inside {quote(around)}, which alone {can}"
+
+
+def _reads(node: AnyNode, before: str) -> set[str]:
+    """The values of a scope that a node in it reads; `before` is the one before it, `input` what enters the scope."""
+    given = {reference.name for reference in node.sources} or {before}
+    if not isinstance(node, Residual):
+        return given
+    found: set[str] = set()
+    for layers in (node.residual, node.shortcut):
+        names = [layer.name for layer in layers]
+        read = {"input"} if not layers else set()  # the way hands on what enters
+        read = read.union(*(_reads(layer.node, last) for layer, last in zip(layers, ["input", *names])))
+        found |= read - {"input", *names}
+        if "input" in read:
+            found |= given
+    return found
+
+
+def _unread(layer: Layer, readers: list[str], outputs: bool) -> Problem:
+    help = "remove it, or name it in a `from`" + (" or in `outputs`" if outputs else "")
+    if not readers:
+        return Problem(layer.place, f"nobody reads the value of {quote(layer.name)}", help)
+    told = " and ".join(map(quote, readers[:2])) + (f" and {len(readers) - 2} more" if len(readers) > 2 else "")
+    return Problem(layer.place, f"the value of {quote(layer.name)} goes to {told} and no further", help)
+
+
+def _mentioned(value: object) -> set[str]:
+    """The names that layers read: those in expressions, and the arguments that hold an op."""
+    found: set[str] = set(names_of(value)) if isinstance(value, Expression) else set()
+    if isinstance(value, Use):
+        found.add(value.kind)
+    parts = value if isinstance(value, tuple) else vars(value).values() if isinstance(value, Record) else ()
+    return found.union(*(_mentioned(part) for part in parts if not isinstance(part, Place)))
+
+
+def _left_out(lost: list[tuple[Way, Layer]]) -> str:
+    """What takes these layers out, as YAML in braces."""
+    tree: dict[str, Any] = {}
+    for way, layer in lost:
+        inside = tree
+        for key in way:
+            inside = inside.setdefault(key, {})
+        inside[layer.name] = {"when": "false"}
+    return " and ".join(f"`{key}: {_in_braces(value)}`" for key, value in tree.items())
+
+
+def _in_braces(tree: Any) -> str:
+    return (
+        tree if isinstance(tree, str) else "{" + ", ".join(f"{key}: {_in_braces(value)}" for key, value in tree.items()) + "}"
+    )
 
 
 def attributes(layers: Layers) -> Iterable[tuple[str, Place]]:
@@ -1050,6 +1203,7 @@ def read(tree: source.Mapping, library: Iterable[str] = ()) -> Spec:
 def read_block(tree: source.Mapping, name: str, library: Iterable[str] = ()) -> Block:
     """Returns a block of the library, one to a file."""
     reader = Reader(library)
+    reader.own = tree.place.source
     block = reader.block(source.Scalar(name, True, Place(tree.place.source, 1, 1)), tree)
     reader.finish()
     if reader.idle:

@@ -31,6 +31,7 @@ from archgen.expressions import (
     render,
     truth,
 )
+from archgen.flow import Flow
 from archgen.graph import (
     DEPTH_NAMES,
     Apply,
@@ -490,7 +491,9 @@ class NumberTracer(_Tracer):
         if found is None:
             names = scope(body, given, x)
             steps, values = self.steps(body, x, names)
-            outputs = tuple(_value(values, result) for result in (*body.results, *body.training_results))
+            leaving = (*body.results, *body.training_results)
+            outputs = tuple(_value(values, result) for result in leaving)
+            _refuse_unread(steps, leaving)
             found = self.bodies[key] = TracedBody(steps, outputs, names, _totals(steps, body.place))
         return found
 
@@ -571,6 +574,20 @@ class NumberTracer(_Tracer):
 
     def met(self, step: Step) -> None:
         self.conditional.add(step.place)
+
+
+def _refuse_unread(steps: tuple[Traced, ...], results: tuple[Input, ...]) -> None:
+    """Refuses a step that runs for nothing, since what would read its value is left out."""
+    flow = Flow(steps, results)
+    needed = flow.needed(results)
+    for number in range(len(steps), 0, -1):
+        step = steps[number - 1]
+        if number in needed or step.role == "absent":
+            continue
+        readers = [one.name for one in steps if one.role == "absent" and Input(number) in map(flow.source, one.values)]
+        why = f": `{readers[0]}` is left out" if readers else ""
+        help = f"give it the `when` of `{readers[0]}`, or write a second block, without both" if readers else "leave it out too"
+        raise Stopped(Problem(step.place, f"nobody reads the value of `{step.name}`{why}", help))
 
 
 def _count(tensors: tuple[tuple[str, tuple[int, ...]], ...]) -> int:

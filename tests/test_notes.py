@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 import archgen
-from archgen import cli
+from archgen import cli, extends, show
 from archgen.diagnostics import render_all
 from tests.test_errors import faults
 
@@ -44,6 +46,25 @@ def test_a_note_is_no_fault_unless_strict(
     assert cli.main(["validate", f"{name}.yaml"]) == 0
     assert capsys.readouterr().err == (FOLDER / f"{name}.txt").read_text(encoding="utf-8")
     assert cli.main(["validate", "--strict", f"{name}.yaml"]) == 2
+
+
+def test_layers_that_are_left_out_are_said_as_the_note_tells(tmp_path: Path) -> None:
+    """What the help says takes these layers out, and with them all that only they use; so does the note alone."""
+    shutil.copytree(FOLDER / "parents", tmp_path / "parents")
+    path = tmp_path / "small.yaml"
+    text = (FOLDER / "layers_that_reach_no_output.yaml").read_text(encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
+    before = archgen.load(path)
+    (note,) = before.notes
+    path.write_text(text + "\n".join(re.findall("`([^`]*)`", note.help)) + "\n", encoding="utf-8")
+    after = archgen.load(path)
+    assert after.notes == ()
+    assert after.spec == before.spec
+    assert [parameter.name for parameter in after.spec.parameters] == []
+    assert (after.spec.constants, after.graph.with_defaults, list(after.graph.blocks)) == ((), frozenset(), ["BasicBlock"])
+    shown = show.text(extends.load(path), after)
+    path.write_text(shown, encoding="utf-8")
+    assert archgen.load(path).spec == after.spec.replace(option_defaults=(), blocks=())
 
 
 def test_the_zoo_has_no_notes() -> None:

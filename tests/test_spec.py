@@ -190,7 +190,7 @@ def test_a_residual_sees_the_values_around_it_and_a_branch_does_not() -> None:
     assert isinstance(found, spec.Residual)
     assert found.residual[0].node.sources[0].name == "a"
     merge = "stem: {a: {concat: {b: relu, c: {residual: {d: {relu, from: b}}}}}}\n"
-    assert refused(HEAD + merge) == ["no value `b` comes before `d`"]
+    assert refused(HEAD + merge) == ["`b` runs beside `d`, in another branch of `a`"]
 
 
 def test_when_is_a_truth_or_an_expression() -> None:
