@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from archgen import fields, regions, symbolic
+from archgen import fields, regions
 from archgen.budget import Budget
 from archgen.records import Record
 from archgen.regions import EVERYWHERE, Region
@@ -122,10 +122,9 @@ class Examined(Record):
         return self.region.runs
 
 
-def examine(graph: Graph, input_shape: tuple[int, ...]) -> Examined:
-    """Examines a network that runs on an input of (channels, sizes...) for inputs of every size."""
-    traced = symbolic.trace(graph, input_shape)
-    own = dict(zip(traced.axes, input_shape[1:]))
+def examine(graph: Graph, traced: SymbolicTrace) -> Examined:
+    """Examines a network, traced on symbolic sizes, for inputs of every size."""
+    own = traced.own
     following, judging, training, cropping, searching, reducing = budgets = (
         Budget(MOST_TO_FOLLOW),
         *(Budget(MOST_TO_JUDGE) for _ in range(3)),

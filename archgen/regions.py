@@ -170,7 +170,11 @@ def _both(one: Box, other: Box) -> list[Box]:
 
 
 def _inside(one: Box, other: Box) -> bool:
-    return all(axis in one and _both({axis: one[axis]}, {axis: other[axis]}) == [{axis: one[axis]}] for axis in other)
+    return all(axis in one and _within(one[axis], along) for axis, along in other.items())
+
+
+def _within(one: Range, other: Range) -> bool:
+    return one.first >= other.first and (other.last is None or (one.last is not None and one.last <= other.last))
 
 
 class Region(Record):

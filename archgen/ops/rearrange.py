@@ -173,10 +173,11 @@ class Upsample(Op):
             return (_repeated(factor),) * x.rank
         reach = 2 * factor * _INTERPOLATION[self.mode]
         centre = 1 - factor
-        taps: Sequence[int] = range(centre + 1 - reach, centre + reach)
+        whole = range(centre + 1 - reach, centre + reach)
+        taps: Sequence[int] = whole
         if self.mode == "bicubic" and factor <= MOST_PHASES:
             near, far = centre - 2 * factor, centre + 2 * factor  # at distance 1
-            taps = [*range(taps.start, near), *range(near + 1, far), *range(far + 1, taps.stop)]
+            taps = [*range(whole.start, near), *range(near + 1, far), *range(far + 1, whole.stop)]
         return (Reads(2, taps, 2 * factor),) * x.rank
 
     def claims(self, x: Shape) -> Iterable[Claim]:
