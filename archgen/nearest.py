@@ -24,10 +24,11 @@ def inputs(
     chosen. runs: tries an input, so that none is named that would be refused in its turn.
     """
     here = dict(zip(traced.axes, shape[1:]))
-    needs = [one for one in (*traced.constraints, *traced.training) if not (one.of_the_built and here == traced.own)]
+    built = here != traced.own
+    needs = [one for one in (*traced.constraints, *traced.training) if built or not one.of_the_built]
     budget = Budget(MOST_EFFORT)
     _, region = contract.judge(needs, contract.everywhere(traced.own), traced.own, budget)
     if region.holds(here):
         return ()
-    near = [(shape[0], *sizes.values()) for sizes in region.near(here, budget)]
+    near = [(shape[0], *sizes.values()) for sizes in region.near(here, built, budget)]
     return tuple(one for one in near if runs(one))

@@ -5,8 +5,8 @@
 
 Each network, by default every one in specs/, is built once, in evaluation mode, and run on the CPU at the sizes around its
 least one and at random sizes up to --most: every second with equal sizes on all axes, every third moved to sizes at which the
-network is to run, since some (U-Net, or a linear layer behind a flattened size) refuse most. Only shapes are compared. One rule is stricter than torch, which adds a
-value of size 1 to any other in silence.
+network is to run, since some (U-Net, or a linear layer behind a flattened size) refuse most. Only shapes are compared. One rule
+is stricter than torch, which adds a value of size 1 to any other in silence.
 
 The second form prints what is proved of every spec, which tests/test_symbolic.py expects.
 """
@@ -38,7 +38,7 @@ def samples(found: Examined, count: int, most: int, choose: random.Random) -> li
     while len(chosen) < count:
         sizes = (choose.randint(1, most),) * rank if len(chosen) % 2 else tuple(choose.randint(1, most) for _ in range(rank))
         if len(chosen) % 3 == 0:
-            near = found.region.near(dict(zip(found.traced.axes, sizes)), Budget(10**5))
+            near = found.region.near(dict(zip(found.traced.axes, sizes)), True, Budget(10**5))
             sizes = choose.choice([sizes, *(tuple(one.values()) for one in near if max(one.values()) <= 4 * most)])
         chosen.append(sizes)
     return chosen[:count]
