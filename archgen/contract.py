@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from archgen.symbolic import Constraint, SymbolicTrace
     from archgen.trace import Traced
 
-# What each question about one network may cost, in steps of about a microsecond; the zoo needs 20,000 in all.
+# What each question about one network may cost, in steps of about a microsecond; the zoo needs 6,000 in all.
 MOST_TO_JUDGE = 400_000  # where the layers' constraints hold; the same again for those of training, and for what is not cropped
 MOST_TO_SEARCH = 400_000  # for the smallest input
 MOST_TO_FOLLOW = 600_000  # receptive fields

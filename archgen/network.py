@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from archgen import extends, graph, library, spec, trace
 from archgen.analysis import report as reports
@@ -23,11 +23,20 @@ if TYPE_CHECKING:
     from archgen.trace import TracedBody
 
 
+Traces = TypeVar("Traces")
+MOST_KEPT = 2  # traces of a network, beside the newest
 _TOO_LONG = "the sizes of this network grow to formulas of more than a hundred parts, too long to work with"
 _WITHOUT_VALUE = {
     "min_size": "no input with all sizes equal fits it, or none was found: `archgen shapes SPEC --symbolic` says more",
     "receptive_field": "a gate, perhaps, lets every value see the whole input",
 }
+
+
+def _remember(traces: dict[tuple[int, ...], Traces], input_shape: tuple[int, ...], found: Traces) -> None:
+    """Keeps a trace for who asks next, and the few before it: those of the spec's own input and of the one beside it."""
+    while len(traces) > MOST_KEPT:
+        del traces[next(iter(traces))]
+    traces[input_shape] = found
 
 
 def _number_text(value: Any) -> str:
@@ -129,7 +138,7 @@ class Network:
         if with_bias:
             return trace.numbers(self.graph, input_shape, {}, with_bias)
         if input_shape not in self._traces:
-            self._traces[input_shape] = trace.numbers(self.graph, input_shape, {})
+            _remember(self._traces, input_shape, trace.numbers(self.graph, input_shape, {}))
         return self._traces[input_shape]
 
     def traced(self, input_shape: tuple[int, ...] | None = None) -> TracedBody:
@@ -242,7 +251,7 @@ class Network:
             found: SymbolicTrace | None = None
             with contextlib.suppress(trace.Stopped, sizes.TooManyParts):
                 found = symbolic.trace(self.graph, input_shape)
-            self._symbolic_traces[input_shape] = found
+            _remember(self._symbolic_traces, input_shape, found)
         return self._symbolic_traces[input_shape]
 
     def broken_assertion(self, totals: reports.Totals, input_shape: tuple[int, ...]) -> Problem | None:

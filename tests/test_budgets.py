@@ -154,7 +154,7 @@ def test_a_search_ends(name: str, command: tuple[str, ...], tmp_path: Path) -> N
 
 
 def test_what_was_not_found_is_said(tmp_path: Path) -> None:
-    """The smallest cube that three long periods allow: the report says that it is not known, and a claim about it is refused."""
+    """The smallest cube that three long periods allow: the report says that it is not known, a claim about it is refused."""
     layers = "".join(
         f"  p{n}: {{max_pool: {window}, from: a}}\n  u{n}: {{conv_transpose: 3, kernel_size: {window}, stride: {window}}}\n"
         f"  s{n}: {{add, from: [{before}, u{n}]}}\n"

@@ -257,14 +257,6 @@ def test_without_unicode_the_table_is_ascii(tmp_path: Path) -> None:
         assert shown.stdout.isascii()
 
 
-def test_the_table_of_the_docs(archgen: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "net.yaml").write_text(RESNET_D)
-    monkeypatch.chdir(tmp_path)
-    shown = archgen("shapes", "net.yaml", "--symbolic")
-    assert (shown.code, shown.err) == (0, "")
-    assert re.findall(r"^```text\n(.*?)^```", DOCS, re.M | re.S) == [shown.out]
-
-
 def test_json(archgen: Callable[..., Result]) -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     for path in (ROOT / "specs/unet.yaml", ROOT / "specs/resnet18_audio.yaml", ROOT / "tests/networks/flatten_linear.yaml"):

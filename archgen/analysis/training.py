@@ -18,8 +18,6 @@ def notes(rows: tuple[Row, ...], batch: int) -> tuple[Note, ...]:
     found: dict[Place, Note] = {}
     for row in rows:
         if isinstance(row.op, BatchNorm) and batch * product(row.traced.inputs[0].spatial) == 1:
-            sentence = (
-                f"training stops at {quote(row.path)}: one image has one value for each channel there"
-            )
+            sentence = f"training stops at {quote(row.path)}: one image has one value for each channel there"
             found.setdefault(row.traced.place, Note(row.traced.place, sentence, "`--batch 2` is the least that trains"))
     return tuple(found.values())
