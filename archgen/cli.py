@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from archgen import __version__, files
-from archgen.diagnostics import EnvironmentFault, SpecError, plain, printable, quote, render, render_all, render_fault
+from archgen.diagnostics import EnvironmentFault, SpecError, plain, printable, quote, render_all, render_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from archgen.analysis.report import Report
     from archgen.build import Output
-    from archgen.diagnostics import Problem
+    from archgen.diagnostics import Note, Problem
     from archgen.diagnostics import Style as _Style
     from archgen.network import Network
 
@@ -106,6 +106,10 @@ def _tell_notes(networks: Iterable[Network], strict: bool = False) -> None:
     notes = [note for network in networks for note in network.notes]
     if notes and strict:
         raise SpecError(*notes)
+    _tell(notes)
+
+
+def _tell(notes: Sequence[Note]) -> None:
     if notes:
         click.echo(render_all(notes, _style()), err=True)
 
@@ -114,7 +118,7 @@ def _tell_built(network: Network, shape: tuple[int, ...] | None) -> None:
     """Says beside a result for another input that the module as it is built does not run on that."""
     built = network.built(shape)
     if built is not None and built.others:
-        click.echo(render(built.note(), _style()), err=True)
+        _tell([built.note()])
 
 
 def _style(stream: TextIO | None = None) -> _Style:
@@ -289,7 +293,7 @@ def shapes(
     """
     import dataclasses
 
-    from archgen.analysis import table
+    from archgen.analysis import table, training
     from archgen.network import load
 
     if dtype and not memory:
@@ -305,6 +309,7 @@ def shapes(
         report = dataclasses.replace(report, built=network.built(shape))
     if memory and report.problem is None:
         click.echo(_memory(network, report, depth, batch, dtype or "float32", form))
+        _tell(training.notes(report.rows, batch))
         return OK
     if report.problem is None:
         report = dataclasses.replace(report, contract=network.contract(network.built_for(shape)))

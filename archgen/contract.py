@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from archgen import fields, regions, symbolic
+from archgen import fields, regions
 from archgen.budget import Budget
 from archgen.records import Record
 from archgen.regions import EVERYWHERE, Region
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from archgen.symbolic import Constraint, SymbolicTrace
     from archgen.trace import Traced
 
-# What each question about one network may cost, in steps of about a microsecond; the zoo needs 20,000 in all.
+# What each question about one network may cost, in steps of about a microsecond; the zoo needs 6,000 in all.
 MOST_TO_JUDGE = 400_000  # where the layers' constraints hold; the same again for those of training, and for what is not cropped
 MOST_TO_SEARCH = 400_000  # for the smallest input
 MOST_TO_FOLLOW = 600_000  # receptive fields
@@ -122,10 +122,9 @@ class Examined(Record):
         return self.region.runs
 
 
-def examine(graph: Graph, input_shape: tuple[int, ...]) -> Examined:
-    """Examines a network that runs on an input of (channels, sizes...) for inputs of every size."""
-    traced = symbolic.trace(graph, input_shape)
-    own = dict(zip(traced.axes, input_shape[1:]))
+def examine(graph: Graph, traced: SymbolicTrace) -> Examined:
+    """Examines a network, traced on symbolic sizes, for inputs of every size."""
+    own = traced.own
     following, judging, training, cropping, searching, reducing = budgets = (
         Budget(MOST_TO_FOLLOW),
         *(Budget(MOST_TO_JUDGE) for _ in range(3)),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from archgen import extends, graph, library, spec, trace
 from archgen.analysis import report as reports
@@ -18,14 +19,24 @@ if TYPE_CHECKING:
     from archgen.analysis.report import Report
     from archgen.contract import Contract, Examined
     from archgen.diagnostics import Note
+    from archgen.symbolic import SymbolicTrace
     from archgen.trace import TracedBody
 
 
+Traces = TypeVar("Traces")
+MOST_KEPT = 2  # traces of a network, beside the newest
 _TOO_LONG = "the sizes of this network grow to formulas of more than a hundred parts, too long to work with"
 _WITHOUT_VALUE = {
-    "min_size": "no input with all sizes equal fits it: `archgen shapes SPEC --symbolic` says why",
+    "min_size": "no input with all sizes equal fits it, or none was found: `archgen shapes SPEC --symbolic` says more",
     "receptive_field": "a gate, perhaps, lets every value see the whole input",
 }
+
+
+def _remember(traces: dict[tuple[int, ...], Traces], input_shape: tuple[int, ...], found: Traces) -> None:
+    """Keeps a trace for who asks next, and the few before it: those of the spec's own input and of the one beside it."""
+    while len(traces) > MOST_KEPT:
+        del traces[next(iter(traces))]
+    traces[input_shape] = found
 
 
 def _number_text(value: Any) -> str:
@@ -84,6 +95,8 @@ class Network:
 
     def __init__(self, path: Path, read: spec.Spec, steps: graph.Graph, texts: tuple[str, ...]) -> None:
         self.path, self.spec, self.graph, self.texts = path, read, steps, texts
+        self._traces: dict[tuple[int, ...], TracedBody] = {}
+        self._symbolic_traces: dict[tuple[int, ...], SymbolicTrace | None] = {}
 
     @property
     def name(self) -> str:
@@ -130,7 +143,11 @@ class Network:
                 f"an input of {len(input_shape) - 1} sizes does not fit this network: it takes {len(self.spec.input) - 1}"
             )
             raise SpecError(Problem(Place(Source(f"--input {'x'.join(map(str, input_shape))}", ""), 0, 0), sentence))
-        return trace.numbers(self.graph, input_shape, {}, with_bias)
+        if with_bias:
+            return trace.numbers(self.graph, input_shape, {}, with_bias)
+        if input_shape not in self._traces:
+            _remember(self._traces, input_shape, trace.numbers(self.graph, input_shape, {}))
+        return self._traces[input_shape]
 
     def traced(self, input_shape: tuple[int, ...] | None = None) -> TracedBody:
         """Traces the network on numbers, by default for the spec's own input; raises SpecError where a layer does not fit."""
@@ -168,7 +185,8 @@ class Network:
         """The inputs nearest to one whose sizes do not fit; nothing where they are not to blame."""
         from archgen import nearest
 
-        return nearest.inputs(self.graph, shape, self._features_of(shape), self._runs)
+        traced = self._symbolic(self._features_of(shape))
+        return () if traced is None else nearest.inputs(traced, shape, self._runs)
 
     def _features_of(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The input that decides how many features a network for this one has: with other channels it is another network."""
@@ -197,7 +215,7 @@ class Network:
         )
         option = f" --input {texts[-1]}" if self._features_of(shape) == shape else ""
         command = f"`archgen shapes {printable(self.path.as_posix())}{option} --symbolic`"
-        advice = f"{' and '.join(shown)} {'fits' if len(near) == 1 else 'fit'}; {command} says which others do"
+        advice = f"the nearest that fit{'s' if len(near) == 1 else ''}: {' and '.join(shown)}; {command} says which others"
         return problem.replace(help="\n".join(filter(None, (problem.help, advice))))
 
     def costs(self, input_shape: tuple[int, ...] | None = None, batch: int = 1, dtype: str = "float32") -> Costs:
@@ -228,12 +246,21 @@ class Network:
         return None if found is None else found.contract
 
     def _examined(self, input_shape: tuple[int, ...]) -> Examined | None:
-        from archgen import contract, sizes  # beside the plain report they take long to import
+        from archgen import contract  # beside the plain report it takes long to import
 
-        try:
-            return contract.examine(self.graph, input_shape)
-        except sizes.TooManyParts:
-            return None
+        traced = self._symbolic(input_shape)
+        return None if traced is None else contract.examine(self.graph, traced)
+
+    def _symbolic(self, input_shape: tuple[int, ...]) -> SymbolicTrace | None:
+        """Traces the network on symbolic sizes; None where these grow too long, or where something else does not fit."""
+        from archgen import sizes, symbolic
+
+        if input_shape not in self._symbolic_traces:
+            found: SymbolicTrace | None = None
+            with contextlib.suppress(trace.Stopped, sizes.TooManyParts):
+                found = symbolic.trace(self.graph, input_shape)
+            _remember(self._symbolic_traces, input_shape, found)
+        return self._symbolic_traces[input_shape]
 
     def broken_assertion(self, totals: reports.Totals, input_shape: tuple[int, ...]) -> Problem | None:
         """Returns the first claim of `assert` that the totals, the contract or the costs for an input of this shape break.

@@ -170,7 +170,11 @@ def _both(one: Box, other: Box) -> list[Box]:
 
 
 def _inside(one: Box, other: Box) -> bool:
-    return all(axis in one and _both({axis: one[axis]}, {axis: other[axis]}) == [{axis: one[axis]}] for axis in other)
+    return all(axis in one and _within(one[axis], along) for axis, along in other.items())
+
+
+def _within(one: Range, other: Range) -> bool:
+    return one.first >= other.first and (other.last is None or (one.last is not None and one.last <= other.last))
 
 
 class Region(Record):
@@ -218,16 +222,16 @@ class Region(Record):
             size = found
         return None
 
-    def near(self, sizes: dict[str, int], budget: Budget) -> tuple[dict[str, int], ...]:
+    def near(self, sizes: dict[str, int], far: bool, budget: Budget) -> tuple[dict[str, int], ...]:
         """Of them, the nearest below some sizes and above; where they are on neither side, the nearest of all.
 
-        Below means that no size grows, and none to less than half: such an input is another one.
+        Below means that no size grows, and none to less than half: such an input is another one. far: it is an answer too.
         """
         known = self.boxes if self.sure is None else (self.sure,)
         found = [near for box in known for near in self._near_in(box, sizes)]
         if self.open:
             found = [near for near in found if self.meets(near)] or self._near_around(sizes, budget)
-        return _sides(found, sizes)
+        return _sides(found, sizes, far)
 
     def _near_in(self, box: Box, sizes: dict[str, int]) -> Iterator[dict[str, int]]:
         """The nearest in a box: below, above, and along each axis the nearer of the two."""
@@ -365,16 +369,17 @@ def _nearer(size: int, below: int | None, above: int | None) -> int | None:
     return below if size - below < above - size else above
 
 
-def _sides(found: list[dict[str, int]], sizes: dict[str, int]) -> tuple[dict[str, int], ...]:
-    """Of some inputs the nearest below and above; if there are none, the nearest."""
+def _sides(found: list[dict[str, int]], sizes: dict[str, int], far: bool) -> tuple[dict[str, int], ...]:
+    """Of some inputs the nearest below and above; if there are none, the nearest: that of which no size changes by much."""
 
-    def away(near: dict[str, int]) -> int:
-        return sum(abs(near[axis] - size) for axis, size in sizes.items())
+    def away(near: dict[str, int]) -> tuple[float, int]:
+        changes = [(near[axis], size) for axis, size in sizes.items()]
+        return max(max(a / b, b / a) for a, b in changes), sum(abs(a - b) for a, b in changes)
 
     below = [near for near in found if all(size <= 2 * near[axis] and near[axis] <= size for axis, size in sizes.items())]
     above = [near for near in found if all(near[axis] >= size for axis, size in sizes.items())]
-    grown = [near for near in found if any(near[axis] > size for axis, size in sizes.items())]
-    sides = (below, above) if below or above else (grown,)
+    others = [near for near in found if far or any(near[axis] > size for axis, size in sizes.items())]
+    sides = (below, above) if below or above else (others,)
     return tuple(min(side, key=away) for side in sides if side)
 
 
@@ -394,6 +399,6 @@ def _along(name: str, sizes: SizeSet, along: Range | None) -> str:
     rules = [] if sizes.everything else [sizes.rule(name)]
     if last is not None:
         rules.append(f"{name} in {first} to {last}")
-    elif (sizes.least() or 0) < first:
+    elif (sizes.least() or first) < first:
         rules.append(f"{name} >= {first}")
     return " and ".join(f"({rule})" if " or " in rule and len(rules) > 1 else rule for rule in rules)

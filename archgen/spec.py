@@ -25,6 +25,8 @@ COMPOSITIONS = ("sequence", "residual", *MERGES)
 _AS_MAPPING = {"sequence": "`{sequence: [...]}`, or a list alone", "residual": "`residual:`, its layers below"}
 _MERGED = "`{0}:`, its branches below, or `{{{0}, from: [A, B]}}`"
 TYPES = ("int", "float", "bool", "op")
+IMAGE_CHANNELS = (1, 3, 4)  # grey, colours, colours and opacity
+LEAST_IMAGE = 8  # positions of the smallest image that anybody trains on
 _WORDS = ("depth", "first", "when", "from", "shortcut", "split")
 _TRUTHS = {"yes": "true", "on": "true", "no": "false", "off": "false"}  # as YAML 1.1 has them, and Python's in lowercase
 _SECTIONS = ("stem", "stages", "head")
@@ -401,10 +403,8 @@ class Reader:
         sizes = tuple(self.constant_int(item) for item in items)
         if not 2 <= len(items) <= 4:
             self.problem(tree.place, "`input` lists the channels, then one, two or three sizes", "write `input: [3, 224, 224]`")
-        elif len(sizes) > 2 and sizes[-1] in (1, 3, 4) and sizes[0] > sizes[-1]:
-            turned = ", ".join(map(str, (sizes[-1], *sizes[:-1])))
-            sentence = f"the last size of this input is {sizes[-1]}, and its channels are {sizes[0]}"
-            self.note(tree.place, sentence, f"the channels come first: `input: [{turned}]`, if these are images")
+        elif meant := _meant_input(sizes):
+            self.note(tree.place, *meant)
         return sizes
 
     def constant_int(self, tree: source.Tree) -> int:
@@ -1082,6 +1082,26 @@ class Reader:
                 what = "argument" if isinstance(item, Parameter) else "constant"
                 self.idle.append(Problem(item.place, f"{owner} never uses its {what} {quote(item.name)}", "remove it"))
         return inherited
+
+
+def _meant_input(sizes: tuple[int, ...]) -> tuple[str, str] | None:
+    """Where an input looks like images with a batch in front, or with their channels last: what it is, and what helps."""
+    if len(sizes) == 4 and sizes[1] in IMAGE_CHANNELS and min(sizes[2:]) >= LEAST_IMAGE:
+        shown = "x".join(map(str, sizes[1:]))
+        sentence = f"these are volumes of {shown} with {_counted_channels(sizes[0])}, not a batch of images"
+        return sentence, f"the batch is no part of it: `input: {list(sizes[1:])}`, if these are images"
+    batch = len(sizes) == 4 and sizes[0] in IMAGE_CHANNELS
+    if len(sizes) < 3 or sizes[-1] not in IMAGE_CHANNELS or min(sizes[int(batch) : -1]) < LEAST_IMAGE:
+        return None
+    image = [sizes[-1], *sizes[-3:-1]]
+    volume = f", or `input: {[sizes[-1], *sizes[:-1]]}`, if these are volumes" if len(sizes) == 4 and not batch else ""
+    without = ", without the batch" if len(sizes) == 4 else ""
+    sentence = f"the last size of this input is {sizes[-1]}, and it has {_counted_channels(sizes[0])}"
+    return sentence, f"the channels come first{without}: `input: {image}`, if these are images{volume}"
+
+
+def _counted_channels(count: int) -> str:
+    return "1 channel" if count == 1 else f"{count} channels"
 
 
 def _entries(tree: source.Tree | None) -> Iterable[tuple[source.Scalar, source.Tree]]:

@@ -67,26 +67,32 @@ class Constraint(Record):
 class SymbolicTrace(Record):
     """A network on symbolic sizes.
 
-    axes: the names of the input's. outputs: without those of training. whole: what must hold for no layer to crop its input.
+    own: the input's sizes, by the names of its axes, at which a built network has fixed its features.
+    outputs: without those of training. whole: what must hold for no layer to crop its input.
     training: what the layers need that run only while training; the other constraints are those of evaluation.
     """
 
-    axes: tuple[str, ...]
+    own: dict[str, int]
     steps: tuple[Traced, ...]
     outputs: tuple[Shape, ...]
     constraints: tuple[Constraint, ...]
     whole: tuple[Constraint, ...]
     training: tuple[Constraint, ...]
 
+    @property
+    def axes(self) -> tuple[str, ...]:
+        return tuple(self.own)
+
 
 def trace(graph: Graph, input_shape: tuple[int, ...]) -> SymbolicTrace:
     """Traces a network that runs on `input_shape`, for inputs of all sizes with its channels."""
     axes = AXES[len(input_shape) - 1]
-    tracer = _Symbolic(graph, dict(zip(axes, input_shape[1:])))
+    own = dict(zip(axes, input_shape[1:]))
+    tracer = _Symbolic(graph, own)
     body = tracer.body(graph.network, {}, Shape((input_shape[0], *map(Variable, axes))))
     outputs = body.outputs[: len(graph.network.results)]
     kept = tracer.constraints, tracer.whole, tracer.training
-    return SymbolicTrace(axes, body.steps, outputs, *map(_distinct, kept))
+    return SymbolicTrace(own, body.steps, outputs, *map(_distinct, kept))
 
 
 def _distinct(constraints: list[Constraint]) -> tuple[Constraint, ...]:

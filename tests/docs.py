@@ -27,7 +27,7 @@ from typing import NamedTuple
 from archgen import cli
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "docs" / name for name in ("language.md", "tutorial.md")]
+PAGES = [ROOT / "docs" / name for name in ("language.md", "tutorial.md", "sizes.md")]
 ADDED = {"name": "name: Example", "input": "input: [3, 32, 32]"}
 NOT_RUN = ("bash", "text")
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -38,7 +38,7 @@ def samples(found: Examined, count: int, most: int, choose: random.Random) -> li
     while len(chosen) < count:
         sizes = (choose.randint(1, most),) * rank if len(chosen) % 2 else tuple(choose.randint(1, most) for _ in range(rank))
         if len(chosen) % 3 == 0:
-            near = found.region.near(dict(zip(found.traced.axes, sizes)), Budget(10**5))
+            near = found.region.near(dict(zip(found.traced.axes, sizes)), True, Budget(10**5))
             sizes = choose.choice([sizes, *(tuple(one.values()) for one in near if max(one.values()) <= 4 * most)])
         chosen.append(sizes)
     return chosen[:count]

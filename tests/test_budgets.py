@@ -233,6 +233,74 @@ def test_what_nests_as_deep_as_is_allowed_passes_every_command(name: str, tmp_pa
     assert done.returncode == 0, done.stderr[-500:]
 
 
+def pooled(*sizes: int) -> str:
+    """Poolings, each with an upsampling back, of the value `a`."""
+    return "".join(f"  p{n}: {{max_pool: {n}, from: a}}\n  u{n}: {{upsample: {n}}}\n" for n in sizes)
+
+
+SHRINKING = (
+    "stages: {{s: {{B: 1, depth: {0}}}}}\nhead: {{f: flatten, fc: {{linear: 1}}}}\nblocks:\n"
+    "  B: {{args: {{c: int}}, layers: {{k: {{conv: c, kernel_size: 3, padding: 0}}, n: instance_norm}}}}\n"
+)
+# How much must be looked at to say on which sizes these run: without a budget each takes minutes, or for ever.
+SEARCHED = {
+    "many needs about two axes": f"name: Net\ninput: [1, 10300, 10200]\n{SHRINKING.format(2000)}",
+    "many needs about three axes": f"name: Net\ninput: [1, 700, 650, 620]\n{SHRINKING.format(200)}",
+    "a long input": f"name: Net\ninput: [1, 1000000000]\n{SHRINKING.format(1000)}",
+    "long kernels": "name: Net\ninput: [1, 1000000000]\nstages: {s: {B: 1, depth: 300}}\nblocks:\n"
+    "  B: {args: {c: int}, layers: {k: {conv: c, kernel_size: 3000001, padding: 0}, p: {avg_pool: 2, stride: 1}}}\n",
+    "periods of thousands": "name: Net\ninput: [1, 4096, 4096]\nstem:\n  a: {conv: 1, kernel_size: 1}\n"
+    + pooled(64, 128, 256, 512, 1024, 2048, 4096)
+    + "".join(f"  m{i}: {{add, from: [{f'm{i - 1}' if i else 'a'}, u{2 ** (6 + i % 7)}]}}\n" for i in range(150)),
+    "periods that fit no size up to millions": "name: Net\ninput: [3, 17017, 17017]\nstem:\n  a: {conv: 3, kernel_size: 1}\n"
+    + pooled(7, 11, 13, 17)
+    + "  z: {add, from: [a, u7, u11, u13, u17]}\nhead: {f: flatten, fc: {linear: 3}}\n",
+    "branches of many strides": "name: Net\ninput: [1, 9000, 9000]\nstem:\n  a: {conv: 1, kernel_size: 1}\n"
+    + "".join(
+        f"  c{i}: {{conv: 1, kernel_size: [{i % 7 + 1}, {i % 5 + 1}], stride: [{i % 3 + 1}, {i % 4 + 1}], from: a}}\n"
+        f"  n{i}: instance_norm\n  f{i}: flatten\n  l{i}: {{linear: 3}}\n"
+        for i in range(100)
+    )
+    + f"outputs: [{', '.join(f'l{i}' for i in range(100))}]\n",
+    "fields of many phases": "name: Net\ninput: [1, 8, 8]\nstem: {u: {upsample: 4096}}\nstages: {s: {B: 1, depth: 2000}}\n"
+    "blocks: {B: {args: {c: int}, layers: {k: {conv: c, kernel_size: 15}}}}\n",
+    "interpolations of many phases": "name: Net\ninput: [1, 8, 8]\nstages: {s: {B: 4096, depth: 1000}}\n"
+    "blocks: {B: {args: {n: int}, layers: {u: {upsample: n, mode: bicubic}, p: {max_pool: n}}}}\n",
+    "a product of many ways": "name: Net\ninput: [720720, 720720, 720720]\n"
+    "head: {p: {max_pool: 720}, f: flatten, bn: batch_norm}\n",
+}
+
+
+@pytest.mark.parametrize("command", [("shapes",), ("shapes", "--symbolic"), ("build", "-o"), ("graph", "-o")], ids=" ".join)
+@pytest.mark.parametrize("name", SEARCHED)
+def test_a_search_ends(name: str, command: tuple[str, ...], tmp_path: Path) -> None:
+    spec = tmp_path / "x.yaml"
+    spec.write_text(SEARCHED[name])
+    out = {"build": [str(tmp_path / "out")], "graph": [str(tmp_path / "x.html")]}.get(command[0], [])
+    found = run(spec, *command, *out)
+    assert found.returncode == 0, found.stderr[-500:]
+
+
+def test_what_was_not_found_is_said(tmp_path: Path) -> None:
+    """The smallest cube that three long periods allow: the report says that it is not known, a claim about it is refused."""
+    layers = "".join(
+        f"  p{n}: {{max_pool: {window}, from: a}}\n  u{n}: {{conv_transpose: 3, kernel_size: {window}, stride: {window}}}\n"
+        f"  s{n}: {{add, from: [{before}, u{n}]}}\n"
+        for n, before, window in ((1, "a", "[4093, 1, 1]"), (2, "s1", "[1, 4091, 1]"), (3, "s2", "[1, 1, 4079]"))
+    )
+    spec = tmp_path / "x.yaml"
+    spec.write_text(f"name: Net\ninput: [3, 4093, 4091, 4079]\nstem:\n  a: {{conv: 3, kernel_size: 1}}\n{layers}")
+    found = run(spec, "shapes", "--symbolic")
+    assert found.returncode == 0, found.stderr[-500:]
+    assert "runs on    D mod 4093 == 0 and H mod 4091 == 0 and W mod 4079 == 0\n" in found.stdout
+    assert "smallest   not known: the search ended early\n" in found.stdout
+    spec.write_text(f'{spec.read_text()}assert: ["min_size > 0"]\n')
+    found = run(spec, "validate")
+    assert found.returncode == 2
+    assert "`min_size` has no value for this network\n" in found.stderr
+    assert "or none was found" in found.stderr
+
+
 def test_what_is_large_and_allowed_is_counted_exactly(tmp_path: Path) -> None:
     spec = tmp_path / "x.yaml"
     spec.write_text(f"{START}stem:\n{BIG.format(10**9)}")
