@@ -5,12 +5,13 @@ The generated `forward` is written by it, and the analysis of memory goes by the
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from archgen.graph import Input
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from archgen.trace import Traced
 
@@ -67,31 +68,55 @@ class Flow:
 
     def is_inlined(self, number: int) -> bool:
         """Whether a value goes to its reader without a variable: a sum into a call, a branch of one call into a merge."""
-        step = self.steps[number]
-        readers = self.readers.get(Input(number + 1), [])
-        if len(readers) != 1 or readers[0] == len(self.steps) or step.role == "line":
-            return False
-        reader = self.steps[readers[0]]
-        if step.role == "merge":
-            following = readers[0] == number + 1 or all(other.role == "absent" for other in self.steps[number + 1 : readers[0]])
-            return step.type in _INFIX and step.condition is True and reader.role in _CALLS and following
-        if reader.role != "merge" or reader.condition is not True:
-            return False
-        first = self.inputs(step)[0]
-        own = len(self.readers[first]) > 1 or first.part >= 0
-        between = range(number + 1, readers[0])
-        if not own or not all(self.is_branch_of(other, reader) for other in between):
-            return False
-        merged = self.inputs(reader)  # what runs first must be written first
-        later = [merged.index(Input(other + 1)) for other in between if self.steps[other].role != "absent"]
-        return all(merged.index(Input(number + 1)) < position for position in later)
+        return number in self.inlined
 
-    def is_branch_of(self, number: int, merge: Traced) -> bool:
-        """Whether a step too will be written inside the merge, after those before it."""
-        step, value = self.steps[number], Input(number + 1)
-        if step.role == "absent":
-            return True
-        return step.role in _CALLS and value in self.inputs(merge) and len(self.readers.get(value, [])) == 1
+    @cached_property
+    def inlined(self) -> frozenset[int]:
+        found: set[int] = set()
+        for number, step in enumerate(self.steps):
+            if step.role == "merge" and step.condition is True:
+                found.update(self.branches_inside(number, step))
+            if self.is_sum_in_call(number, step):
+                found.add(number)
+        return frozenset(found)
+
+    def is_sum_in_call(self, number: int, step: Traced) -> bool:
+        reader = self.only_reader(number)
+        if reader is None or step.role != "merge" or step.type not in _INFIX or step.condition is not True:
+            return False
+        return self.steps[reader].role in _CALLS and self.present_before[reader] == number
+
+    def branches_inside(self, merge: int, step: Traced) -> Iterator[int]:
+        """The steps written inside a merge: those just before it that it alone reads, in the order in which it reads them."""
+        positions: dict[Input, int] = {}
+        for position, value in enumerate(self.inputs(step)):
+            positions.setdefault(value, position)
+        first = len(positions) + 1
+        for number in range(merge - 1, -1, -1):
+            if self.steps[number].role == "absent":
+                continue
+            value = Input(number + 1)
+            if value not in positions or self.steps[number].role not in _CALLS or len(self.readers[value]) != 1:
+                return
+            position, source = positions[value], self.inputs(self.steps[number])[0]
+            if position < first and (len(self.readers[source]) > 1 or source.part >= 0):
+                yield number
+            first = min(first, position)
+
+    def only_reader(self, number: int) -> int | None:
+        """The step that alone reads a value; None where there are more, or where it is returned."""
+        readers = self.readers.get(Input(number + 1), [])
+        return readers[0] if len(readers) == 1 and readers[0] < len(self.steps) else None
+
+    @cached_property
+    def present_before(self) -> list[int]:
+        """For each step, the one that runs just before it; -1 for the first."""
+        found: list[int] = []
+        before = -1
+        for number, step in enumerate(self.steps):
+            found.append(before)
+            before = before if step.role == "absent" else number
+        return found
 
 
 def follows_fresh(children: Sequence[Traced], number: int) -> bool:

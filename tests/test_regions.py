@@ -238,7 +238,7 @@ def test_the_nearest_are_the_nearest(name: str) -> None:
 
 
 def away(one: Any, other: Any) -> float:
-    return max(max(a / b, b / a) for a, b in zip(one, other))
+    return float(max(max(a / b, b / a) for a, b in zip(one, other)))
 
 
 def test_the_smallest_is_not_told_where_the_budget_ends() -> None:

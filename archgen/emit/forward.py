@@ -7,6 +7,7 @@ of one call is written inside its merge, and a sum inside the call that reads it
 from __future__ import annotations
 
 import os.path
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from archgen.emit.layout import Group, Infix, Text, flat, statement
@@ -37,8 +38,10 @@ class Forward(Flow):
         self.width, self.comment = width, comment
         self.results = tuple(map(self.source, results))
         self.training_results = tuple(map(self.source, training_results))
-        self.variables: dict[Input, str] = {Input(0): "x"}
-        self.inlined: dict[Input, Text] = {}
+        self.returned = {*self.results, *self.training_results}
+        self.variables: dict[Input, str] = {}
+        self.live = Live()
+        self.inner: dict[Input, Text] = {}
         self.lines: list[str] = []
         self.indent = 8
         self.conditions: dict[str, str] = {}  # step -> the attribute that holds its condition
@@ -46,12 +49,14 @@ class Forward(Flow):
         self.names = Scope()  # of the variables, which are used again
 
     def build(self) -> list[str]:
+        self.hold(Input(0), "x")
         for number, step in enumerate(self.steps):
             if step.role == "absent":
                 continue
             if step.training and self.indent == 8:
                 self.lines.append("        if self.training:")
             self.indent = 12 if step.training else 8
+            self.live.pass_by(number)
             self.step(number, step)
         texts = [flat(self.text(result)) for result in self.results]
         if self.training_results:
@@ -61,7 +66,7 @@ class Forward(Flow):
         return self.lines
 
     def text(self, value: Input) -> Text:
-        return self.inlined.pop(value) if value in self.inlined else self.variables[value]
+        return self.inner.pop(value) if value in self.inner else self.variables[value]
 
     def step(self, number: int, step: Traced) -> None:
         value = Input(number + 1)
@@ -75,10 +80,10 @@ class Forward(Flow):
         else:
             text = self.merge(step, inputs) if step.role == "merge" else self.call(step, inputs[0])
         if self.is_inlined(number):
-            self.inlined[value] = text
+            self.inner[value] = text
             return
         target = self.target(number, inputs)
-        self.variables[value] = target
+        self.hold(value, target)
         if step.role == "merge" and step.condition is not True:
             self.conditional_merge(step, target, inputs, text)
             return
@@ -100,15 +105,13 @@ class Forward(Flow):
 
     def split(self, number: int, step: Traced, source: Input) -> None:
         parts = [Input(number + 1, part) for part in range(len(step.conditions))]
-        taken = set(self.live(number))
-        names = []
+        text, names = flat(self.text(source)), []
         for part in parts:
             readers = self.readers.get(part, [])
-            names.append(self.names.free(self.steps[readers[0]].name, beside=taken) if readers else "_")
-            taken.add(names[-1])
-            self.variables[part] = names[-1]
+            names.append(self.names.free(self.steps[readers[0]].name, beside=self.live) if readers else "_")
+            self.hold(part, names[-1])
         axis = step.inputs[0].channel_axis + 1
-        text = f"{flat(self.text(source))}.chunk({len(parts)}, dim={axis})"
+        text = f"{text}.chunk({len(parts)}, dim={axis})"
         self.lines += statement(", ".join(names), text, self.indent, self.width)
 
     def merge(self, step: Traced, inputs: tuple[Input, ...]) -> Text:
@@ -120,32 +123,28 @@ class Forward(Flow):
 
     # ---- what is written where
 
-    def live(self, number: int) -> list[str]:
-        """The variables whose values are still read after a step."""
-        for value in [value for value in self.variables if self.last_reader(value) < number]:
-            del self.variables[value]  # so that a long network is not searched through at every step
-        return [name for value, name in self.variables.items() if self.last_reader(value) > number]
-
-    def last_reader(self, value: Input) -> int:
-        return self.readers[value][-1] if value in self.readers else -1
+    def hold(self, value: Input, name: str) -> None:
+        """Puts a value into a variable, where it stays until its last reader has run."""
+        self.variables[value] = name
+        if value in self.readers:
+            self.live.add(name, self.readers[value][-1])
 
     def target(self, number: int, inputs: tuple[Input, ...]) -> str:
-        live = self.live(number)
-        if self.is_last(number) and "x" not in live:
+        if self.is_last(number) and "x" not in self.live:
             return "x"
         if self.is_result(Input(number + 1)):  # it waits for the return under its own name
-            return self.names.free(self.branch_name(number), beside=live)
+            return self.names.free(self.branch_name(number), beside=self.live)
         for value in inputs:
             name = self.variables.get(value)
-            if name is not None and name not in live:
+            if name is not None and name not in self.live:
                 return name
-        if "x" not in live and any(map(self.is_result, inputs)):
+        if "x" not in self.live and any(map(self.is_result, inputs)):
             return "x"
-        return self.names.free(self.branch_name(number), beside=live)
+        return self.names.free(self.branch_name(number), beside=self.live)
 
     def is_result(self, value: Input) -> bool:
         """Whether a value is returned, beside others."""
-        return value in self.results + self.training_results and self.results != (value,)
+        return value in self.returned and self.results != (value,)
 
     def is_last(self, number: int) -> bool:
         value = Input(number + 1)
@@ -170,3 +169,25 @@ class Forward(Flow):
             value = Input(readers[0] + 1)
         common = os.path.commonprefix(names).rstrip("_")  # noqa: RUF071  a common start of letters is what is meant
         return common if len(common) > 2 else names[-1]
+
+
+class Live:
+    """The variables whose values are still read after the step at hand."""
+
+    def __init__(self) -> None:
+        self.names: Counter[str] = Counter()
+        self.ending: dict[int, list[str]] = {}  # the step that reads a value last -> the variables that hold such
+        self.passed = 0
+
+    def add(self, name: str, last_reader: int) -> None:
+        self.names[name] += 1
+        self.ending.setdefault(last_reader, []).append(name)
+
+    def pass_by(self, number: int) -> None:
+        """Comes to a step: what it and those before it were the last to read is dead."""
+        for passed in range(self.passed, number + 1):
+            self.names.subtract(self.ending.pop(passed, ()))
+        self.passed = number + 1
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self.names[name] > 0

@@ -1,0 +1,116 @@
+"""What hostile specs take, by command: processor time and memory of whole processes, as a table of Markdown.
+
+    python -m tests.budgets [--limit 60] [--only TEXT] [--commands validate,show]
+
+Each document of `tests/hostile.py` is given to each command that reads a spec, in a process of its own; the operating system
+says then what that took. `-`: the command refused the spec (exit code 2). More than the limit of seconds is `> LIMIT`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from tests.hostile import DOCUMENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ROOT = Path(__file__).parents[1]
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "validate": ("validate", "{spec}"),
+    "shapes": ("shapes", "{spec}"),
+    "symbolic": ("shapes", "{spec}", "--symbolic"),
+    "memory": ("shapes", "{spec}", "--memory"),
+    "explain": ("explain", "{spec}"),
+    "svg": ("graph", "{spec}", "-o", "{folder}/net.svg"),
+    "mmd": ("graph", "{spec}", "-o", "{folder}/net.mmd"),
+    "html": ("graph", "{spec}", "-o", "{folder}/net.html"),
+    "show": ("show", "{spec}"),
+    "build": ("build", "{spec}", "-o", "{folder}/generated"),
+    "check": ("build", "{spec}", "-o", "{folder}/generated", "--check"),
+}
+
+
+class Run(NamedTuple):
+    """code: the exit code, negative where a signal ended the process. seconds: of processor time. peak: bytes in memory."""
+
+    code: int
+    seconds: float
+    peak: int
+    errors: str
+
+    def text(self, limit: float) -> str:
+        if self.code < 0:
+            return f"> {limit:g}"
+        code = {0: "", 2: "-"}.get(self.code, f"exit {self.code} ")
+        return f"{code}{self.seconds:.1f} s {self.peak / 2**20:.0f}"
+
+
+def run(command: str, spec: Path, limit: int, most_bytes: int = 2**31) -> Run:
+    """Runs a command in a process that has so many seconds of processor time and so many bytes, no more."""
+    words = [word.format(spec=spec.name, folder=".") for word in COMMANDS[command]]
+
+    def limits() -> None:
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
+        resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))
+
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"}
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "archgen", *words],
+            cwd=spec.parent,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            preexec_fn=limits,
+        )
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        errors.seek(0)
+        said = errors.read(20_000).decode(errors="replace")
+    return Run(process.returncode, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024, said)
+
+
+def table(rows: Iterable[tuple[str, list[str]]], titles: list[str]) -> Iterable[str]:
+    yield "| " + " | ".join(["document", *titles]) + " |"
+    yield "|---" + "|---:" * len(titles) + "|"
+    for name, cells in rows:
+        yield "| " + " | ".join([name, *cells]) + " |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--limit", type=int, default=60, help="seconds of processor time for each run")
+    parser.add_argument("--only", default="", help="documents whose names hold this text")
+    parser.add_argument("--commands", default=",".join(COMMANDS))
+    options = parser.parse_args()
+    commands = options.commands.split(",")
+    worst = {command: [0.0, 0] for command in commands}
+
+    def rows() -> Iterable[tuple[str, list[str]]]:
+        for name, text in DOCUMENTS.items():
+            if options.only not in name:
+                continue
+            with tempfile.TemporaryDirectory() as folder:
+                spec = Path(folder) / "net.yaml"
+                spec.write_text(text)
+                found = {command: run(command, spec, options.limit) for command in commands}
+            for command, one in found.items():
+                worst[command] = [max(worst[command][0], one.seconds), max(worst[command][1], one.peak)]
+            yield f"{name}, {len(text) / 1024:.0f} KiB", [one.text(options.limit) for one in found.values()]
+        yield "**the most**", [f"{seconds:.1f} s {peak / 2**20:.0f}" for seconds, peak in worst.values()]
+
+    for line in table(rows(), commands):
+        print(line, flush=True)
+    print("\nSeconds of processor time, and MiB at the peak.")
+
+
+if __name__ == "__main__":
+    main()
