@@ -353,7 +353,8 @@ class Drawer:
         for _ in range(_TRIES):
             node = self.call(x, names) if self.chance(0.6) else self.wrong_op(x)
             node = {node: None} if isinstance(node, str) else node
-            if node is not None and self.cannot_run(node, x, names):
+            lists = node is not None and any(isinstance(value, list) for value in node.values())  # one is for every call
+            if node is not None and not lists and self.cannot_run(node, x, names):
                 return node
         return None
 

@@ -57,8 +57,7 @@ def valid(seed: int, folder: Path) -> Found:
     """
     tree = draw.valid(seed)
     text = yaml.text(tree)
-    drawn = tally(tree)
-    if drawn["left out, and could not run"] and refused_where_left_out(text, folder):
+    if refused_where_left_out(tree, folder):
         return Found("", text)
     checks: tuple[Callable[[], str], ...] = (
         lambda: check_valid(text, folder),
@@ -66,13 +65,15 @@ def valid(seed: int, folder: Path) -> Found:
         lambda: other_arguments(tree, folder),
         lambda: spellings(tree, folder),
     )
-    return Found(next((found for check in checks if (found := check())), ""), text, {**drawn, "extends": 1})
+    return Found(next((found for check in checks if (found := check())), ""), text, {**tally(tree), "extends": 1})
 
 
-def refused_where_left_out(text: str, folder: Path) -> bool:
-    """Whether archgen refuses a node with `when` that could not run, there or by what it says of it; it may also take it."""
+def refused_where_left_out(tree: Tree, folder: Path) -> bool:
+    """Whether archgen refuses a node with `when` that could not run, where it stands: it may, and may also take it."""
+    if not tally(tree)["left out, and could not run"]:
+        return False
     path = folder / "net.yaml"
-    path.write_text(text)
+    path.write_text(yaml.text(tree))
     try:
         archgen.load(path).source()
     except archgen.SpecError as error:
@@ -613,7 +614,8 @@ def injection(seed: int, folder: Path) -> Found:
     if not tree.get("blocks"):
         section = _sections(tree)[0]
         tree = {**tree, "blocks": {"Told": {"layers": {"t1": "tanh"}}}, section: {"told": "Told", **tree[section]}}
-    return Found(inert(tree, texts, folder), yaml.text(told(tree, texts)))
+    found = "" if refused_where_left_out(tree, folder) else inert(tree, texts, folder)
+    return Found(found, yaml.text(told(tree, texts)))
 
 
 def told(tree: Tree, texts: list[str]) -> Tree:
