@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from archgen import __version__, files
-from archgen.diagnostics import EnvironmentFault, SpecError, plain, printable, quote, render_all, render_fault
+from archgen.diagnostics import EnvironmentFault, SpecError, plain, printable, quote, render, render_all, render_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -108,6 +108,13 @@ def _tell_notes(networks: Iterable[Network], strict: bool = False) -> None:
         raise SpecError(*notes)
     if notes:
         click.echo(render_all(notes, _style()), err=True)
+
+
+def _tell_built(network: Network, shape: tuple[int, ...] | None) -> None:
+    """Says beside a result for another input that the module as it is built does not run on that."""
+    built = network.built(shape)
+    if built is not None and built.others:
+        click.echo(render(built.note(), _style()), err=True)
 
 
 def _style(stream: TextIO | None = None) -> _Style:
@@ -294,11 +301,13 @@ def shapes(
     if symbolic:
         return _symbolic(network, shape, depth, form)
     report = network.report(shape, with_bias)
+    if report.problem is None:
+        report = dataclasses.replace(report, built=network.built(shape))
     if memory and report.problem is None:
         click.echo(_memory(network, report, depth, batch, dtype or "float32", form))
         return OK
     if report.problem is None:
-        report = dataclasses.replace(report, contract=network.contract(shape))
+        report = dataclasses.replace(report, contract=network.contract(network.built_for(shape)))
     text = table.json_text(report, depth, batch) if form == "json" else table.table(report, depth, batch)
     click.echo(text)
     if report.problem is not None:
@@ -309,11 +318,12 @@ def shapes(
 def _symbolic(network: Network, shape: tuple[int, ...] | None, depth: int | None, form: str) -> int:
     from archgen.analysis import symbolic
 
-    found, path = network.examine(shape), network.path.as_posix()
+    found, path, built = network.examine(shape), network.path.as_posix(), network.built(shape)
     if form == "json":
-        click.echo(symbolic.json_text(found, network.name, path, depth))
+        click.echo(symbolic.json_text(found, network.name, path, depth, built))
     else:
-        click.echo(symbolic.table(found, network.name, path, depth, ascii_only=not _can_print(symbolic.SIGNS)))
+        text = symbolic.table(found, network.name, path, depth, ascii_only=not _can_print(symbolic.SIGNS))
+        click.echo("\n".join([text, *([] if built is None else built.lines())]))
     return OK
 
 
@@ -323,7 +333,8 @@ def _memory(network: Network, report: Report, depth: int | None, batch: int, dty
     found = network.costs(report.input_shape, batch, dtype)
     if form == "json":
         return table.json_text(report, depth, batch, found)
-    return cost.table(found, report.name, report.spec, depth)
+    below = [] if report.built is None else report.built.lines()
+    return "\n".join([cost.table(found, report.name, report.spec, depth), *below])
 
 
 @cli.command()
@@ -349,6 +360,7 @@ def explain(spec: Path, layer: str, shape: tuple[int, ...] | None, settings: tup
     signs = explain.PRETTY if _can_print(explain.PRETTY.text) else explain.PLAIN
     network = load(spec, settings)
     click.echo(explain.text(network.graph, network.traced(shape), layer, signs))
+    _tell_built(network, shape)
     return OK
 
 
@@ -381,19 +393,21 @@ def graph(spec: Path, target: Path, shape: tuple[int, ...] | None, settings: tup
 
     if target.suffix not in picture.FORMATS:
         raise click.UsageError(f"{quote(target.name)} must end in {', '.join(picture.FORMATS)}")
-    text = picture.text(load(spec, settings), target.suffix, shape)
+    network = load(spec, settings)
+    text = picture.text(network, target.suffix, shape)
     old = write.read(target)
     reason = "" if old is None or force else picture.not_ours(old)
     if reason:
         raise EnvironmentFault(f"{quote(files.shown(target))} was {reason}", "`--force` replaces it")
     changed = write.write({target: text}, target.parent, force=True)[target]
+    _tell_built(network, shape)
     click.echo(f"{'wrote' if changed else 'unchanged'} {printable(files.shown(target))}")
     return OK
 
 
 def _can_print(signs: str) -> bool:
     try:
-        signs.encode(sys.stdout.encoding)
+        signs.encode(sys.stdout.encoding or "utf-8")  # a stream of text in memory has none
     except UnicodeEncodeError:
         return False
     return True

@@ -5,22 +5,28 @@ It follows from the symbolic trace alone, so both the report and the generated m
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from archgen import fields, symbolic
+from archgen import fields, regions, symbolic
+from archgen.budget import Budget
 from archgen.records import Record
-from archgen.sizes import LONGEST_PERIOD, Size
-from archgen.sizesets import ALL, LONGEST_START, SizeSet, TooLong, where
+from archgen.regions import EVERYWHERE, Region
+from archgen.sizes import Size
+from archgen.sizesets import ALL, SizeSet, TooLong, meet, where
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from archgen.graph import Graph
+    from archgen.regions import Box
     from archgen.symbolic import Constraint, SymbolicTrace
     from archgen.trace import Traced
 
-MOST_EFFORT = 1_000_000  # floors that are evaluated for one network, in about a second; the zoo needs 2,000
+# What each question about one network may cost, in steps of about a microsecond; the zoo needs 20,000 in all.
+MOST_TO_JUDGE = 400_000  # where the layers' constraints hold; the same again for those of training, and for what is not cropped
+MOST_TO_SEARCH = 400_000  # for the smallest input
+MOST_TO_FOLLOW = 600_000  # receptive fields
+MOST_TO_REDUCE = 200_000  # how much the smallest value is smaller than the input
 
 PerAxis: TypeAlias = "int | float | tuple[int | float, ...]"  # one number where all axes are alike
 
@@ -28,14 +34,14 @@ PerAxis: TypeAlias = "int | float | tuple[int | float, ...]"  # one number where
 class Contract(Record):
     """What a network asks of its input and does to it; sizes are those of the spatial axes.
 
-    min_size: the smallest input with all sizes equal that it runs on; None where there is none up to 2**20, or up to
-        4,096 where a rule joins several axes.
+    min_size: the smallest input with all sizes equal that it runs on; None where there is none.
     sizes: the inputs that it runs on, as a rule. training_sizes: while training, None if it does the same then.
     exact_sizes: those of them at which no layer leaves out a last row or column,
     "" where that is beyond proof.
     reduction: how many positions of the input stand for one of the smallest value in the network, its stride.
     receptive_field: how many positions, from the first to the last, an output reads, or else the value that the last pooling
     to a fixed size took; None where there is no such number, mostly because a gate lets every value see the whole input.
+    complete: False where a question would have cost more than its budget: then what is None or "" is not known.
     """
 
     min_size: int | None
@@ -44,15 +50,17 @@ class Contract(Record):
     exact_sizes: str
     reduction: PerAxis
     receptive_field: PerAxis | None
+    complete: bool = True
 
     def brief(self) -> list[tuple[str, str]]:
         """What a report says of it: names and values for people."""
         runs = [("runs on", self.sizes), *([("trains on", self.training_sizes)] if self.training_sizes else [])]
-        return [*runs, ("reduction", _text(self.reduction)), ("field", _text(self.receptive_field))]
+        return [*runs, ("reduction", _text(self.reduction)), ("field", self._field())]
 
     def told(self) -> list[tuple[str, str]]:
         """All of it, as names and values for people."""
-        least = "none with all sizes equal" if self.min_size is None else str(self.min_size)
+        none = "none with all sizes equal" if self.complete else "not known: the search ended early"
+        least = none if self.min_size is None else str(self.min_size)
         return [*self.brief(), ("smallest", least), ("uncropped", self.exact_sizes or "not known")]
 
     def sentence(self) -> str:
@@ -61,27 +69,37 @@ class Contract(Record):
             cropped = ""
         else:
             cropped = ", none cropped" if self.exact_sizes == self.sizes else f", uncropped where {self.exact_sizes}"
-        least = "no square size" if self.min_size is None else f"min size {self.min_size}"
-        seen = "no fixed receptive field" if self.receptive_field is None else f"receptive field {_text(self.receptive_field)}"
+        none = "no square size" if self.complete else "min size not known"
+        least = none if self.min_size is None else f"min size {self.min_size}"
+        unseen = "no fixed receptive field" if self.complete else "receptive field not known"
+        seen = unseen if self.receptive_field is None else f"receptive field {_text(self.receptive_field)}"
         trained = f", while training {self.training_sizes}" if self.training_sizes else ""
         return f"Input: {self.sizes}{cropped}{trained}; {least}, reduction {_text(self.reduction)}, {seen}."
+
+    def _field(self) -> str:
+        if self.receptive_field is not None:
+            return _text(self.receptive_field)
+        return "no fixed number" if self.complete else "not known"
 
     def as_json(self) -> dict[str, Any]:
         """The contract as JSON values; `docs/report.schema.json` is their schema."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
 
 
-def _text(value: PerAxis | None) -> str:
-    if value is None:
-        return "no fixed number"
+def _text(value: PerAxis) -> str:
     return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 class Judged(Record):
-    """A constraint and where it holds: None if it is about several axes at once, or beyond proof."""
+    """A constraint and where it holds. holds: if it is about one axis; boxes: if about several. Neither: it is beyond proof."""
 
     constraint: Constraint
     holds: SizeSet | None
+    boxes: tuple[Box, ...] | None = None
+
+    @property
+    def decided(self) -> bool:
+        return self.holds is not None or self.boxes is not None
 
     @property
     def axis(self) -> str:
@@ -90,97 +108,107 @@ class Judged(Record):
 
 
 class Examined(Record):
-    """A network on symbolic sizes, every constraint judged. runs: by axis, the sizes that satisfy all that were decided."""
+    """A network on symbolic sizes, every constraint judged. region: the inputs that it runs on in evaluation."""
 
     traced: SymbolicTrace
     followed: fields.Followed
     judged: tuple[Judged, ...]
-    runs: dict[str, SizeSet]
+    region: Region
     contract: Contract
+
+    @property
+    def runs(self) -> dict[str, SizeSet]:
+        """By axis, the sizes that satisfy all that is about this axis alone."""
+        return self.region.runs
 
 
 def examine(graph: Graph, input_shape: tuple[int, ...]) -> Examined:
     """Examines a network that runs on an input of (channels, sizes...) for inputs of every size."""
     traced = symbolic.trace(graph, input_shape)
-    followed = fields.follow(graph, traced.steps, traced.axes)
-    judged, runs = _judged(traced.constraints, dict.fromkeys(traced.axes, ALL))
-    open_ones = [one.constraint for one in judged if one.holds is None]
-    whole, exact = _judged(traced.whole, runs)
-    decided = all(one.holds is not None for one in whole)
-    outputs = followed.outputs[: len(graph.network.results)]
-    contract = Contract(
-        _min_size(runs, open_ones),
-        _rules(runs, open_ones),
-        _training_rules(traced, runs, open_ones),
-        _rules(exact, open_ones) if decided else "",
-        _alike([_reduction(traced, axis) for axis in traced.axes]),
-        _receptive_field(outputs, len(traced.axes)),
+    own = dict(zip(traced.axes, input_shape[1:]))
+    following, judging, training, cropping, searching, reducing = budgets = (
+        Budget(MOST_TO_FOLLOW),
+        *(Budget(MOST_TO_JUDGE) for _ in range(3)),
+        Budget(MOST_TO_SEARCH),
+        Budget(MOST_TO_REDUCE),
     )
-    return Examined(traced, followed, judged, runs, contract)
+    followed = fields.follow(graph, traced.steps, traced.axes, following)
+    judged, region = judge(traced.constraints, everywhere(own), own, judging)
+    whole, exact = judge(traced.whole, region, own, cropping)
+    _, trained = judge(traced.training, region, own, training)
+    outputs = followed.outputs[: len(graph.network.results)]
+    rule, training_rule = region.rule(), trained.rule()
+    contract = Contract(
+        region.smallest(searching),
+        rule,
+        None if training_rule == rule else training_rule,
+        exact.rule() if all(one.decided for one in whole) else "",
+        _alike([_reduction(traced, axis, reducing) for axis in traced.axes]),
+        _receptive_field(outputs, len(traced.axes)),
+        not any(budget.exhausted for budget in budgets),
+    )
+    return Examined(traced, followed, judged, region, contract)
 
 
-def _judged(constraints: Iterable[Constraint], runs: dict[str, SizeSet]) -> tuple[tuple[Judged, ...], dict[str, SizeSet]]:
-    """Judges each, and narrows the sizes of each axis to those that satisfy them."""
-    runs = dict(runs)
-    found = []
-    effort = 0
-    for one in constraints:
-        effort += one.effort()
-        judged = Judged(one, _decided(one) if effort <= MOST_EFFORT else None)
-        if judged.holds is not None and len(one.axes) == 1:
-            try:
-                runs[judged.axis] = runs[judged.axis] & judged.holds
-            except TooLong:
-                judged = Judged(one, None)
-        found.append(judged)
-    return tuple(found), runs
+def everywhere(own: dict[str, int]) -> Region:
+    """Every input with these axes."""
+    return Region(dict.fromkeys(own, ALL), EVERYWHERE, (), ())
 
 
-def _decided(one: Constraint) -> SizeSet | None:
-    if len(one.axes) == 1:
+def judge(
+    constraints: Iterable[Constraint], within: Region, own: dict[str, int], budget: Budget
+) -> tuple[tuple[Judged, ...], Region]:
+    """Judges each constraint, and narrows a region to the inputs that satisfy them: first what is about one axis alone."""
+    runs = dict(within.runs)
+    known: dict[tuple[object, ...], SizeSet | None] = {}  # of the same two sizes, wherever they meet
+    found = [_along_an_axis(one, runs, known, budget) for one in constraints]
+    least = {axis: sizes.least() or 1 for axis, sizes in runs.items()}
+    boxes, joint, left = within.boxes, list(within.joint), list(within.open)
+    for number, judged in enumerate(found):
+        if judged.decided:
+            continue
+        judged = _joint(judged.constraint, least, budget)
         try:
-            return where(one.left, one.relation, one.right)
+            boxes = boxes if judged.boxes is None else regions.crossed(boxes, judged.boxes, budget)
         except TooLong:
-            return None
-    bound = one.left - one.right  # of several axes: true everywhere if it is at the smallest input and never falls
-    grows = one.relation == ">=" and isinstance(bound, Size) and bound.increasing
-    return ALL if grows and one.holds_at(dict.fromkeys(one.axes, 1)) else None
+            judged = Judged(judged.constraint, None)
+        if judged.boxes != EVERYWHERE:
+            (joint if judged.decided else left).append(judged.constraint)
+        found[number] = judged
+    return tuple(found), regions.region(runs, boxes, joint, left, own)
 
 
-def _min_size(runs: dict[str, SizeSet], others: list[Constraint]) -> int | None:
-    span = LONGEST_PERIOD if others else min(math.lcm(*(one.period for one in runs.values())), LONGEST_START)
-    length = max((one.start for one in runs.values()), default=1) + span
-    common = (1 << length) - 1
-    for one in runs.values():
-        common &= one.bits(length)
-    while common:
-        lowest = common & -common
-        size = lowest.bit_length()
-        if all(one.holds_at(dict.fromkeys(runs, size)) for one in others):
-            return size
-        common ^= lowest
-    return None
+def _along_an_axis(
+    one: Constraint, runs: dict[str, SizeSet], known: dict[tuple[object, ...], SizeSet | None], budget: Budget
+) -> Judged:
+    """Judges a constraint about one axis, and narrows the sizes along it."""
+    if len(one.axes) > 1:
+        return Judged(one, None)
+    (axis,) = one.axes
+    key = (one.left, one.relation, one.right)
+    try:
+        if key not in known:
+            known[key] = holds = where(one.left, one.relation, one.right, budget)
+            runs[axis] = runs[axis] if holds is None else meet(runs[axis], holds, budget)
+    except TooLong:
+        known[key] = None
+    return Judged(one, known[key])
 
 
-def _rules(runs: dict[str, SizeSet], others: list[Constraint]) -> str:
-    rules = [one.rule(axis) for axis, one in runs.items() if not one.everything]
-    rules += [one.formula(ascii_only=True) for one in others]
-    rules = [f"({rule})" if " or " in rule and len(rules) > 1 else rule for rule in rules]
-    return " and ".join(rules) or "every size"
+def _joint(one: Constraint, least: dict[str, int], budget: Budget) -> Judged:
+    """Judges a constraint among the sizes from the least on: one that never falls and holds there holds everywhere."""
+    if not budget.spend(one.parts + 1):
+        return Judged(one, None)
+    bound = one.left - one.right
+    if one.relation == ">=" and isinstance(bound, Size) and bound.increasing and one.holds_at(least):
+        return Judged(one, None, EVERYWHERE)
+    return Judged(one, None, regions.boxes(one.left, one.relation, one.right, least, budget))
 
 
-def _training_rules(traced: SymbolicTrace, runs: dict[str, SizeSet], others: list[Constraint]) -> str | None:
-    """The rule for the sizes while training, if there is another one then."""
-    judged, narrowed = _judged(traced.training, runs)
-    more = [one.constraint for one in judged if one.holds is None]
-    rules = _rules(narrowed, others + more)
-    return None if rules == _rules(runs, others) else rules
-
-
-def _reduction(traced: SymbolicTrace, axis: str) -> int | float:
+def _reduction(traced: SymbolicTrace, axis: str, budget: Budget) -> int | float:
     reduction: int | float = 1
     for size in _sizes(tuple(step for step in traced.steps if not step.training)):
-        rhythm = size.rhythm() if size.axes == {axis} else None
+        rhythm = size.rhythm(budget) if size.axes == {axis} else None
         if rhythm is not None and rhythm.growth > 0:
             whole = rhythm.period % rhythm.growth == 0
             reduction = max(reduction, rhythm.period // rhythm.growth if whole else rhythm.period / rhythm.growth)

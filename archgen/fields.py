@@ -4,6 +4,7 @@ Where several branches meet, a position reads what any of them reads; its field 
 After an upsampling, neighbours read different amounts: the field is then that of the position that reads most. Position i and
 position i + period read the same, `growth` positions apart, so a table of one period says it all. A value that a pooling to a
 fixed size made has no such field, nor has one that such a value flowed into: what it reads depends on the size of the input.
+Where the budget is spent, a field is not worked out.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from archgen.ops.base import MOST_PHASES, POINTWISE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from archgen.budget import Budget
     from archgen.graph import Body, Graph
     from archgen.ops.base import Reads
     from archgen.sizes import Number
@@ -62,7 +64,7 @@ def entering(axes: tuple[str, ...]) -> View:
     return View(fields, fields)
 
 
-def through(field: Field | None, reads: Reads | None) -> Field | None:
+def through(field: Field | None, reads: Reads | None, budget: Budget) -> Field | None:
     """The field behind an op that reads so of a value with this field."""
     if field is None or reads is None:
         return None
@@ -72,7 +74,7 @@ def through(field: Field | None, reads: Reads | None) -> Field | None:
         return Field(field.axis, 1, growth * stride, ((first + growth * taps[0], last + growth * taps[-1]),))
     turn = up * field.period
     period = turn // math.gcd(stride, turn)
-    if period * len(taps) > MOST_READS:
+    if period * len(taps) > MOST_READS or not budget.spend(period * len(taps)):
         return None
     spans = [
         _hull([field.at((phase * stride + tap) // up) for tap in taps if (phase * stride + tap) % up == 0])
@@ -81,7 +83,7 @@ def through(field: Field | None, reads: Reads | None) -> Field | None:
     return Field(field.axis, period, field.growth * (period * stride // turn), tuple(spans))
 
 
-def union(left: Field | None, right: Field | None) -> Field | None:
+def union(left: Field | None, right: Field | None, budget: Budget) -> Field | None:
     """The field of a value that two values make, position by position."""
     if left is None or right is None or left.axis != right.axis:
         return None
@@ -89,6 +91,8 @@ def union(left: Field | None, right: Field | None) -> Field | None:
         return left
     period = math.lcm(left.period, right.period)
     if left.growth * right.period != right.growth * left.period or period > MOST_PHASES:
+        return None
+    if not budget.spend(2 * period):
         return None
     spans = tuple(_hull([left.at(phase), right.at(phase)]) for phase in range(period))
     return Field(left.axis, period, left.growth * (period // left.period), spans)
@@ -106,16 +110,16 @@ class Followed(NamedTuple):
     layers: dict[str, View]
 
 
-def follow(graph: Graph, steps: tuple[Traced, ...], axes: tuple[str, ...]) -> Followed:
+def follow(graph: Graph, steps: tuple[Traced, ...], axes: tuple[str, ...], budget: Budget) -> Followed:
     """Returns what every value of a traced network reads of its input, whose spatial axes have these names."""
     layers: dict[str, View] = {}
-    outputs = _Follower(graph.blocks, layers).body(graph.network, steps, entering(axes), "")
+    outputs = _Follower(graph.blocks, layers, budget).body(graph.network, steps, entering(axes), "")
     return Followed(outputs, layers)
 
 
 class _Follower:
-    def __init__(self, blocks: Mapping[str, Body], layers: dict[str, View]) -> None:
-        self.blocks, self.layers = blocks, layers
+    def __init__(self, blocks: Mapping[str, Body], layers: dict[str, View], budget: Budget) -> None:
+        self.blocks, self.layers, self.budget = blocks, layers, budget
 
     def body(self, body: Body, steps: tuple[Traced, ...], view: View, prefix: str) -> tuple[View, ...]:
         values = [view]
@@ -137,24 +141,24 @@ class _Follower:
                 view = self.step(child, [view], path + ".")
             return view
         if step.role == "merge":
-            return _merged([one for one, condition in zip(views, step.conditions) if condition is not False])
-        return view if step.op is None else _behind(view, step.op.reads(step.inputs[0]), step.output.spatial)
+            return _merged([one for one, condition in zip(views, step.conditions) if condition is not False], self.budget)
+        return view if step.op is None else _behind(view, step.op.reads(step.inputs[0]), step.output.spatial, self.budget)
 
 
-def _merged(views: list[View]) -> View:
+def _merged(views: list[View], budget: Budget) -> View:
     fields = views[0].fields
     for view in views[1:]:
-        fields = tuple(map(union, fields, view.fields))
+        fields = tuple(union(left, right, budget) for left, right in zip(fields, view.fields))
     return View(fields, views[0].local if len(views) == 1 else fields)
 
 
-def _behind(view: View, reads: tuple[Reads | None, ...], sizes: tuple[Number, ...]) -> View:
+def _behind(view: View, reads: tuple[Reads | None, ...], sizes: tuple[Number, ...], budget: Budget) -> View:
     """What an op's result reads; `sizes` are its own. Only where these are numbers does the last local value stand for it."""
     if reads.count(POINTWISE) == len(view.fields) == len(reads):
         return view
     sources = [axis if one is None or one.source < 0 else one.source for axis, one in enumerate(reads)]
     entering = [view.fields[source] if source < len(view.fields) else None for source in sources]
-    fields = tuple(map(through, entering, reads))
+    fields = tuple(through(field, one, budget) for field, one in zip(entering, reads))
     if fields and None not in fields:
         return View(fields, fields)
     fixed = all(field is not None or isinstance(size, int) for field, size in zip(fields, sizes))

@@ -92,6 +92,7 @@ def follows_fresh(children: Sequence[Traced], number: int) -> bool:
 
 
 def is_fresh(step: Traced) -> bool:
+    """Whether a step makes a new tensor, whatever the arguments: a merge with one branch left hands that branch on."""
     if step.condition is not True:
         return False
     if step.role == "merge":  # one value alone is handed on; a branch that an argument decides may not be there

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from archgen import extends, graph, library, spec, trace
 from archgen.analysis import report as reports
-from archgen.diagnostics import Place, Problem, Source, SpecError, quote, suggest
+from archgen.diagnostics import Place, Problem, Source, SpecError, printable, quote, suggest
 from archgen.expressions import Expression, ExpressionError, describe, evaluate, names_of
 from archgen.expressions import parse as parse_expression
 
 if TYPE_CHECKING:
+    from archgen.analysis.built import Built
     from archgen.analysis.cost import Costs
     from archgen.analysis.report import Report
     from archgen.contract import Contract, Examined
@@ -107,7 +108,7 @@ class Network:
             traced = self.trace(shape, with_bias)
             steps, outputs = traced.steps, tuple(output.sizes for output in traced.outputs)
         except trace.Stopped as stopped:
-            steps, problem = stopped.finished, stopped.problem
+            steps, problem = stopped.finished, self._advised(stopped.problem, shape)
         totals = reports.totals(steps)
         if problem is None:
             problem = self.report(shape).problem if with_bias else self.broken_assertion(totals, shape)
@@ -134,7 +135,68 @@ class Network:
         try:
             return self.trace(tuple(input_shape or self.spec.input))
         except trace.Stopped as stopped:
-            raise SpecError(stopped.problem) from None
+            raise SpecError(self._advised(stopped.problem, tuple(input_shape or self.spec.input))) from None
+
+    def built_for(self, input_shape: tuple[int, ...] | None = None) -> tuple[int, ...]:
+        """Returns the input for which the module is built: the spec's own, or another one where it does not run on that."""
+        return tuple(input_shape or self.spec.input) if self._own is None else self.spec.input
+
+    @cached_property
+    def _own(self) -> TracedBody | None:
+        try:
+            return self.trace(self.spec.input)
+        except trace.Stopped:
+            return None
+
+    def built(self, input_shape: tuple[int, ...] | None = None) -> Built | None:
+        """Returns what another input means for the module as it is built; None where it is the module's own.
+
+        Raises SpecError where a layer does not fit.
+        """
+        from archgen.analysis import built
+
+        shape = tuple(input_shape or self.spec.input)
+        if shape == self.spec.input or self._own is None:
+            return None
+        others = built.other_weights(reports.rows(self.traced(shape).steps), reports.rows(self._own.steps))
+        near = self._nearest(shape) if others and shape[0] == self.spec.input[0] else ()
+        return built.Built(self.path.as_posix(), self.spec.input, shape, others, near)
+
+    def _nearest(self, shape: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+        """The inputs nearest to one whose sizes do not fit; nothing where they are not to blame."""
+        from archgen import nearest
+
+        return nearest.inputs(self.graph, shape, self._features_of(shape), self._runs)
+
+    def _features_of(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The input that decides how many features a network for this one has: with other channels it is another network."""
+        return self.built_for(shape) if shape[0] == self.spec.input[0] else shape
+
+    def _runs(self, shape: tuple[int, ...]) -> bool:
+        """Whether the network runs on an input, with the weights that it is built with."""
+        try:
+            steps = self.trace(shape).steps
+        except trace.Stopped:
+            return False
+        if self._own is None or self._features_of(shape) == shape:
+            return True
+        from archgen.analysis import built
+
+        return not built.other_weights(reports.rows(steps), reports.rows(self._own.steps))
+
+    def _advised(self, problem: Problem, shape: tuple[int, ...]) -> Problem:
+        """The problem, with the nearest inputs that fit where the sizes of this one are to blame."""
+        near = self._nearest(shape)
+        if not near:
+            return problem
+        texts = ["x".join(map(str, one)) for one in near]
+        shown = (
+            [f"`input: {list(one)}`" for one in near] if shape == self.spec.input else [f"`--input {text}`" for text in texts]
+        )
+        option = f" --input {texts[-1]}" if self._features_of(shape) == shape else ""
+        command = f"`archgen shapes {printable(self.path.as_posix())}{option} --symbolic`"
+        advice = f"{' and '.join(shown)} {'fits' if len(near) == 1 else 'fit'}; {command} says which others do"
+        return problem.replace(help="\n".join(filter(None, (problem.help, advice))))
 
     def costs(self, input_shape: tuple[int, ...] | None = None, batch: int = 1, dtype: str = "float32") -> Costs:
         """Returns the memory and the traffic of a run for an input of (channels, sizes...), by default the spec's.
@@ -185,7 +247,7 @@ class Network:
             except SpecError as error:
                 return error.problems[0]
             if not known.keys() >= set(named):
-                contract = self.contract(input_shape)
+                contract = self.contract(self.built_for(input_shape))
                 if contract is None:
                     return Problem(assertion.place, _TOO_LONG)
                 known |= vars(contract)

@@ -13,8 +13,10 @@ about all sizes into one about finitely many: `archgen.sizesets` asks it.
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Union
 
+from archgen.budget import Budget
 from archgen.records import Record
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 LONGEST_PERIOD = 4096  # sizes that one question may look at; the zoo needs 64
 MOST_PARTS = 100  # floors and joints of one size; the zoo needs 3
+MOST_TO_DECIDE = 128  # steps to find out which of two sizes is the smaller one everywhere; else it stays `min(...)`
 PRODUCT = " · "
 
 Number: TypeAlias = Union[int, "Size"]
@@ -40,27 +43,40 @@ class Rhythm(NamedTuple):
 
 
 class Size(Record):
-    """A whole number that depends on the input's sizes. Arithmetic gives another one, or an int where nothing depends."""
+    """A whole number that depends on the input's sizes. Arithmetic gives another one, or an int where nothing depends.
+
+    A tower shares the sizes below it with others, so what follows from one alone is worked out once.
+    """
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or super().__eq__(other)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return super().__hash__()
 
     def at(self, sizes: Mapping[str, int]) -> int:
         """The number for an input with these sizes, by the names of its axes."""
         raise NotImplementedError
 
-    @property
+    @cached_property
     def axes(self) -> frozenset[str]:
         """The axes of the input that it depends on."""
         raise NotImplementedError
 
-    @property
+    @cached_property
     def parts(self) -> int:
         """How many floors and joints it is made of."""
         return 0
 
-    def rhythm(self) -> Rhythm | None:
-        """None where none is known, or where its period is too long to look at."""
+    def rhythm(self, budget: Budget) -> Rhythm | None:
+        """None where none is known, where its period is too long to look at, or where the budget is spent."""
         raise NotImplementedError
 
-    @property
+    @cached_property
     def increasing(self) -> bool:
         """Whether it is known never to fall when the input grows."""
         raise NotImplementedError
@@ -109,14 +125,14 @@ class Variable(Size):
     def at(self, sizes: Mapping[str, int]) -> int:
         return sizes[self.name]
 
-    @property
+    @cached_property
     def axes(self) -> frozenset[str]:
         return frozenset((self.name,))
 
-    def rhythm(self) -> Rhythm | None:
+    def rhythm(self, budget: Budget) -> Rhythm | None:
         return Rhythm(1, 1, 1)
 
-    @property
+    @cached_property
     def increasing(self) -> bool:
         return True
 
@@ -132,19 +148,19 @@ class Floor(Size):
     plus: int
     by: int
 
-    @property
+    @cached_property
     def parts(self) -> int:
         return self.of.parts + 1
 
     def at(self, sizes: Mapping[str, int]) -> int:
         return (self.times * self.of.at(sizes) + self.plus) // self.by
 
-    @property
+    @cached_property
     def axes(self) -> frozenset[str]:
         return self.of.axes
 
-    def rhythm(self) -> Rhythm | None:
-        inner = self.of.rhythm()
+    def rhythm(self, budget: Budget) -> Rhythm | None:
+        inner = self.of.rhythm(budget) if budget.spend(1) else None
         if inner is None:
             return None
         repeats = self.by // math.gcd(self.times * inner.growth, self.by)
@@ -152,7 +168,7 @@ class Floor(Size):
             return None
         return Rhythm(repeats * inner.period, self.times * inner.growth * repeats // self.by, inner.start)
 
-    @property
+    @cached_property
     def increasing(self) -> bool:
         return self.times > 0 and self.of.increasing
 
@@ -187,7 +203,7 @@ class Joined(Size):
     left: Number
     right: Number
 
-    @property
+    @cached_property
     def parts(self) -> int:
         return 1 + sum(value.parts for value in (self.left, self.right) if isinstance(value, Size))
 
@@ -195,14 +211,14 @@ class Joined(Size):
         left, right = (value if isinstance(value, int) else value.at(sizes) for value in (self.left, self.right))
         return _OPERATIONS[self.operator](left, right)
 
-    @property
+    @cached_property
     def axes(self) -> frozenset[str]:
         return axes_of(self.left) | axes_of(self.right)
 
-    def rhythm(self) -> Rhythm | None:
-        if len(self.axes) > 1 or self.operator in ("*", "//"):
+    def rhythm(self, budget: Budget) -> Rhythm | None:
+        if len(self.axes) > 1 or self.operator in ("*", "//") or not budget.spend(1):
             return None
-        left, right = (Rhythm(1, 0, 1) if isinstance(v, int) else v.rhythm() for v in (self.left, self.right))
+        left, right = (Rhythm(1, 0, 1) if isinstance(v, int) else v.rhythm(budget) for v in (self.left, self.right))
         if left is None or right is None:
             return None
         period = math.lcm(left.period, right.period)
@@ -214,6 +230,8 @@ class Joined(Size):
             return Rhythm(period, a + b if self.operator == "+" else a - b, start)
         if a == b:
             return Rhythm(period, a, start)
+        if not budget.spend(period * self.parts):
+            return None
         return Rhythm(period, min(a, b) if self.operator == "min" else max(a, b), self._parted(period, start, a - b))
 
     def _parted(self, period: int, start: int, growth: int) -> int:
@@ -223,7 +241,7 @@ class Joined(Size):
         most = max(abs(difference.at({axis: h})) for h in range(start, start + period))
         return start + period * (most // abs(growth) + 1)
 
-    @property
+    @cached_property
     def increasing(self) -> bool:
         left, right = (isinstance(value, int) or value.increasing for value in (self.left, self.right))
         return self.operator in ("+", "min", "max") and left and right
@@ -308,7 +326,7 @@ def _extreme(which: str, left: Size, right: Number) -> Any:
 
     if len(left.axes | axes_of(right)) == 1:
         for small, large in ((left, right), (right, left)):
-            never_less = where(large, ">=", small)
+            never_less = where(large, ">=", small, Budget(MOST_TO_DECIDE))
             if never_less is not None and never_less.everything:
                 return small if which == "min" else large
     return joined(which, left, right)

@@ -16,6 +16,8 @@ from archgen.sizes import Number, Size, Variable, axes_of, number_at, text_of
 from archgen.trace import NumberTracer, Traced, TracedBody
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from archgen.diagnostics import Place
     from archgen.expressions import Environment, Value
     from archgen.graph import Body, Graph, Step
@@ -46,15 +48,17 @@ class Constraint(Record):
         relation = {"divides": "divides", "broadcasts": "=="}.get(self.relation, self.relation)
         return f"{text_of(self.left, ascii_only)} {relation} {text_of(self.right, ascii_only)}"
 
-    def effort(self) -> int:
-        """How many floors must be evaluated, at most, to know where it holds."""
-        difference = self.left - self.right
-        if not isinstance(difference, Size) or difference.increasing:
-            return 0
-        rhythm = difference.rhythm()
-        return 0 if rhythm is None else 2 * rhythm.period * (difference.parts + 1)
+    @property
+    def parts(self) -> int:
+        """How many floors and joints must be evaluated to judge it."""
+        return sum(side.parts for side in (self.left, self.right) if isinstance(side, Size))
 
-    def holds_at(self, sizes: dict[str, int]) -> bool:
+    @property
+    def of_the_built(self) -> bool:
+        """Whether only a built network needs it: the spec itself would be built with other weights."""
+        return self.sentence == FIXED
+
+    def holds_at(self, sizes: Mapping[str, int]) -> bool:
         """Judges it for an input with these sizes."""
         left, right = number_at(self.left, sizes), number_at(self.right, sizes)
         return Claim(left, self.relation, right, self.sentence).holds()

@@ -212,3 +212,8 @@ def test_a_terminal_without_the_signs() -> None:
     network = load(ROOT / "specs/resnet18.yaml")
     assert explain.text(network.graph, network.traced(), signs=PLAIN).isascii()
     assert not explain.text(network.graph, network.traced()).isascii()
+
+
+def test_a_constant_without_a_value(archgen: Callable[..., Result]) -> None:
+    out = archgen("explain", ROOT / "tests/networks/let_behind_a_when.yaml", "a").out
+    assert "  let         q = c // s = 8 // 0 = no value\n" in out

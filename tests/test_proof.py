@@ -242,7 +242,7 @@ def test_a_class_of_an_op_that_is_changed_is_caught() -> None:
          "layer1.0.relu1 is called instead of layer1.0.bn1"),
         ("resnet18", "x = self.maxpool(x)", "y = self.maxpool(x)", "takes another value"),
         ("resnet18", "x = self.layer2(x)", "x = self.layer2(x)\n        x = self.layer3(x)", "is called instead of"),
-        ("resnet18", "        return x\n\n\nclass", "        return self.relu2(x)\n\n\nclass", "relu2"),
+        ("resnet18", "        return x\n\n\nclass", "        return self.relu2(x)\n\n\nclass", "relu2 is called instead of"),
         ("resnet18", "x = self.fc(x)", "y = self.fc(x)", "returns other values"),
         ("googlenet", "dim=1)", "dim=2)", "takes another value"),
         ("shufflenet_v2_x1_0", ".chunk(2, dim=1)", ".chunk(2, dim=2)", "takes another value"),

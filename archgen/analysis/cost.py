@@ -17,7 +17,7 @@ from archgen.analysis import report as reports
 from archgen.analysis.memory import Use
 from archgen.analysis.table import GAP, NONE, WIDTH, aligned, facts, shape_text
 from archgen.diagnostics import printable
-from archgen.ops.base import product
+from archgen.ops.base import Mode, product
 
 if TYPE_CHECKING:
     from archgen.analysis.memory import Peak
@@ -144,7 +144,7 @@ def _layers(
 
 
 def _traffic(step: Traced, batch: int, item: int) -> int:
-    if step.op is not None and step.op.footprint(step.inputs[0], step.output, False).shared:
+    if step.op is not None and step.op.footprint(step.inputs[0], step.output, Mode()).shared:
         return 0
     present = [shape for shape, there in zip(step.inputs, step.conditions or (True,)) if there is not False]
     values: int = sum(product(shape.sizes) for shape in (*present, step.output))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archgen.analysis.table import WIDTH, shape_text
 from archgen.diagnostics import Place, Problem, Source, SpecError, printable, suggest
-from archgen.expressions import Binary, Call, Expression, Name, Select, Value, evaluate, render
+from archgen.expressions import Binary, Call, Expression, Failed, Name, Select, Value, evaluate, render
 from archgen.graph import Apply, Chain, Hold, Merge, Repeat
 from archgen.graph import Call as BlockCall
 from archgen.ops.base import Op, Shape, axes, product, same
@@ -246,6 +246,8 @@ def _value_text(value: Value) -> str:
         return value.class_name(2) or type(value).__name__
     if type(value) is tuple:
         return "x".join(map(_value_text, value))
+    if isinstance(value, Failed):
+        return "no value"
     return str(value).lower() if type(value) is bool else str(value)
 
 

@@ -16,11 +16,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from archgen.flow import Flow, follows_fresh
 from archgen.graph import Input
-from archgen.ops.base import Footprint, Shape, product
+from archgen.ops.base import Footprint, Mode, Shape, product
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from archgen.graph import Body, Graph
     from archgen.trace import Traced, TracedBody
 
@@ -105,12 +103,15 @@ class _Heap:
 
 
 class _Value:
-    """What a step makes: its memory, its own size (a part of a split is smaller), and whether a gradient comes back."""
+    """What a step makes: its memory, its own size (a part of a split is smaller), and whether a gradient comes back.
 
-    __slots__ = ("block", "gradient", "size")
+    view: as in `Footprint`.
+    """
 
-    def __init__(self, block: _Block, size: int, gradient: bool) -> None:
-        self.block, self.size, self.gradient = block, size, gradient
+    __slots__ = ("block", "gradient", "size", "view")
+
+    def __init__(self, block: _Block, size: int, gradient: bool, view: bool = False) -> None:
+        self.block, self.size, self.gradient, self.view = block, size, gradient, view
 
 
 class _Sum:
@@ -132,7 +133,7 @@ class _Node(NamedTuple):
     inputs: tuple[_Value, ...]
     outputs: tuple[_Value, ...]
     saved: tuple[_Block, ...] = ()
-    passing: int = 0
+    passing: int = 0  # thrown away on the way back
 
 
 class _Run:
@@ -160,12 +161,12 @@ class _Run:
         on_names = self.named[name].steps
         results = body.results + (body.training_results if self.training else ())
         flow, written = self.flow(steps, results), self.flow(on_names, body.results + body.training_results)
-        needed = _needed(flow, results)
         values: dict[Input, _Value] = {Input(0): entering}
         lingering: list[_Block] = []
+        idle, start = False, len(self.tape)
         sums: dict[int, _Sum] = {}
         for number, (step, named) in enumerate(zip(steps, on_names)):
-            if step.role == "absent" or number + 1 not in needed:
+            if step.role == "absent" or (step.training and not self.training):
                 continue
             if written.is_inlined(number):
                 self.begin_sum(flow, written, number, values, sums, prefix)
@@ -178,6 +179,8 @@ class _Run:
                 values |= {Input(number + 1, part): value for part, value in enumerate(made)}
             else:
                 values[Input(number + 1)] = made[0]
+            unread = self.unread(flow, number, made)
+            idle, lingering = idle or bool(unread), lingering + unread
             last = [s for s in dict.fromkeys(sources) if flow.readers[s][-1] == number and s not in begun.gone]
             lingering += self.dropped(last, values, written, number)
         for block in lingering:
@@ -186,13 +189,35 @@ class _Run:
         for number, value in enumerate(leaving):
             if value is entering or value in leaving[:number]:
                 self.heap.hold(value.block)
+        if idle:
+            self.forget(start, leaving)
         return tuple(leaving)
+
+    def unread(self, flow: Flow, number: int, made: tuple[_Value, ...]) -> list[_Block]:
+        """The blocks of values that nobody reads, because a merge is left out or a branch is: their variables stay."""
+        parts = range(len(made)) if flow.steps[number].role == "split" else (-1,)
+        return [value.block for part, value in zip(parts, made) if Input(number + 1, part) not in flow.readers]
+
+    def forget(self, start: int, leaving: list[_Value]) -> None:
+        """Drops what a body keeps for the way back to values that are in no result: it dies with their variables."""
+        wanted, kept = set(leaving), []
+        for node in reversed(self.tape[start:]):
+            if wanted.isdisjoint(node.outputs):
+                for block in node.saved:
+                    self.heap.drop(block)
+            else:
+                wanted |= set(node.inputs)
+                kept.append(node)
+        self.tape[start:] = reversed(kept)
 
     def begin_sum(
         self, flow: Flow, written: Flow, number: int, values: dict[Input, _Value], sums: dict[int, _Sum], prefix: str
     ) -> None:
         """Adds `a(x) + b(x)` before `c(x)` is called, as Python does, where the step is written inside such a line."""
-        reader = flow.readers[Input(number + 1)][0]
+        readers = flow.readers.get(Input(number + 1))
+        if not readers:
+            return
+        reader = readers[0]
         merge = flow.steps[reader]
         if merge.role != "merge" or merge.type == "concat":
             return
@@ -258,15 +283,18 @@ class _Run:
     def op(self, step: Traced, x: _Value, overwrites: bool, path: str) -> _Value:
         op, heap = step.op, self.heap
         assert op is not None
-        found: Footprint = op.footprint(step.inputs[0], step.output, self.training)
         gradient = self.training and (x.gradient or step.parameters > 0)
+        found: Footprint = op.footprint(step.inputs[0], step.output, Mode(self.training, gradient, x.gradient))
         if found.shared:
             made = _Value(heap.hold(x.block), self.size(step.output), gradient)
             self.record("view", path, (x,), made, (), 0)
             return made
+        taken = x if found.first is None else self.first(found.first, self.item * self.batch * found.between, x, path)
         size = self.size(step.output)
         block = heap.hold(x.block) if overwrites else heap.new(size)
-        extra = [heap.new(INT64 * self.batch * found.indices)] if found.indices else []
+        more = INT64 * self.batch * found.indices, self.item * (self.batch * found.image + found.batch)
+        extra = [heap.new(bytes) for bytes in more if bytes]
+        heap.drop(heap.new(self.item * self.batch * found.passing))
         if gradient:
             keeps = set(found.keeps)
             if overwrites and op.inplace_keeps_output:
@@ -274,19 +302,25 @@ class _Run:
             if overwrites and "input" in keeps:
                 extra.append(heap.new(size))
             elif "input" in keeps:
-                extra.append(heap.hold(x.block))
+                extra.append(heap.hold(taken.block))
             if "output" in keeps:
                 extra.append(heap.hold(block))
-            more = self.item * (self.batch * found.image + found.batch)
-            if more:
-                extra.append(heap.new(more))
         else:
-            for thrown_away in (*extra, heap.new(self.item * self.batch * found.passing)):
+            for thrown_away in extra:
                 heap.drop(thrown_away)
             extra = []
-        made = _Value(block, size, gradient)
-        passing = self.item * self.batch * found.passing
-        self.record("op", path, (x,), made, tuple(extra), 0 if overwrites else size, passing)
+        made = _Value(block, size, gradient, found.view)
+        passing = self.item * self.batch * found.back + 2 * size * (overwrites and x.view)
+        self.record("op", path, (taken,), made, tuple(extra), 0 if overwrites else size, passing)
+        if taken is not x:
+            heap.drop(taken.block)
+        return made
+
+    def first(self, found: Footprint, size: int, x: _Value, path: str) -> _Value:
+        """What a call makes of its input before all else, and then works on; it holds that itself."""
+        made = _Value(self.heap.new(size), size, x.gradient)
+        saved = (self.heap.hold(x.block),) if x.gradient and found.keeps else ()
+        self.record("op", path, (x,), made, saved, 0, self.item * self.batch * found.back)
         return made
 
     def merge(self, step: Traced, inputs: tuple[_Value, ...], path: str, begun: _Sum) -> _Value:
@@ -389,12 +423,3 @@ class _Run:
             gradients[value] = self.heap.new(value.size)
             self.heap.drop(there)
         self.heap.drop(block)
-
-
-def _needed(flow: Flow, results: Iterable[Input]) -> set[int]:
-    """The values that the results are made of: in evaluation, what serves training alone does not run."""
-    needed = {flow.source(result).value for result in results}
-    for number in range(len(flow.steps), 0, -1):
-        if number in needed:
-            needed |= {source.value for source in flow.inputs(flow.steps[number - 1])}
-    return needed

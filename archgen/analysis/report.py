@@ -10,6 +10,7 @@ from archgen.ops import MAC_CONVENTION, MAC_CONVENTION_WITH_BIAS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from archgen.analysis.built import Built
     from archgen.contract import Contract
     from archgen.diagnostics import Problem
     from archgen.ops import Op
@@ -108,6 +109,7 @@ class Report:
     rows: tuple[Row, ...]
     problem: Problem | None = None
     contract: Contract | None = None
+    built: Built | None = None
     with_bias: bool = False
 
     @property
@@ -125,6 +127,7 @@ class Report:
             "mac_convention": self.mac_convention,
             "totals": {"parameters": self.totals.parameters, "buffers": self.totals.buffers, "macs": self.totals.macs},
             **({} if self.contract is None else {"contract": self.contract.as_json()}),
+            **({} if self.built is None else {"built": self.built.as_json()}),
             "layers": [
                 {
                     "path": row.path,

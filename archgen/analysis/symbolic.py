@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 from archgen.analysis import report as reports
-from archgen.analysis.table import GAP, aligned, facts, json_lines
+from archgen.analysis.table import GAP, WIDTH, aligned, facts, json_lines
+from archgen.budget import Budget
 from archgen.diagnostics import printable
 from archgen.records import Record
+from archgen.regions import EVERYWHERE
 from archgen.sizes import axes_of, text_of
-from archgen.sizesets import ALL, TooLong
+from archgen.sizesets import ALL, TooLong, meet
 from archgen.symbolic import sides
 
 if TYPE_CHECKING:
+    from archgen.analysis.built import Built
     from archgen.analysis.report import Row
     from archgen.contract import Examined, Judged
     from archgen.diagnostics import Place
@@ -22,7 +26,8 @@ if TYPE_CHECKING:
     from archgen.trace import Traced
 
 SCHEMA_VERSION = 1
-CHECKED = 1024  # sizes at which what can't be proved is tried
+CHECKED = 1024  # sizes at which what can't be proved is tried, while the budget lasts
+MOST_EFFORT = 500_000  # for that, and for the sizes at which something breaks
 TITLES = {"L": "length", "D": "depth", "H": "height", "W": "width"}
 NONE = "-"
 SIGNS = "⌊⌋·"  # beyond ASCII
@@ -44,16 +49,26 @@ class Break(Record):
     sides: tuple[tuple[str, Place, str], ...]
 
 
+class Joint(Record):
+    """A need about several axes at once, solved: rule says at which sizes it holds."""
+
+    path: str
+    place: Place
+    formula: str
+    rule: str
+
+
 class Open(Record):
     """A need that stands as it is: it is about several axes at once, or beyond proof.
 
-    breaks: the first size up to CHECKED, all axes equal, at which it breaks; 0 if it does at none.
+    checked: it was tried at the sizes up to this one, all axes equal. breaks: the first at which it breaks, 0 for none.
     """
 
     path: str
     place: Place
     formula: str
     several: bool
+    checked: int
     breaks: int
 
 
@@ -72,49 +87,70 @@ class Findings(Record):
     merges: tuple[str, ...]
     breaks: tuple[Break, ...]
     bounds: tuple[Bound, ...]
+    joint: tuple[Joint, ...]
     opened: tuple[Open, ...]
 
 
 def findings(found: Examined, ascii_only: bool = False) -> Findings:
     """Returns which needs of the layers hold at every size, and which do not."""
-    rows = reports.rows(found.traced.steps)
-    decided = [one for one in found.judged if one.holds is not None and len(one.constraint.axes) == 1]
-    bounds = {axis: _bound([one for one in decided if one.axis == axis]) for axis in found.traced.axes}
-    breaks = [_break(found, one, bounds[one.axis], rows, ascii_only) for one in decided if one.constraint.relation != ">="]
-    opened = [_open(found, one, ascii_only) for one in found.judged if one.holds is None]
+    rows = _Rows(reports.rows(found.traced.steps))
+    budget = Budget(MOST_EFFORT)
+    decided = [one for one in found.judged if one.holds is not None]
+    bounds = {axis: _bound([one for one in decided if one.axis == axis], budget) for axis in found.traced.axes}
+    breaks = [
+        _break(found, one, bounds[one.axis], rows, ascii_only, budget) for one in decided if one.constraint.relation != ">="
+    ]
+    joint = [one for one in found.judged if one.boxes is not None and one.boxes != EVERYWHERE]
+    opened = [_open(found, one, ascii_only, budget) for one in found.judged if not one.decided]
     return Findings(
-        tuple(row.path for row in rows if row.role == "merge"),
+        tuple(row.path for row in rows.listed if row.role == "merge"),
         tuple(one for one in breaks if one is not None),
         tuple(one for axis in bounds for one in _binding([one for one in decided if one.axis == axis])),
+        tuple(_joint(found, one, ascii_only) for one in joint),
         tuple(opened),
     )
 
 
-def _bound(judged: list[Judged]) -> SizeSet:
+class _Rows:
+    """The rows of a report, to be found by their path and by their layer."""
+
+    def __init__(self, listed: tuple[Row, ...]) -> None:
+        self.listed = listed
+        self.by_path = {row.path: row for row in listed}
+        self.alike: dict[int, list[str]] = {}
+        for row in listed:
+            self.alike.setdefault(id(row.traced), []).append(row.path)
+
+
+def _bound(judged: list[Judged], budget: Budget) -> SizeSet:
     """The sizes at which every layer has enough to work on."""
     sizes = ALL
     for one in judged:
         if one.constraint.relation == ">=" and one.holds is not None:
-            sizes = sizes & one.holds
+            try:
+                sizes = meet(sizes, one.holds, budget)
+            except TooLong:
+                return sizes
     return sizes
 
 
-def _break(found: Examined, one: Judged, bound: SizeSet, rows: tuple[Row, ...], ascii_only: bool) -> Break | None:
+def _break(found: Examined, one: Judged, bound: SizeSet, rows: _Rows, ascii_only: bool, budget: Budget) -> Break | None:
     constraint = one.constraint
     assert one.holds is not None
+    if one.holds.everything:
+        return None
     try:
-        broken = bound - one.holds
+        broken = meet(bound, ALL - one.holds, budget)
     except TooLong:
         broken = ALL - one.holds
     smallest = broken.least()
     if smallest is None:
         return None
     path = ".".join(constraint.path)
-    layer = next(row.traced for row in rows if row.path == path)
     number = found.traced.axes.index(one.axis)
     values = sides(found.traced, constraint)
     shown = tuple((side.name, side.place, text_of(side.shape.spatial[number], ascii_only)) for side in values)
-    paths = tuple(row.path for row in rows if row.traced is layer)
+    paths = tuple(rows.alike[id(rows.by_path[path].traced)])
     return Break(paths, constraint.place, one.axis, constraint.formula(ascii_only), broken.rule(one.axis), smallest, shown)
 
 
@@ -127,12 +163,22 @@ def _binding(judged: list[Judged]) -> list[Bound]:
     return [Bound(".".join(one.constraint.path), one.constraint.place, one.axis, least)] if least > 1 else []
 
 
-def _open(found: Examined, one: Judged, ascii_only: bool) -> Open:
-    bounds = found.runs.values()
-    tried = (size for size in range(1, CHECKED + 1) if all(size in sizes for sizes in bounds))
-    breaks = next((size for size in tried if not one.constraint.holds_at(dict.fromkeys(found.traced.axes, size))), 0)
+def _joint(found: Examined, one: Judged, ascii_only: bool) -> Joint:
     constraint = one.constraint
-    return Open(".".join(constraint.path), constraint.place, constraint.formula(ascii_only), len(constraint.axes) > 1, breaks)
+    region = found.region.replace(boxes=one.boxes, joint=(constraint,), open=())
+    return Joint(".".join(constraint.path), constraint.place, constraint.formula(ascii_only), region.rule())
+
+
+def _open(found: Examined, one: Judged, ascii_only: bool, budget: Budget) -> Open:
+    constraint = one.constraint
+    checked = breaks = 0
+    while checked < CHECKED and not breaks and budget.spend(constraint.parts + len(found.runs) + 2):
+        checked += 1
+        here = dict.fromkeys(found.traced.axes, checked)
+        if all(checked in sizes for sizes in found.runs.values()) and not constraint.holds_at(here):
+            breaks = checked
+    several = len(constraint.axes) > 1
+    return Open(".".join(constraint.path), constraint.place, constraint.formula(ascii_only), several, checked, breaks)
 
 
 # ---- for people
@@ -186,7 +232,8 @@ def _field(view: View | None) -> str:
 def _told(found: Findings) -> list[str]:
     """What is proved and what is not, in sentences."""
     lines = []
-    unproved = {path for one in found.breaks for path in one.paths} | {one.path for one in found.opened}
+    unproved = {path for one in found.breaks for path in one.paths}
+    unproved |= {one.path for one in found.joint} | {one.path for one in found.opened}
     proved = [path for path in found.merges if path not in unproved]
     if proved:
         enough = " and ".join(f"{one.axis} >= {one.least}" for one in found.bounds)
@@ -194,12 +241,18 @@ def _told(found: Findings) -> list[str]:
         lines.append(f"{count}: proved to fit wherever {enough}" if enough else f"{count}: proved to fit at every size")
     lines += [f"{one.path} (line {one.place.line}) needs {one.axis} >= {one.least}" for one in found.bounds]
     lines += [line for one in found.breaks for line in _broken(one)]
+    for solved in found.joint:
+        lines += [f"{solved.path} (line {solved.place.line}) needs {solved.formula}", *_wrapped(f"that is {solved.rule}")]
     for left in found.opened:
         why = "several axes at once" if left.several else "beyond proof: too many sizes to look at before it repeats"
-        tried = f"it breaks first at {left.breaks}" if left.breaks else f"it holds up to {CHECKED:,}"
+        tried = f"it breaks first at {left.breaks}" if left.breaks else f"it holds up to {left.checked:,}"
         lines.append(f"{left.path} (line {left.place.line}) needs {left.formula}")
         lines.append(f"  {why}; tried with all sizes equal, {tried}")
     return lines or ["no layer needs anything of the sizes"]
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="  ", break_long_words=False)
 
 
 def _counted(merges: int) -> str:
@@ -226,8 +279,11 @@ def _broken(one: Break) -> list[str]:
 # ---- for programs
 
 
-def json_text(found: Examined, name: str, spec: str, depth: int | None = None) -> str:
-    """The same as JSON text, layers down to a depth; `docs/symbolic.schema.json` is its schema."""
+def json_text(found: Examined, name: str, spec: str, depth: int | None = None, built: Built | None = None) -> str:
+    """The same as JSON text, layers down to a depth; `docs/symbolic.schema.json` is its schema.
+
+    built: what the input means for the network as it is built, if it is not the spec's own.
+    """
     told = findings(found, ascii_only=True)
     values = {
         "schema_version": SCHEMA_VERSION,
@@ -235,16 +291,25 @@ def json_text(found: Examined, name: str, spec: str, depth: int | None = None) -
         "spec": spec,
         "axes": list(found.traced.axes),
         "contract": found.contract.as_json(),
+        **({} if built is None else {"built": built.as_json()}),
         "merges": len(told.merges),
         "breaks": [_break_json(one) for one in told.breaks],
         "bounds": [{"path": one.path, "line": one.place.line, "axis": one.axis, "least": one.least} for one in told.bounds],
-        "unproved": [
-            {"path": one.path, "line": one.place.line, "needs": one.formula, "checked": CHECKED, "breaks": one.breaks or None}
-            for one in told.opened
-        ],
+        "joint": [{"path": one.path, "line": one.place.line, "needs": one.formula, "sizes": one.rule} for one in told.joint],
+        "unproved": [_open_json(one) for one in told.opened],
     }
     rows = [row for row in reports.rows(found.traced.steps) if depth is None or row.depth <= depth]
     return json_lines(values, [_layer(row, found.followed.layers.get(row.path)) for row in rows])
+
+
+def _open_json(one: Open) -> dict[str, Any]:
+    return {
+        "path": one.path,
+        "line": one.place.line,
+        "needs": one.formula,
+        "checked": one.checked,
+        "breaks": one.breaks or None,
+    }
 
 
 def _break_json(one: Break) -> dict[str, Any]:

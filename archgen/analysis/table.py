@@ -25,7 +25,8 @@ def table(report: Report, depth: int | None = None, batch: int = 1) -> str:
     """
     shown = [_cells(row, batch) for row in report.rows if depth is None or row.depth <= depth]
     lines = [*aligned([TITLES, *shown]), ""] if shown else []
-    return "\n".join([*lines, *_below(report, batch)])
+    built = [] if report.built is None else report.built.lines()
+    return "\n".join([*lines, *_below(report, batch), *built])
 
 
 def shape_text(shape: tuple[int, ...], batch: int = 1) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from itertools import product
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from archgen.diagnostics import Problem, SpecError
@@ -11,6 +11,7 @@ from archgen.emit.forward import Forward
 from archgen.emit.layout import Comprehension, Group, Text, docstring, lines, statement
 from archgen.expressions import (
     MOST_PARTS,
+    TOO_LONG,
     Call,
     Environment,
     Expression,
@@ -34,6 +35,8 @@ from archgen.records import Record
 from archgen.trace import AXIS_NAMES, OPEN, OPEN_NAMES, spread
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from archgen.graph import Body
     from archgen.trace import Traced, TracedBody
 
@@ -43,7 +46,7 @@ _AXES = {"in_length": "L", "in_depth": "D", "in_height": "H", "in_width": "W"}
 _AXES |= {left: f"{_AXES[name]}_out" for rank, names in AXIS_NAMES.items() for name, left in zip(names, OPEN_NAMES[rank])}
 
 
-_MOST_DEFAULTS = 4  # of one test: it is tried with each of them and without
+_MOST_DEFAULTS = 4  # that one test may hang on: it is tried with each of them and without
 
 
 class ClassText(Record):
@@ -168,9 +171,7 @@ class ClassBuilder:
             return "(" + ", ".join(map(self.say, value)) + (",)" if len(value) == 1 else ")")
         found = names_of(value)
         if found & OPEN:
-            sentence = (
-                f"`{self.body.name}` needs sizes that each call changes in its own way, by an op in an argument or a depth"
-            )
+            sentence = f"only a call of `{self.body.name}` knows the sizes here: an op in an argument, or a depth, changes them"
             raise SpecError(Problem(self.place, sentence, "write the op in the block itself, or the depth as a number"))
         if isinstance(value, TooLong):
             sentence = f"a number that is needed here would be a formula of more than {MOST_PARTS} parts"
@@ -203,19 +204,22 @@ class ClassBuilder:
         return value
 
     def decided(self, test: Value) -> set[Any]:
-        """What a test comes to in the calls of this block, also with defaults in place of what they give; None: not known."""
+        """What a test comes to in the calls of this block, each as it is and without some of its arguments; None: not known."""
         if test not in self.decisions:
             expanded = evaluate(test, self.expanded | self.by_name(names_of(test) - self.expanded.keys()))
             names = sorted(names_of(expanded))
-            defaults = {name: self.defaults[name] for name in names if name in self.defaults}
             calls = {tuple((name, sample[name]) for name in names if name in sample) for sample in self.samples}
-            omitted = product(*(({}, {name: value}) for name, value in defaults.items()))
-            found: set[Any] = {None} if len(defaults) > _MOST_DEFAULTS else set()
-            for without in () if found else omitted:
-                changed = {name: value for one in without for name, value in one.items()}
-                found |= {_decision(expanded, {**dict(call), **changed}) for call in calls}
+            found = {_decision(expanded, {**dict(call), **omitted}) for omitted in self.omissions(names) for call in calls}
             self.decisions[test] = found
         return self.decisions[test]
+
+    def omissions(self, names: list[str]) -> Iterator[dict[str, Value]]:
+        """What these arguments are in a call that leaves some of them out: each choice of their defaults, none first."""
+        defaults = [(name, self.defaults[name]) for name in names if name in self.defaults]
+        if len(defaults) > _MOST_DEFAULTS:
+            defaults = [(name, TOO_LONG) for name, _ in defaults[:1]]  # nothing is decided
+        for count in range(len(defaults) + 1):
+            yield from map(dict, combinations(defaults, count))
 
     @cached_property
     def defaults(self) -> dict[str, Value]:

@@ -3,8 +3,8 @@
 The text is parsed from its bytes. Every node, import and call must be on the list below; nothing else can come from a spec,
 whatever its texts say. Then the module runs with recorders in place of torch: every layer that is built must have the arguments
 that the trace on numbers predicts, and `forward` must make the same values of the same values, in the same order, as the steps
-do. It overwrites no value in place that is still read, that a backward pass needs, or that is the caller's. Last, free texts of
-the spec may change the docstrings alone.
+of the trace. That no layer in place overwrites what is still wanted is read from the classes (`overwrites`). Last, free texts
+of the spec may change the docstrings alone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import operator
 import re
 from typing import TYPE_CHECKING, Any
 
-from archgen.emit.recorder import BUILTINS, Flow, Layer, Overwritten, Value, concat, construct, functions, leaves
+from archgen.emit import overwrites
+from archgen.emit.recorder import BUILTINS, Flow, Layer, Value, concat, construct, functions, leaves
 from archgen.ops import OPS
 from archgen.ops.base import KINDS, same, together
 
@@ -56,30 +57,31 @@ class ProofError(Exception):
 
 def check(text: str, network: Network, numbers: TracedBody) -> None:
     """Raises ProofError unless the text has the allowed shape and builds exactly the layers of the trace."""
-    tree = _without_own_classes(ast.parse(text.encode()))
+    tree = without_own_classes(ast.parse(text.encode()))
     _check_shape(tree)
-    module = construct(tree, network.name, _OWN_CLASSES)
+    module = construct(tree, network.name, OWN_CLASSES)
+    check_layers(module, numbers.steps)
+    _check_flow(module, network, numbers)
+    try:
+        overwrites.check(tree)
+    except overwrites.OverwriteError as error:
+        raise ProofError(str(error)) from None
+
+
+def check_layers(module: Module, steps: tuple[Traced, ...]) -> None:
+    """Raises ProofError unless a module has built the layers of these steps, in their order and with their arguments."""
     built = dict(leaves(module))
-    expected = dict(_expected(numbers.steps, ""))
+    expected = dict(_expected(steps, ""))
     if list(built) != list(expected):
         odd = sorted(set(built) ^ set(expected))
         raise ProofError(f"the module builds other layers than the trace has: {odd[:3] or 'another order'}")
-    for path, (step, op, layer) in expected.items():
-        _remember(built[path], step, op)
+    for path, (op, layer) in expected.items():
         name, positional, named = built[path].built
         positional = _written(op, positional, len(layer[1]))
         found = name, _axes_alike(op, positional), _given(op, named)
         wanted = layer[0], _axes_alike(op, layer[1]), _given(op, layer[2])
         if repr(found) != repr(wanted):  # repr tells True from 1, and 1.0 from 1
             raise ProofError(f"{path} is built as {built[path].built}, and the trace has {layer}")
-    _check_flow(module, network, numbers)
-
-
-def _remember(layer: Layer, step: Traced, op: Op) -> None:
-    """Tells a layer what its op says of memory, in evaluation or in training: dropout hands its input on in one of them."""
-    footprints = [op.footprint(step.inputs[0], step.output, training) for training in (False, True)]
-    layer.shares = any(footprint.shared for footprint in footprints)
-    layer.keeps = ("output",) if layer.inplace and op.inplace_keeps_output else op.keeps
 
 
 def _check_flow(module: Module, network: Network, numbers: TracedBody) -> None:
@@ -90,18 +92,16 @@ def _check_flow(module: Module, network: Network, numbers: TracedBody) -> None:
         module.train(training)
         flow, followed = Flow(), Flow()
         followed.made = flow.made  # so that the same value has the same number
-        try:
-            found = module(flow.entering())
-            leaving = [value.read() for value in (found if isinstance(found, tuple) else (found,))]
-        except Overwritten as fault:
-            raise ProofError(f"in `forward`, {fault}") from None
-        expected = _followed(numbers.steps, results, network, followed.entering(), "", training)
+        found = module(flow.value("input"))
+        expected = _followed(numbers.steps, results, network, followed.value("input"), "", training)
         if flow.calls != followed.calls:
             pairs = zip([*flow.calls, ("", 0)], [*followed.calls, ("", 0)])
             have, wanted = next((have, wanted) for have, wanted in pairs if have != wanted)
             what = "takes another value" if have[0] == wanted[0] else f"is called instead of {wanted[0] or 'nothing'}"
             raise ProofError(f"{have[0] or 'nothing'} {what} in `forward`")
-        if leaving != [value.number for value in expected]:
+        if [value.number for value in (found if isinstance(found, tuple) else (found,))] != [
+            value.number for value in expected
+        ]:
             raise ProofError("`forward` returns other values than the outputs")
 
 
@@ -233,11 +233,11 @@ def _plain(value: Any) -> Any:
     return together(value) if type(value) is tuple and value else value
 
 
-def _without_own_classes(tree: ast.Module) -> ast.Module:
+def without_own_classes(tree: ast.Module) -> ast.Module:
     """Takes out the classes that ops bring, after a look that they are the ops' text to the letter."""
     body = []
     for node in tree.body:
-        if not (isinstance(node, ast.ClassDef) and node.name in _OWN_CLASSES):
+        if not (isinstance(node, ast.ClassDef) and node.name in OWN_CLASSES):
             body.append(node)
         elif ast.dump(node) != _own_class(node.name):
             raise ProofError(f"the class {node.name} is not the text that its op brings")
@@ -252,7 +252,7 @@ def _own_class(name: str) -> str:
 
 def _check_shape(tree: ast.Module) -> None:
     _check_top(tree)
-    called = {*BUILTINS, "make_divisible", "partial", *_OWN_CLASSES}
+    called = {*BUILTINS, "make_divisible", "partial", *OWN_CLASSES}
     called |= {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
     for node in ast.walk(tree):
         if not isinstance(node, _NODES):
@@ -324,7 +324,7 @@ def _layer_classes() -> frozenset[str]:
     )
 
 
-_OWN_CLASSES = [op.__name__ for op in OPS.values() if op.module_source]
+OWN_CLASSES = [op.__name__ for op in OPS.values() if op.module_source]
 
 
 def _expected(steps: tuple[Traced, ...], prefix: str) -> Iterator[tuple[str, Any]]:
@@ -332,8 +332,8 @@ def _expected(steps: tuple[Traced, ...], prefix: str) -> Iterator[tuple[str, Any
         if step.op is not None and step.role == "line":
             bare = step.op.bare(step.inputs[0])
             if bare is not None:
-                yield prefix + step.name, (step, step.op, ("Parameter", (bare,), {}))
+                yield prefix + step.name, (step.op, ("Parameter", (bare,), {}))
         elif step.op is not None and step.type != "Identity":
             positional, named = step.op.constructor(step.inputs[0])
-            yield prefix + step.name, (step, step.op, (step.type, positional, named))
+            yield prefix + step.name, (step.op, (step.type, positional, named))
         yield from _expected(step.children, f"{prefix}{step.name}.")

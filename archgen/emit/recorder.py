@@ -1,8 +1,7 @@
 """Stand-ins for torch and torch.nn, with which a generated module runs here: they record what it builds, and what it does.
 
 A layer knows its arguments. A value of `forward` knows how it was made: two are the same if and only if they come from the same
-layers, sums and the like, in the same order, from the same input. It also knows the memory that it lies in, so that nothing can
-be overwritten in place that is still wanted.
+layers, sums and the like, in the same order, from the same input.
 """
 
 from __future__ import annotations
@@ -19,29 +18,6 @@ if TYPE_CHECKING:
 BUILTINS = ("super", "range", "max", "min", "int", "round", "float", "bool", "list", "tuple", "ValueError", "__build_class__")
 
 
-class Overwritten(Exception):
-    """A value is overwritten that somebody still reads, or that the backward pass needs."""
-
-
-class Storage:
-    """The memory of a value, of the views of it, and of what overwrites it in place.
-
-    version: how often it was overwritten. kept: the version that some layer's backward pass needs, -1 if none does.
-    """
-
-    __slots__ = ("kept", "of_the_caller", "version")
-
-    def __init__(self, of_the_caller: bool = False) -> None:
-        self.version, self.kept, self.of_the_caller = 0, -1, of_the_caller
-
-    def overwrite(self, path: str) -> None:
-        if self.of_the_caller:
-            raise Overwritten(f"{path} overwrites what the caller gave")
-        if self.kept == self.version:
-            raise Overwritten(f"{path} overwrites a value that the backward pass needs")
-        self.version += 1
-
-
 class Flow:
     """The values that were made, by how each was made, and the calls of layers in order: where, and with which value."""
 
@@ -49,60 +25,24 @@ class Flow:
         self.made: dict[tuple[Any, ...], int] = {}
         self.calls: list[tuple[str, int]] = []
 
-    def entering(self) -> Value:
-        """What the network is called with."""
-        return Value(self, self.number("input"), Storage(of_the_caller=True))
-
-    def number(self, *how: Any) -> int:
-        return self.made.setdefault(how, len(self.made))
-
     def value(self, *how: Any) -> Value:
-        """A new tensor."""
-        return Value(self, self.number(*how), Storage())
+        return Value(self, self.made.setdefault(how, len(self.made)))
 
-    def view(self, x: Value, *how: Any) -> Value:
-        """A value in the memory of another."""
-        return Value(self, self.number(*how), x.storage)
-
-    def call(self, path: str, x: Value, layer: Layer | None = None) -> Value:
-        self.calls.append((path, x.read()))
-        how = "call", path, x.number
-        if layer is None:
-            return self.value(*how)
-        if layer.inplace:
-            x.storage.overwrite(path)
-        elif "input" in layer.keeps:
-            x.keep()
-        made = self.view(x, *how) if layer.inplace or layer.shares else self.value(*how)
-        if "output" in layer.keeps:
-            made.keep()
-        return made
+    def call(self, path: str, x: Value) -> Value:
+        self.calls.append((path, x.number))
+        return self.value("call", path, x.number)
 
 
 class Value:
-    """A tensor of `forward`, without its numbers. version: that of its memory when it was made."""
+    """A tensor of `forward`, without its numbers."""
 
-    __slots__ = ("flow", "number", "storage", "version")
+    __slots__ = ("flow", "number")
 
-    def __init__(self, flow: Flow, number: int, storage: Storage) -> None:
-        self.flow, self.number, self.storage, self.version = flow, number, storage, storage.version
-
-    def read(self) -> int:
-        """Returns the value's number. Raises Overwritten where its memory holds another value by now."""
-        if self.version != self.storage.version:
-            raise Overwritten("a value is read after it was overwritten")
-        return self.number
-
-    def keep(self) -> None:
-        """Notes that a backward pass needs the value."""
-        self.storage.kept = self.version
+    def __init__(self, flow: Flow, number: int) -> None:
+        self.flow, self.number = flow, number
 
     def _with(self, sign: str, other: Value | Layer) -> Value:
-        if sign == "multiply":  # the gradient of each factor is made of the other
-            self.keep()
-            if isinstance(other, Value):
-                other.keep()
-        return self.flow.value(sign, self.read(), other.read() if isinstance(other, Value) else other.path)
+        return self.flow.value(sign, self.number, other.number if isinstance(other, Value) else other.path)
 
     def __add__(self, other: Value | Layer) -> Value:
         return self._with("add", other)
@@ -114,10 +54,10 @@ class Value:
         return self._with("multiply", other)
 
     def chunk(self, count: int, dim: int) -> tuple[Value, ...]:
-        return tuple(self.flow.view(self, "chunk", self.read(), count, dim, part) for part in range(count))
+        return tuple(self.flow.value("chunk", self.number, count, dim, part) for part in range(count))
 
     def permute(self, *axes: int) -> Value:
-        return self.flow.view(self, "permute", self.read(), *axes)
+        return self.flow.value("permute", self.number, *axes)
 
 
 class Module:
@@ -163,22 +103,16 @@ class Sequential(Module):
 
 
 class Layer:
-    """A layer of torch.nn that was built: its class and arguments, less `inplace`, which is the emitter's own.
+    """A layer of torch.nn that was built: its class and arguments, less `inplace`, which `overwrites` looks at."""
 
-    path: from the network. keeps: which of `input` and `output` its backward pass needs. shares: whether its result may lie in
-    the memory of its input. All three are set when everything is built.
-    """
-
-    path = ""
-    keeps: tuple[str, ...] = ()
-    shares = False
+    path = ""  # from the network; set when all is built
 
     def __init__(self, name: str, *arguments: Any, **named: Any) -> None:
-        self.inplace = bool(named.pop("inplace", False))
+        named.pop("inplace", None)
         self.built = (name, arguments, named)
 
     def __call__(self, x: Value) -> Value:
-        return x if self.built[0] == "Identity" else x.flow.call(self.path, x, self)
+        return x if self.built[0] == "Identity" else x.flow.call(self.path, x)
 
 
 class _Torch:
@@ -205,7 +139,7 @@ class _Layers:
 
 
 def concat(values: list[Value], dim: int) -> Value:
-    return values[0].flow.value("concat", dim, *(value.read() for value in values)) if len(values) > 1 else values[0]
+    return values[0].flow.value("concat", dim, *(value.number for value in values)) if len(values) > 1 else values[0]
 
 
 def construct(tree: ast.Module, name: str, own_classes: Iterable[str]) -> Module:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from archgen.ops.base import POINTWISE, SHARED, Claim, Footprint, Int, Op, Reads, Real, Shape, Size, Word, product
+from archgen.ops.base import POINTWISE, SHARED, Claim, Footprint, Int, Mode, Op, Reads, Real, Shape, Size, Word, product
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +23,7 @@ class Identity(Activation):
     name: ClassVar[str] = "identity"
     torch_class: ClassVar[str] = "Identity"
 
-    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+    def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
         return SHARED
 
 
@@ -152,9 +152,9 @@ class PReLU(Activation):
     def weights(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
         return (("weight", (self.num_parameters,)),)
 
-    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
-        """The gradient of the slopes is of the input's size before it is summed up."""
-        return Footprint(keeps=self.keeps, passing=product(x.sizes) if training else 0)
+    def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
+        """The gradient of the slopes is of the input's size before it is summed up; that of the input is made in any case."""
+        return Footprint(keeps=self.keeps, back=product(x.sizes) * (1 if mode.further else 2))
 
 
 class Softmax(Activation):

@@ -106,21 +106,38 @@ POINTWISE = Reads(1, (0,))
 MOST_PHASES = 4096  # positions in a row that read differently; beyond, what they read is not worked out
 
 
+class Mode(NamedTuple):
+    """How a call runs. gradient: whether a backward pass will come to it; further: whether that goes on to its input."""
+
+    training: bool = False
+    gradient: bool = False
+    further: bool = False
+
+
 class Footprint(NamedTuple):
-    """What a call of an op leaves in memory, parameters apart: what the eager mode of torch keeps for the backward pass.
+    """What a call of an op takes in memory in torch's eager mode, beside its result and parameters.
 
     shared: the result is the memory of the input, so the call makes nothing new.
-    keeps: `input`, `output`. image, batch: how many further values of the activations' type, for each image and for the batch.
-    indices: how many int64 values for each image; they are made without a backward pass too, and then thrown away.
-    passing: how many values for each image are thrown away again: in evaluation by the call, in training by the backward pass.
+    view: the result is a view of what the call makes: where it is overwritten, its gradient is copied twice on the way back.
+    keeps: `input`, `output`: what the backward pass needs of them.
+    image, batch: how many further values of the activations' type it makes, for each image and for the batch; indices: how many
+    int64 values for each image. They are kept for the backward pass, or thrown away where there is none.
+    passing: how many values for each image the call throws away in any case.
+    back: how many the backward pass throws away, beside the gradient of the input.
+    first, between: where the call makes another tensor of the input first, of so many values for each image, the footprint of
+    that; all else is then said of a call that takes that tensor.
     """
 
     shared: bool = False
+    view: bool = False
     keeps: tuple[str, ...] = ()
     image: Size = 0
     batch: Size = 0
     indices: Size = 0
     passing: Size = 0
+    back: Size = 0
+    first: Footprint | None = None
+    between: Size = 0
 
 
 SHARED = Footprint(shared=True)
@@ -230,8 +247,8 @@ class Op(Record):
         has_macs = type(self).macs is not Op.macs
         return product(y.sizes) if has_macs and any(name == "bias" for name, _ in self.weights(x)) else 0
 
-    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
-        """The memory that a call takes beside its result; what is kept matters only while gradients are wanted."""
+    def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
+        """The memory that a call takes beside its result."""
         return Footprint(keeps=self.keeps)
 
     def inferred(self, x: Shape) -> tuple[Size, ...]:

@@ -10,6 +10,7 @@ from archgen.ops.base import (
     Claim,
     Footprint,
     Int,
+    Mode,
     Op,
     PerAxis,
     Reads,
@@ -121,11 +122,20 @@ class Conv(Op):
     def reads(self, x: Shape) -> tuple[Reads | None, ...]:
         return window_reads(self.windows(x.rank))
 
-    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+    def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
+        """torch pads with zeros inside the convolution; any other padding makes a tensor of its own."""
         if self.padding_mode == "zeros":
-            return super().footprint(x, y, training)
+            return super().footprint(x, y, mode)
         padded = x.channels * product(size + 2 * padding for size, padding in zip(x.sizes[1:], self.paddings(x.rank)))
-        return Footprint(keeps=() if self.padding_mode == "circular" else self.keeps, image=padded)
+        return Footprint(keeps=self.keeps, first=self.around(x, padded), between=padded)
+
+    def around(self, x: Shape, padded: Size) -> Footprint:
+        """The padding by values of the input. By `circular` torch fills a new tensor piece by piece, and goes back likewise."""
+        if self.padding_mode != "circular":
+            return Footprint(keeps=("input",))
+        pieces = [2 * padding * padded // (size + 2 * padding) for size, padding in zip(x.sizes[1:], self.paddings(x.rank))]
+        values = product(x.sizes)
+        return Footprint(back=padded + max(values, *pieces) - values)
 
     def inferred(self, x: Shape) -> tuple[Size, ...]:
         return (x.channels,)
@@ -222,6 +232,10 @@ class Linear(Op):
 
     def output(self, x: Shape) -> Shape:
         return x.with_channels(self.out_features)
+
+    def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
+        """torch multiplies two matrices; of more axes it joins all but the last, and parts them again."""
+        return Footprint(keeps=self.keeps, view=x.rank > 0)
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield Claim(

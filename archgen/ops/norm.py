@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from archgen.ops.base import Bool, Claim, Footprint, Int, Op, Real, Shape, Size, product, spatial_claims
+from archgen.ops.base import Bool, Claim, Footprint, Int, Mode, Op, Real, Shape, Size, product, spatial_claims
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,7 +41,7 @@ class Norm(Op):
     def per_channel(self, x: Shape, present: Any) -> tuple[tuple[str, tuple[Size, ...]], ...]:
         return (("weight", (x.channels,)), ("bias", (x.channels,))) if present else ()
 
-    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+    def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
         """The mean and the deviation of each set of values that is normalised together."""
         return Footprint(keeps=self.keeps, image=self.statistics(x))
 
@@ -82,8 +82,9 @@ class BatchNorm(Norm):
             return ()
         return (("running_mean", (x.channels,)), ("running_var", (x.channels,)), ("num_batches_tracked", ()))
 
-    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
-        return Footprint(keeps=self.keeps, batch=2 * x.channels)
+    def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
+        """In evaluation the running statistics serve, and nothing is worked out."""
+        return Footprint(keeps=self.keeps, batch=2 * x.channels if mode.training or not self.track_running_stats else 0)
 
 
 class InstanceNorm(Norm):
@@ -108,9 +109,12 @@ class InstanceNorm(Norm):
     weights = BatchNorm.weights
     buffers = BatchNorm.buffers
 
-    def statistics(self, x: Shape) -> Size:
+    def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
         """torch takes each image's channels for channels of one batch, and repeats weights and running statistics for that."""
-        return (2 + int(self.affine) + 2 * int(self.track_running_stats)) * x.channels
+        own = 2 if mode.training or not self.track_running_stats else 0
+        kept = own + int(self.affine) + 2 * int(self.track_running_stats)
+        repeated = int(self.affine) * x.channels
+        return Footprint(keeps=self.keeps, image=kept * x.channels, passing=repeated, back=2 * repeated)
 
 
 class GroupNorm(Norm):
@@ -197,10 +201,12 @@ class LocalResponseNorm(Op):
     def output(self, x: Shape) -> Shape:
         return x
 
-    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+    def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
         """torch composes it: the squares, padded along the channels, then the divisor and what it is a power of."""
         padded, values = (x.channels + self.size - 1) * product(x.spatial), product(x.sizes)
-        return Footprint(keeps=("input",), image=padded + 2 * values, passing=(3 if training else 2) * values)
+        if not mode.gradient:
+            return Footprint(passing=max(2 * values, padded))
+        return Footprint(keeps=("input",), image=padded + 2 * values, back=3 * values)
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from spatial_claims(self, x)

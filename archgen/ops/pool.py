@@ -9,6 +9,7 @@ from archgen.ops.base import (
     Bool,
     Claim,
     Footprint,
+    Mode,
     Op,
     PerAxis,
     Reads,
@@ -89,8 +90,9 @@ class MaxPool(Pool):
     dilation: PerAxis = 1
     ceil_mode: Bool = False
 
-    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
-        return Footprint(keeps=self.keeps, indices=product(y.sizes))
+    def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
+        """Along one axis torch has a kernel without indices, for where no backward pass will come."""
+        return Footprint(keeps=self.keeps, indices=product(y.sizes) if mode.gradient or x.rank > 1 else 0)
 
 
 class AvgPool(Pool):
@@ -140,7 +142,7 @@ class AdaptiveAvgPool(AdaptivePool):
 
     output_size: PerAxis
 
-    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+    def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
         """To one position it is a plain mean, which needs nothing to go back."""
         return Footprint(keeps=() if all(size == 1 for size in y.sizes[1:]) else self.keeps)
 
@@ -154,4 +156,5 @@ class AdaptiveMaxPool(AdaptivePool):
 
     output_size: PerAxis
 
-    footprint = MaxPool.footprint
+    def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
+        return Footprint(keeps=self.keeps, indices=product(y.sizes))

@@ -13,6 +13,7 @@ from archgen.ops.base import (
     Footprint,
     Int,
     Ints,
+    Mode,
     Op,
     Reads,
     Shape,
@@ -43,7 +44,7 @@ class Permute(nn.Module):
 
     dims: Axes
 
-    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+    def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
         return SHARED
 
     def output(self, x: Shape) -> Shape:
@@ -172,9 +173,12 @@ class Upsample(Op):
         if self.mode not in _INTERPOLATION:
             return (_repeated(factor),) * x.rank
         reach = 2 * factor * _INTERPOLATION[self.mode]
-        taps: Sequence[int] = range(2 - factor - reach, 1 - factor + reach)
+        centre = 1 - factor
+        first, last = centre + 1 - reach, centre + reach
+        taps: Sequence[int] = range(first, last)
         if self.mode == "bicubic" and factor <= MOST_PHASES:
-            taps = [tap for tap in taps if tap == 1 - factor or (tap - 1 + factor) % (2 * factor)]
+            near, far = centre - 2 * factor, centre + 2 * factor  # at distance 1
+            taps = [*range(first, near), *range(near + 1, far), *range(far + 1, last)]
         return (Reads(2, taps, 2 * factor),) * x.rank
 
     def claims(self, x: Shape) -> Iterable[Claim]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from archgen.ops.base import SHARED, Claim, Footprint, Op, Real, Shape, Size, Word, product, spatial_claims
+from archgen.ops.base import SHARED, Claim, Footprint, Mode, Op, Real, Shape, Size, Word, product, spatial_claims
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,8 +23,8 @@ class ChannelDropout(Op):
     def output(self, x: Shape) -> Shape:
         return x
 
-    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
-        return Footprint(image=x.channels) if training and self.p else SHARED
+    def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
+        return Footprint(image=x.channels) if mode.training and self.p else SHARED
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from spatial_claims(self, x)
@@ -67,8 +67,8 @@ class StochasticDepth(nn.Module):
     def output(self, x: Shape) -> Shape:
         return x
 
-    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
-        if not (training and self.p):
+    def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
+        if not (mode.training and self.p):
             return SHARED
         return Footprint(image=1) if self.mode == "row" else Footprint(batch=1)
 
@@ -100,9 +100,9 @@ class LayerScale(nn.Module):
     def output(self, x: Shape) -> Shape:
         return x
 
-    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+    def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
         """The gradient of the factors is of the input's size before it is summed up."""
-        return Footprint(keeps=self.keeps, passing=product(x.sizes) if training else 0)
+        return Footprint(keeps=self.keeps, back=product(x.sizes))
 
     def trailing(self, x: Shape) -> int:
         return len(x.sizes) - 1 - x.channel_axis

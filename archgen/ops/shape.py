@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from archgen.expressions import names_of
-from archgen.ops.base import POINTWISE, SHARED, Axis, Claim, Footprint, Op, Reads, Real, Shape, product
+from archgen.ops.base import POINTWISE, SHARED, Axis, Claim, Footprint, Mode, Op, Reads, Real, Shape, product
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,7 +44,7 @@ class Flatten(Op):
             kept.append(None if joined else POINTWISE._replace(source=axis - (axis > x.channel_axis)))
         return tuple(kept)
 
-    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+    def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
         return SHARED
 
     def claims(self, x: Shape) -> Iterable[Claim]:
@@ -70,9 +70,9 @@ class Dropout(Op):
     def output(self, x: Shape) -> Shape:
         return x
 
-    def footprint(self, x: Shape, y: Shape, training: bool) -> Footprint:
+    def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
         """On the CPU the mask is of the activations' type; where nothing is dropped the input is handed on."""
-        return Footprint(image=product(x.sizes)) if training and self.p else SHARED
+        return Footprint(image=product(x.sizes)) if mode.training and self.p else SHARED
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield Claim(self.p, ">=", 0, "`p` is {left}, and must be at least 0", "p")

@@ -1,0 +1,98 @@
+"""A class's defaults against its block: constructed without its optional arguments, it is what the block is without them."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from archgen import trace
+from archgen.diagnostics import Place, Source
+from archgen.emit import proof
+from archgen.emit.recorder import construct
+from archgen.expressions import render
+from archgen.graph import Call, Input, Step
+from archgen.ops import Op
+from archgen.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from archgen.expressions import Value
+    from archgen.network import Network
+    from archgen.ops import Shape
+    from archgen.trace import Traced
+
+_SOMEWHERE = Place(Source("", ""), 1, 1)
+
+
+class Called(Record):
+    """A call of a block as the trace on numbers met it."""
+
+    block: str
+    arguments: dict[str, Value]
+    entering: Shape
+
+
+def calls(steps: tuple[Traced, ...]) -> Iterator[Called]:
+    """The distinct calls of blocks, wherever they stand."""
+    seen = set()
+    pending = list(steps)
+    while pending:
+        step = pending.pop()
+        key = (step.type, step.arguments, step.inputs)
+        if step.role == "block" and key in seen:
+            continue
+        if step.role == "block":
+            seen.add(key)
+            yield Called(step.type, dict(step.arguments), step.inputs[0])
+        pending += step.children
+
+
+def faults(network: Network) -> list[str]:
+    """Says which classes, called as one of the network's calls but without some optional arguments, build other layers."""
+    numbers = network.traced()
+    text = network.source()
+    return [fault for called in calls(numbers.steps) for fault in _faults_of_a_call(network, text, called)]
+
+
+def _faults_of_a_call(network: Network, text: str, called: Called) -> Iterator[str]:
+    body = network.graph.blocks[called.block]
+    given = [one.name for one in body.parameters if one.default is not None and one.name in called.arguments]
+    for left_out in {tuple(given), *((name,) for name in given)} - {()}:
+        arguments = {name: value for name, value in called.arguments.items() if name not in left_out}
+        if any(isinstance(value, Op) for value in arguments.values()):
+            continue  # its text is the emitter's own
+        steps = _traced(network, called.replace(arguments=arguments))
+        if steps is None:
+            continue  # the block does not fit without them
+        tree = proof.without_own_classes(ast.parse(f"{text}\n{_probe(text, called.replace(arguments=arguments))}"))
+        try:
+            proof.check_layers(construct(tree, "Probe", proof.OWN_CLASSES), steps)
+        except proof.ProofError as error:
+            yield f"{body.name} without {', '.join(left_out)}: {error}"
+
+
+def _traced(network: Network, called: Called) -> tuple[Traced, ...] | None:
+    """The steps of the network that this call alone would be."""
+    node = Call(called.block, tuple((name, value, _SOMEWHERE) for name, value in called.arguments.items()))
+    alone = network.graph.network.replace(steps=(Step("a", node, (Input(0),), True, _SOMEWHERE),))
+    try:
+        return trace.NumberTracer(network.graph).steps(alone, called.entering, {})[0]
+    except trace.Stopped:
+        return None
+
+
+def _probe(text: str, called: Called) -> str:
+    """A class that calls that of the block."""
+    (found,) = (node for node in ast.parse(text).body if isinstance(node, ast.ClassDef) and node.name == called.block)
+    (init,) = (node for node in found.body if isinstance(node, ast.FunctionDef) and node.name == "__init__")
+    x = called.entering
+    known = {**called.arguments, "in_channels": x.channels, **dict(zip(trace.AXIS_NAMES[x.rank], x.spatial))}
+    said = []
+    for argument in init.args.args:
+        if argument.arg in known:
+            value = known[argument.arg]
+            is_list = argument.annotation is not None and ast.unparse(argument.annotation).startswith("tuple[int, int")
+            said.append(f"{argument.arg}={render(trace.spread(value, x.rank) if is_list else value)}")
+    call = f"{called.block}({', '.join(said)})"
+    return f"class Probe(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.a = {call}\n"
