@@ -27,8 +27,8 @@ ROLES = {
     "flag": ("flag", "use_n1"), "act": ("act", "weight"), "count": ("n", "repeats"),
 }  # fmt: skip
 ROLE = {name: role for role, names in ROLES.items() for name in names}
-ROLE |= {"activation": "act", "gate": "act", "drop": "rate", "squeeze": "width", "kernel_size": "kernel_size"}
-ROLE |= {"expansion": "width", "groups": "one"}
+ROLE |= {"activation": "act", "gate": "act", "drop": "rate", "squeeze": "squeeze", "kernel_size": "kernel_size"}
+ROLE |= {"expansion": "squeeze", "groups": "one"}
 ACTIVATIONS = ("relu", "silu", {"leaky_relu": 0.2}, "gelu", "tanh", "sigmoid", "hardswish", {"elu": 0.5}, {"dropout": 0.1},
                "identity", "mish", {"softplus": None, "beta": 2})  # fmt: skip
 _TRIES = 12
@@ -111,7 +111,7 @@ class Drawer:
         places = sorted(pick.randint(0, len(layers)) for _ in range(2))
         items = list(layers.items())
         sections = (items[: places[0]], items[places[0] : places[1]], items[places[1] :])
-        name = pick.choice((*tally.HELPERS, *tally.TORCH_CLASSES)) if self.chance(0.08) else "Net"
+        name = pick.choice(tally.TORCH_CLASSES) if self.chance(0.08) else "Net"
         spec: Tree = {"name": name if name not in self.blocks else "Net", "description": "A network." * self.chance(0.1)}
         spec |= {"input": list(x.sizes), "args": args, "let": let, "defaults": self.defaults}
         spec |= {key: dict(section) for key, section in zip(("stem", "stages", "head"), sections)}
@@ -136,7 +136,8 @@ class Drawer:
 
     def draw_defaults_of_a_block(self) -> None:
         """For every call that does not give this argument."""
-        takes = [(kind, key) for kind, block in self.blocks.items() for key in block.get("args", {}) if ROLE[key] != "channels"]
+        takes = [(kind, key) for kind, block in self.blocks.items() for key, own in block.get("args", {}).items()
+                 if ROLE[key] != "channels" and not isinstance(own, list)]  # fmt: skip
         if takes and self.chance(0.3):
             kind, key = self.random.choice(takes)
             if (kind, key) not in self.pinned:
@@ -352,7 +353,8 @@ class Drawer:
         for _ in range(_TRIES):
             node = self.call(x, names) if self.chance(0.6) else self.wrong_op(x)
             node = {node: None} if isinstance(node, str) else node
-            if node is not None and self.cannot_run(node, x, names):
+            lists = node is not None and any(isinstance(value, list) for value in node.values())  # one is for every call
+            if node is not None and not lists and self.cannot_run(node, x, names):
                 return node
         return None
 
@@ -506,7 +508,7 @@ class Drawer:
             if key not in ROLE or (not pinned and default not in TYPES and self.chance(0.4)):
                 continue
             node[kind if number == 0 and self.chance(0.8) else key] = (
-                self.pinned[kind, key] if pinned else self.argument(key, x, inside)
+                self.pinned[kind, key] if pinned else self.argument(key, x, inside, isinstance(default, list))
             )
         if repeated:
             node["depth"] = self.random.randint(1, 3)
@@ -519,8 +521,8 @@ class Drawer:
         if isinstance(other, dict) and "depth" in other:
             return
         changed = {
-            key: self.argument(key, x, names)
-            for key in args
+            key: self.argument(key, x, names, isinstance(default, list))
+            for key, default in args.items()
             if key in ROLE and (kind, key) not in self.pinned and self.chance(0.5)
         }
         first = changed if changed and self.chance(0.6) else other
@@ -547,7 +549,8 @@ class Drawer:
                 node[argument] = self.argument(argument, x, inside)
         return {**node, "depth": key if self.chance(0.7) else f"{key} + 1"}
 
-    def argument(self, key: str, x: Shape, names: dict[str, Any]) -> Tree:
+    def argument(self, key: str, x: Shape, names: dict[str, Any], listed: bool = False) -> Tree:
+        """A value for an argument; a list where its default is one."""
         pick, role = self.random, ROLE[key]
         if role == "act":
             held = [name for name, value in names.items() if isinstance(value, (str, dict))]
@@ -555,7 +558,7 @@ class Drawer:
             if held and self.chance(0.4):
                 return pick.choice(held)
             return {"dropout": pick.choice(rates)} if rates and self.chance(0.3) else pick.choice(ACTIVATIONS)
-        if role in ("width", "kernel_size") and key in ("width", "k", "layers", "kernel_size") and self.chance(0.2):
+        if role in ("width", "kernel_size") and (listed or self.chance(0.2)):
             return [pick.choice((1, 3)) for _ in range(x.rank)]
         if role == "rate" and "block_index" in names and self.chance(0.6):
             rates = [name for name, value in names.items() if type(value) is float and 0 <= value <= 0.3]
@@ -568,6 +571,7 @@ class Drawer:
             "channels": x.channels if self.chance(0.5) else pick.choice((2, 3, 4, 6, 8)),
             "stride": pick.choice((1, 2)),
             "width": pick.choice((1, 2, 3)),
+            "squeeze": pick.choice((1, 2)),
             "rate": pick.choice((0.1, 0.3)),
             "kernel_size": pick.choice((1, 3)),
             "flag": self.chance(0.5),

@@ -234,8 +234,9 @@ class Meaning:
             if isinstance(tree, str) and tree in TYPES:
                 raise Misfit(f"`{name}` is missing")
             known[name] = self.argument(tree, around)
-            if type(known[name]) is float and (own == "int" or type(own) is int):
-                raise Misfit("a float for an integer")
+            whole, listed = own == "int" or type(own) is int, isinstance(own, list)
+            if (whole and type(known[name]) is float) or (listed and not isinstance(known[name], tuple)):
+                raise Misfit("another type")
         self.called.append(Called(kind, {name: known[name] for name in block.get("args", {})}, x))
         known = with_constants(known, block.get("let", {}))
         strict, self.strict = self.strict, self.strict and kind not in LIBRARY

@@ -103,7 +103,7 @@ CONSTRUCTS = (
     "name that the emitter makes up",
     "layer named like a flag",
     "layer named like an argument",
-    "network named like a helper",
+    "network named like a class of torch",
     "block named like a class of torch",
     "number with an exponent",
 )
@@ -158,7 +158,7 @@ def _type(value: Tree) -> str:
 def _count_network(spec: Tree, found: Counter[str]) -> None:
     layers = network_layers(spec)
     found.update(f"{_type(value)} argument of the network" for value in spec.get("args", {}).values())
-    found["network named like a helper"] += spec["name"] in HELPERS
+    found["network named like a class of torch"] += spec["name"] in TORCH_CLASSES
     defaults = spec.get("defaults", {})
     found["defaults of a block"] += any(kind not in OPS for kind in defaults)
     found["defaults that name a constant"] += bool(
