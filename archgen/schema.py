@@ -290,7 +290,7 @@ _COMPOSITIONS = {
     "residual": "Layers whose result is added to what enters, or to what `shortcut` makes of it.",
     "add": "The sum of its branches, or with `from` of earlier values.",
     "subtract": "The first of its branches less the others, or so with the earlier values of `from`.",
-    "multiply": "The product of its branches, or with `from` of earlier values; one value for each channel is a gate.",
+    "multiply": "The product of its branches, or with `from` of earlier values; an axis of size 1, as of a gate, is stretched.",
     "concat": "The channels of its branches together, or with `from` of earlier values.",
 }
 

@@ -29,6 +29,7 @@ from archgen.expressions import (
     limited,
     names_of,
     render,
+    select,
     truth,
 )
 from archgen.flow import Flow
@@ -48,7 +49,7 @@ from archgen.graph import (
     calls,
     open_names,
 )
-from archgen.ops.base import Claim, Op, Shape, product
+from archgen.ops.base import Claim, Op, Shape, Size, product
 from archgen.records import Record
 
 if TYPE_CHECKING:
@@ -340,7 +341,7 @@ class _Tracer:
         for other in present[1:]:
             for claim in _merge_claims(node.kind, self.judged(output), self.judged(other)):
                 self.judge(claim, place)
-            output = _merged(node.kind, output, other)
+            output = merged_shape(node.kind, output, other)
         return Traced(name, node.kind, "merge", inputs, output, place, conditions=conditions)
 
     def split(self, name: str, node: Split, x: Shape, place: Place) -> Traced:
@@ -434,17 +435,26 @@ def _merge_claims(kind: str, left: Shape, right: Shape) -> list[Claim]:
         if kind == "concat" and axis == left.channel_axis:
             continue
         what = "channels" if axis == left.channel_axis else "sizes"
-        relation = "broadcasts" if kind == "multiply" and what == "sizes" else "=="
+        relation = "broadcasts" if kind == "multiply" else "=="
         claims.append(Claim(a, relation, b, f"`{kind}` can't merge {sizes}: their {what} {{left}} and {{right}} differ"))
     return claims
 
 
-def _merged(kind: str, left: Shape, right: Shape) -> Shape:
+def merged_shape(kind: str, left: Shape, right: Shape) -> Shape:
+    """The shape of two values merged. In a product, axes of size 1 are stretched."""
     if kind == "concat":
         return left.with_channels(left.channels + right.channels)
     if kind == "multiply":
-        return Shape(tuple(map(broadcast, left.sizes, right.sizes)), left.channel_axis).with_channels(left.channels)
+        stretched = Shape(tuple(map(broadcast, left.sizes, right.sizes)), left.channel_axis)
+        return stretched.with_channels(_stretched_channels(left.channels, right.channels))
     return left
+
+
+def _stretched_channels(left: Size, right: Size) -> Size:
+    """Two numbers of channels that a product has: a gate seldom has one, so the code need not ask where no call has."""
+    if isinstance(left, Expression) and isinstance(right, Expression) and left != right:
+        return select(binary("==", left, 1), right, left)
+    return broadcast(left, right)
 
 
 def shape_text(shape: Shape) -> str:

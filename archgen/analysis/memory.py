@@ -12,11 +12,14 @@ with the batch. Not counted are parameters, their gradients, the state of an opt
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 from archgen.flow import Flow, follows_fresh
 from archgen.graph import Input
 from archgen.ops.base import Footprint, Mode, Shape, product
+from archgen.trace import merged_shape
 
 if TYPE_CHECKING:
     from archgen.graph import Body, Graph
@@ -333,9 +336,11 @@ class _Run:
             made = _Value(self.heap.new(size), size, any(value.gradient for value in inputs))
             self.record("concat", path, inputs, made, (), size)
             return made
-        for right in inputs[max(begun.count, 1) :]:  # two by two, as Python does
-            left = begun.value or inputs[0]
-            size = max(left.size, right.size)
+        shapes = [shape for shape, condition in zip(step.inputs, step.conditions) if condition is not False]
+        made_shapes = tuple(accumulate(shapes, partial(merged_shape, step.type)))
+        for number in range(max(begun.count, 1), len(inputs)):  # two by two, as Python does
+            left, right = begun.value or inputs[0], inputs[number]
+            size = self.size(made_shapes[number])
             made = _Value(self.heap.new(size), size, left.gradient or right.gradient)
             saved: tuple[_Block, ...] = ()
             if step.type == "multiply" and made.gradient:

@@ -491,8 +491,11 @@ class Drawer:
         return None
 
     def gate(self, x: Shape, names: dict[str, Any]) -> Tree:
-        squeeze = [{"adaptive_avg_pool": 1}, {"conv": x.channels, "kernel_size": 1}, "sigmoid"]
-        return {"multiply": {self.name(): "identity", self.name(): squeeze}}
+        """A gate for each channel, or, as in CBAM, one for each position."""
+        gate: list[Tree] = [{"conv": 1, "kernel_size": 1}, "sigmoid"]
+        if self.chance(0.5):
+            gate = [{"adaptive_avg_pool": 1}, {"conv": x.channels, "kernel_size": 1}, "sigmoid"]
+        return {"multiply": {self.name(): "identity", self.name(): gate}}
 
     # ---- calls of blocks
 

@@ -7,6 +7,7 @@ import builtins
 import contextlib
 import functools
 import inspect
+import operator
 import random
 import re
 import warnings
@@ -35,7 +36,6 @@ SEEDS = sorted([*(ROOT / "specs").glob("*.yaml"), *(ROOT / "tests" / "networks")
 STRICTER = {
     "add": "torch broadcasts in silence: a residual of 1x1 would be spread over the map",
     "subtract": "as `add`",
-    "multiply": "a gate has the same number of channels, or torch would spread one channel",
     "split": "torch.chunk gives shares that differ, or fewer of them",
     "concat": "torch alone refuses",
 }
@@ -429,6 +429,11 @@ def _wrong_merge(drawer: draw.Drawer, x: Shape) -> tuple[Tree, str] | None:
 
 def _torch_takes(kind: str, shapes: list[Shape]) -> str:
     if kind in STRICTER and kind != "concat":
+        return ""
+    if kind == "multiply":
+        with contextlib.suppress(RuntimeError):
+            functools.reduce(operator.mul, [torch.zeros(2, *shape.sizes) for shape in shapes])
+            return f"torch multiplies {shapes}"
         return ""
     with contextlib.suppress(RuntimeError, IndexError):
         torch.cat([torch.zeros(2, *shape.sizes) for shape in shapes], dim=1)

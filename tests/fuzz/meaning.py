@@ -187,12 +187,10 @@ class Meaning:
             return first.with_channels(sum(shape.channels for shape in shapes))
         if kind == "multiply":
             self.multiplications += 1
-            if any(shape.channels != first.channels for shape in shapes):
-                raise Misfit("channels")
-            full = max(shapes, key=lambda shape: math.prod(shape.sizes))
-            if any(size not in (1, whole) for shape in shapes for size, whole in zip(shape.spatial, full.spatial)):
+            full = [max(sizes) for sizes in zip(*(shape.sizes for shape in shapes))]
+            if any(size not in (1, whole) for shape in shapes for size, whole in zip(shape.sizes, full)):
                 raise Misfit("no gate")
-            return full
+            return Shape(tuple(full), first.channel_axis)
         if any(shape != first for shape in shapes):
             raise Misfit("shapes")
         return first
