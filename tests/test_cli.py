@@ -239,7 +239,7 @@ def test_json(archgen: Callable[..., Result]) -> None:
     jsonschema.validate(values, SCHEMA)
     assert values.pop("contract") == {
         "min_size": 1, "sizes": "every size", "training_sizes": None, "exact_sizes": "every size", "reduction": 32,
-        "receptive_field": 435,
+        "receptive_field": 435, "complete": True,
     }  # fmt: skip
     assert values == package.load(RESNET).report().as_json()
     assert (values["schema_version"], values["name"], values["input_shape"]) == (1, "ResNet18", [3, 224, 224])

@@ -197,7 +197,7 @@ def test_a_wrong_union_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """The meta-test: a merge that forgets its second branch."""
     path = tmp_path / "net.yaml"
     path.write_text(HEAD.replace("8, 6", "12, 12") + NETWORKS["concat"])
-    monkeypatch.setattr(fields, "union", lambda left, right: left)
+    monkeypatch.setattr(fields, "union", lambda left, right, budget: left)
     assert network_faults(archgen.load(path), 40) != []
 
 
