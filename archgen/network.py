@@ -206,7 +206,7 @@ class Network:
 
     def _advised(self, problem: Problem, shape: tuple[int, ...]) -> Problem:
         """The problem, with the nearest inputs that fit where the sizes of this one are to blame."""
-        near = self._nearest(shape)
+        near = () if problem.code == trace.BUDGET else self._nearest(shape)
         if not near:
             return problem
         texts = ["x".join(map(str, one)) for one in near]

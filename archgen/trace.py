@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from archgen.spec import Constant, Parameter
 
 MOST_LAYERS = 10_000
+BUDGET = "E-BUDGET"  # the code of a problem with how much a spec asks for: no other size would help
 MOST_STEPS = 5 * MOST_LAYERS  # steps looked at, each once for each arguments and shape; those left out cost time too
 MOST_VALUES = 2**61  # of a weight or an output: its bytes must be a number that torch can hold
 AXIS_NAMES = {0: (), 1: ("in_length",), 2: ("in_height", "in_width"), 3: ("in_depth", "in_height", "in_width")}
@@ -224,7 +225,7 @@ class _Tracer:
         self.seen += 1
         if self.seen > MOST_STEPS:
             sentence = f"the network has more than {MOST_STEPS:,} steps, those among them that are left out"
-            raise Stopped(Problem(place, sentence))
+            raise Stopped(Problem(place, sentence, code=BUDGET))
         kind = type(node)
         if kind is Apply:
             return self.apply(name, node, inputs[0], names, place)  # type: ignore[arg-type]

@@ -60,7 +60,7 @@ class Scene:
             (self.folder / version / "pyproject.toml").write_text("[tool.archgen]\n")
             for name in NAMES:
                 (specs / f"{name}.yaml").write_text(SPEC.format(channels=channels))
-            found = {f"{name}.py": load(specs / f"{name}.yaml").source().encode() for name in NAMES}
+            found = {f"{name}.py": load(specs / f"{name}.yaml").source(self.out).encode() for name in NAMES}
             self.whole[version] = found
 
     @property

@@ -240,15 +240,6 @@ stem:
   gated: {multiply: {gate: [{conv: 1, kernel_size: 1}, sigmoid], value: relu}}
   last: {conv: 3, kernel_size: 3}
 """,
-    "gates of both kinds": """
-stem:
-  conv: {conv: 8, kernel_size: 3}
-  spatial: [{conv: 1, kernel_size: 1}, sigmoid]
-  channel: {sequence: [{adaptive_avg_pool: 1}, {conv: 8, kernel_size: 1}, sigmoid], from: conv}
-  gate: {multiply, from: [spatial, channel]}
-  gated: {multiply, from: [gate, conv]}
-  last: {conv: 3, kernel_size: 3}
-""",
     "split and concat": """
 stem:
   conv: {conv: 8, kernel_size: 3}
@@ -312,23 +303,6 @@ stages:
   layer2: {Bottleneck: 4, depth: 2, stride: 2}
   layer3: {InvertedResidual: 16, depth: 2, stride: 2}
   layer4: {MBConv: 24, depth: 2, stride: 2, drop: 0.1}
-""",
-    "read by nobody where a merge is left out": """
-stem:
-  conv: {conv: 4, kernel_size: 3}
-  without: {Gated: false}
-  gated: {Gated: true}
-  parts: {concat: {left: {relu, when: false}, right: {conv: 2, kernel_size: 3}}, split: true}
-  last: {conv: 3, kernel_size: 3}
-blocks:
-  Gated:
-    args: {gated: bool}
-    layers:
-      conv: {conv: in_channels, kernel_size: 3}
-      gate: {sigmoid, from: input}
-      sum: {add, from: [conv, gate]}
-      again: {conv: in_channels, kernel_size: 1, when: gated}
-      mixed: {multiply, from: [conv, again], when: gated}
 """,
     "a sequence of blocks": """
 stem: {all: [{ConvNormAct: 8}, {ConvNormAct: 8, kernel_size: 3, activation: silu}, {SqueezeExcite: 2}]}

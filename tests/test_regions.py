@@ -17,6 +17,7 @@ from archgen.regions import EVERYWHERE, Range, Region, boxes, crossed
 from archgen.sizes import Size, Variable, number_at
 from archgen.sizesets import ALL, NONE, TooLong, size_set
 from archgen.symbolic import Constraint
+from tests.conftest import examples
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,7 +65,7 @@ def least_with_one(size: Size, axis: str) -> int:
     return next(h for h in range(1, 1000) if size.at({axis: h}) >= 1)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(towers, towers, towers, st.sampled_from(["==", ">="]), st.integers(1, 60))
 def test_a_product_is_a_union_of_boxes(one: Any, other: Any, around: Any, relation: str, right: int) -> None:
     left, top = run(one, H), run(other, W)
@@ -119,7 +120,7 @@ def test_a_product_with_too_many_ways_is_left_open() -> None:
     assert huge == ({"H": Range(2 * 10**9, 2 * 10**9 + 1)},)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 4))
 def test_unions_cross_as_sets_do(first: int, second: int, by: int) -> None:
     least = {"H": by, "W": 1}
