@@ -138,7 +138,7 @@ ROWS: dict[str, Row] = {
 }  # fmt: skip
 
 # What the claims refuse though torch runs: a part of the claim's sentence, and why. Each is met in the table's points.
-CHANNELS_FIRST = {"channels on the first axis": "torch does not know which axis counts the channels; it would take another one"}
+CHANNELS_FIRST = {"channels on axis 1": "torch does not know which axis counts the channels; it would take another one"}
 LIST_OF_ONE = {"lists": "torch spreads a list of one over all axes: a slip of the pen"}
 RANGE_OF_P = {"must be below 1": "p = 1 leaves zeros alone"}
 RANGE_OF_EPS = {"`eps` is": "torch divides by zero, or gives NaN"}
