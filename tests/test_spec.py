@@ -67,7 +67,7 @@ def text_of(place: Place) -> str:
 
 def refused(text: str) -> list[str]:
     with pytest.raises(SpecError) as error:
-        read(text)
+        raise SpecError(*read(text).idle)  # what nobody uses is told where nothing else is wrong
     return [problem.sentence for problem in error.value.problems]
 
 
@@ -403,7 +403,7 @@ def test_a_spec_over_another(rule: str, tmp_path: Path) -> None:
 
 def test_a_layer_that_is_not_there_is_not_taken_out(tmp_path: Path) -> None:
     tree = merged(tmp_path, "stem: {bn2: {when: false}}\n")
-    with pytest.raises(SpecError, match="this node has no kind") as error:
+    with pytest.raises(SpecError, match=r"this\s+node has no kind") as error:
         spec.read(tree)
     assert text_of(error.value.problems[0].place) == "{when: false}"
 
