@@ -145,8 +145,6 @@ def test_two_specs_of_one_name(archgen: Callable[..., Result], project: Path) ->
     result = archgen("build", "specs/small.yaml", "other/small.yaml")
     assert result.code == 2
     assert "both this spec and `specs/small.yaml` would write `small.py`" in " ".join(result.err.split())
-        result.err.split()
-    )
 
 
 def test_a_description_can_not_speak_to_the_ci(archgen: Callable[..., Result], project: Path) -> None:
