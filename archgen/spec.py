@@ -506,7 +506,7 @@ class Reader:
         """Reads named nodes in order; `outer` holds the values of the scopes around, which references may name too."""
         found = []
         earlier = set(outer)
-        if isinstance(tree, source.Mapping) and self.is_node(tree):
+        if isinstance(tree, source.Mapping) and self.is_node(tree, scope):
             help = f"give it a name: `conv1: {{{tree.entries[0][0].text}: ...}}`"
             self.problem(tree.place, "named layers are expected here, and this is one node", help)
             return ()
@@ -523,13 +523,17 @@ class Reader:
             earlier.add(key.text)
         return tuple(found)
 
-    def is_node(self, tree: source.Mapping) -> bool:
-        """Whether a mapping is one node where named nodes are expected: an op with a value that is no node itself."""
+    def is_node(self, tree: source.Mapping, scope: _Scope) -> bool:
+        """Whether a mapping is one node where named nodes are expected: an op with a value that is no node itself.
+
+        `{conv: act}` is a layer called `conv` where `act` is an argument that holds an op, and a node where it is a number.
+        """
         kinds = [(key, value) for key, value in tree.entries if key.text in OPS]
         if len(kinds) != 1:
             return False
         (key, value), others = kinds[0], [name.text for name, _ in tree.entries if name is not kinds[0][0]]
-        is_value = isinstance(value, source.Scalar) and not is_kind(value.text) and not is_empty(value)
+        names_an_op = isinstance(value, source.Scalar) and (is_kind(value.text) or value.text in scope.ops)
+        is_value = isinstance(value, source.Scalar) and not names_an_op and not is_empty(value)
         return is_value and all(name in OPS[key.text].fields or name in ("when", "from") for name in others)
 
     def branches(self, tree: source.Tree, scope: _Scope) -> Layers:
