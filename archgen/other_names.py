@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import TYPE_CHECKING
 
 from archgen.ops import OPS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # What to write for a word; words are compared in lowercase, without `_`, without the dimension at their end.
 _WRITTEN = {
@@ -34,6 +38,7 @@ _WRITTEN = {
     "channel_dropout": "spatialdropout featuredropout",
     "{adaptive_avg_pool: 1}": "globalavgpool globalaveragepool globalaveragepooling gap avgpoolglobal globalpool globalpooling",
     "{adaptive_max_pool: 1}": "globalmaxpool globalmaxpooling gmp",
+    "[{conv: in_channels, kernel_size: 3, groups: in_channels}, {conv: 64, kernel_size: 1}]": "separableconv sepconv dwsepconv",
     "{conv: in_channels, kernel_size: 3, groups: in_channels}": "depthwiseconv dwconv depthwiseconvolution",
     "{conv: 64, kernel_size: 1}": "pointwiseconv pwconv",
     "{pad: [1, 1, 1, 1]}": "reflectionpad replicationpad circularpad",
@@ -43,6 +48,27 @@ _WRITTEN = {
     "`subtract:`, or `{subtract, from: [A, B]}`": "sub minus",
     "`concat:`, or `{concat, from: [A, B]}`": "cat concatenate",
     "a list of nodes, or `{sequence: [...]}`": "sequential",
+}
+
+# What to write for an option, as above.
+_OPTIONS = {
+    "out_channels": "filters channels out outchannels outplanes planes width outdim features",
+    "out_features": "units out outdim features outputs classes numclasses channels",
+    "kernel_size": "k ks kernel size ksize poolsize window kernelshape filtersize",
+    "stride": "s strides step",
+    "padding": "p pad pads",
+    "dilation": "d dil dilationrate dilations rate",
+    "groups": "g group",
+    "bias": "usebias",
+    "p": "rate prob probability dropprob droprate dropout",
+    "eps": "epsilon",
+    "scale_factor": "scale factor size",
+    "output_size": "size out",
+    "negative_slope": "slope alpha",
+    "alpha": "a",
+    "dim": "axis",
+    "num_groups": "groups g",
+    "num_parameters": "numchannels channels",
 }
 
 # Functions, layers and methods of torch without a kind of their own here: tests/test_messages.py holds them against torch.
@@ -81,6 +107,11 @@ def written(word: str) -> str:
     if re.fullmatch(r"(?i)(feature_?)?dropout_?[123]d", word):
         return "channel_dropout"
     return _known().get(_folded(word), "")
+
+
+def option(word: str, known: Iterable[str]) -> str:
+    """Returns the option of these that a word means, or ''."""
+    return next((name for name in known if _folded(word) in _OPTIONS.get(name, "").split()), "")
 
 
 def is_torchs(word: str) -> bool:

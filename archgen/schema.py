@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from archgen import dump, library, names, yamltext
 from archgen.ops import OPS, Op
+from archgen.ops.base import KINDS
 from archgen.source import Mapping, Scalar
 from archgen.spec import BLOCK_KEYS, COMPOSITIONS, MERGES, SPEC_KEYS, TYPES, Block, Parameter, is_empty
 
@@ -187,8 +188,8 @@ def _doc(op: type[Op]) -> str:
 
 
 def _option(op: type[Op], option: str) -> Schema:
-    kind, words = op.kind(option), op.words.get(option)
-    schema: Schema = {**kind.schema, "enum": list(words)} if words else kind.schema
+    kind = op.kind(option)
+    schema: Schema = {**kind.schema, "enum": list(op.words[option])} if kind is KINDS["Word"] else kind.schema
     default = op.defaults.get(option)
     if default is None:
         return _described(f"Takes {kind.article}.", schema)

@@ -278,7 +278,17 @@ class _Builder:
             self.problems.append(_unclean(scalar.place, unclean.group()))
         elif scalar.plain and "(" in text:
             self._refuse_cut_expression(scalar, start.index, end.index)
+        if scalar.plain and start.line != end.line:
+            self._refuse_deeper_item(start.index, end.index)
         return scalar
+
+    def _refuse_deeper_item(self, start: int, end: int) -> None:
+        """An item of a list that is indented deeper than the one above it goes on with the text of that, by YAML's rules."""
+        deeper = re.compile(r"(?<=\n) *(- +)").search(self.source.text, start, end)
+        if deeper and self._open and self._open[-1].keys is None and not self._open[-1].start.flow_style:
+            place = place_at(self.source, deeper.start(1))
+            sentence = "this item is indented deeper than the complete one above it"
+            self.problems.append(Problem(place, sentence, "indent it as far as the items it belongs with", "E-YAML"))
 
     def _start(self, event: Any) -> None:
         if len(self._open) == DEEPEST:

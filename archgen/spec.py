@@ -82,10 +82,17 @@ _NO_OPTIONS = {
     **dict.fromkeys(("device", "dtype"), "leave it out: a module is moved by its user, `module.to(...)`"),
 }
 
-
-_PADDINGS = {
-    "same": "leave it out: an odd kernel keeps the size at stride 1 by itself; an even one takes a `pad` before it",
-    "valid": "write `padding: 0`",
+# Keys that people write at the top of a spec, and what stands for them.
+_NO_KEYS = {
+    **dict.fromkeys(
+        ("in_channels", "in_chans", "input_channels", "channels", "input_shape", "input_size", "image_size", "img_size"),
+        "`input` lists the channels and then the sizes: `input: [3, 224, 224]`",
+    ),
+    **dict.fromkeys(
+        ("num_classes", "classes", "n_classes"), "an argument of the module stands in `args`: `args: {num_classes: 10}`"
+    ),
+    **dict.fromkeys(("layers", "backbone", "body", "model"), "the layers of a network stand in `stem`, `stages` and `head`"),
+    **dict.fromkeys(("const", "constants", "vars", "variables"), "constants stand in `let`"),
 }
 
 
@@ -363,7 +370,8 @@ class Reader:
                 found[key.text] = value
             else:
                 self.meant.add(nearest(key.text, known))
-                self.problem(key.place, f"there is no key {quote(key.text)} here", suggest(key.text, known, what))
+                help = _NO_KEYS.get(key.text, "") if known == SPEC_KEYS else ""
+                self.problem(key.place, f"there is no key {quote(key.text)} here", help or suggest(key.text, known, what))
         return found
 
     def missing(self, place: Place, sentence: str, help: str, *keys: str) -> None:
@@ -731,8 +739,9 @@ class Reader:
                 self.problem(name.place, f"the option {quote(name.text)} is given twice", help)
         if key.text in OPS:
             given = {argument.name for argument in arguments}
-            misspelt = {nearest(name, OPS[key.text].fields) or "" for name in given.difference(OPS[key.text].fields)}
-            self.incomplete.append((key, given | misspelt))
+            known = OPS[key.text].fields
+            meant = {other_names.option(name, known) or nearest(name, known) or "" for name in given.difference(known)}
+            self.incomplete.append((key, given | meant))
         return Use(when, sources, place, key.text, tuple(arguments), depth, first)
 
     def depth(self, tree: source.Tree, scope: _Scope) -> Value:
@@ -761,7 +770,8 @@ class Reader:
             first = OPS[key.text].first()
             if not first:
                 inferred = f"what enters tells its channels: write `{key.text}` alone, or options by their names"
-                help = inferred if OPS[key.text].infers else "name the option" if OPS[key.text].fields else "leave it out"
+                options = "; ".join(f"`{{{key.text}, {option}: ...}}`" for option in OPS[key.text].fields)
+                help = inferred if OPS[key.text].infers else f"name the option: {options}" if options else "leave it out"
                 self.problem(value.place, f"{quote(key.text)} takes no value of its own", help)
                 return Argument("", 0, value.place)
             return Argument(first, self.op_option(key.text, first, value, scope), value.place)
@@ -784,26 +794,28 @@ class Reader:
             if key.text in ("depth", "first"):
                 self.problem(key.place, f"only a block takes `{key.text}`", "put the op in a block")
             else:
-                help = _NO_OPTIONS.get(key.text, "") or suggest(key.text, [*known, *also], f"options of `{kind}`")
+                meant = other_names.option(key.text, known)
+                help = _NO_OPTIONS.get(key.text, "") or (f"write `{meant}`" if meant else "")
+                help = help or suggest(key.text, [*known, *also], f"options of `{kind}`")
                 self.problem(key.place, f"{quote(kind)} has no option {quote(key.text)}", help)
             return Argument(key.text, 0, key.place)
         return Argument(key.text, self.op_option(kind, key.text, value, scope), value.place)
 
     def op_option(self, kind: str, option: str, tree: source.Tree, scope: _Scope) -> Value:
         op = OPS[kind]
-        if option == "padding" and isinstance(tree, source.Scalar) and tree.text in _PADDINGS:
-            self.problem(tree.place, f"`padding` of `{kind}` is a number here, not {quote(tree.text)}", _PADDINGS[tree.text])
-            return 0
-        if op.kind(option) is not KINDS["Word"]:
-            value = self.value(tree, scope)
-            reason = op.kind(option).refuses(value, 0)
-            if reason and not isinstance(value, str):
-                self.problem(tree.place, f"`{option}` of `{kind}` {reason}, not {_shown(value)}")
-            return value
-        text = self.text(tree)
-        if text not in op.words[option]:
-            self.problem(tree.place, f"`{option}` of `{kind}` is a word", suggest(text, op.words[option], "words"))
-        return text
+        words = op.words.get(option, ())
+        if op.kind(option) is KINDS["Word"]:
+            text = self.text(tree)
+            if text not in words:
+                self.problem(tree.place, f"`{option}` of `{kind}` is a word", suggest(text, words, "words"))
+            return text
+        if isinstance(tree, source.Scalar) and tree.text in words:
+            return tree.text
+        value = self.value(tree, scope)
+        reason = op.kind(option).refuses(value, 0)
+        if reason and not isinstance(value, str):
+            self.problem(tree.place, f"`{option}` of `{kind}` {reason}, not {_shown(value)}")
+        return value
 
     def argument_value(self, tree: source.Tree, scope: _Scope) -> Value:
         """The value of a block's argument: an expression, a list, or an op."""
@@ -891,6 +903,11 @@ class Reader:
         if isinstance(value, source.Sequence):
             self.list_of_branches(key, value)
             return Merge(when, sources, place, key.text)
+        if self.names_values(value):
+            names = ", ".join(item.text for _, item in value.entries)  # type: ignore[union-attr]
+            help = f"to merge earlier values write `{{{key.text}, from: [{names}]}}`"
+            self.problem(value.place, f"the branches of {quote(key.text)} are nodes, and these are values", help)
+            return Merge(when, sources, place, key.text)
         if not is_empty(value):
             branches = self.branches(value, scope)
             if len(sources) > 1:
@@ -915,6 +932,12 @@ class Reader:
         else:
             help = f"a branch has a name: `{{{key.text}: {{a: ..., b: ...}}}}`; earlier values are merged by `from: [A, B]`"
         self.problem(tree.place, f"the branches of {quote(key.text)} are a mapping of names to nodes, not a list", help)
+
+    def names_values(self, tree: source.Tree) -> bool:
+        """Whether each branch is the name of an earlier value, which is no node."""
+        values = {name for name in self.earlier | {"input"} if not is_kind(name)}
+        entries = tree.entries if isinstance(tree, source.Mapping) else ()
+        return bool(entries) and all(isinstance(item, source.Scalar) and item.text in values for _, item in entries)
 
     # ---- values
 
@@ -956,6 +979,8 @@ class Reader:
             return "a constant sees only those before it"
         if name.lower() in _TRUTHS:
             return f"write `{_TRUTHS[name.lower()]}`"
+        if other_names.written(name) == "identity":
+            return "where the block takes an op write `identity`; else leave it out"
         if name.lower() in ("true", "false"):
             return f"write `{name.lower()}`"
         near = nearest(name, also)

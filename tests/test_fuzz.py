@@ -25,7 +25,7 @@ from tests.fuzz.__main__ import run, told
 
 torch.set_num_threads(1)
 FOUND = sorted((Path(__file__).parent / "fuzz" / "found").glob("*.yaml"))
-COUNTS = {"valid": 1000, "negated": 1000, "mutated": 1000, "injection": 500}
+COUNTS = {"valid": 400, "negated": 1000, "mutated": 1000, "injection": 500}
 
 
 @pytest.mark.parametrize("kind", COUNTS)
@@ -33,6 +33,8 @@ def test_random_specs(kind: str, tmp_path: Path) -> None:
     drawn: Counter[str] = Counter()
     assert run(kind, range(COUNTS[kind]), tmp_path, drawn=drawn) == []
     if kind == "valid":
+        for seed in range(COUNTS[kind], tally.ENOUGH):  # drawn as the others, and not built: that takes twenty times as long
+            drawn += tally.tally(draw.valid(seed))
         assert tally.missing(drawn) == []
 
 

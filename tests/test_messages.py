@@ -23,7 +23,7 @@ def refusal(text: str, folder: Path) -> str:
 
 @pytest.mark.parametrize("text", [text for text in other_names._WRITTEN if "`" not in text and text != "a list"])
 def test_what_is_to_be_written_is_a_node(text: str, tmp_path: Path) -> None:
-    node = text if text.startswith("{") or not _needs(text) else f"{{{text}: {_needs(text)}}}"
+    node = text if text[0] in "[{" or not _needs(text) else f"{{{text}: {_needs(text)}}}"
     before = "f: flatten, " if text == "linear" else ""
     after = ", p: {permute: [0, 2, 3, 1]}" if text == "layer_norm" else ""
     (tmp_path / "net.yaml").write_text(f"{HEAD}stem: {{{before}a: relu{after}, x0: {node}}}\n")
@@ -92,13 +92,19 @@ def test_torch_has_these_and_archgen_has_not() -> None:
         ("c: ReLU(inplace=True)", "write `relu`", "c: relu"),
         ("c: {conv: 8, kernel_size: (3, 3)}", "in square brackets: `[3, 3]`", "c: {conv: 8, kernel_size: [3, 3]}"),
         ("a: relu, b: {add: [a, a]}", "write `{add, from: [a, a]}`", "a: relu, b: {add, from: [a, a]}"),
-        ("a: relu, b: {concat: {p: a}}", "`a` is a value", "a: relu, b: {concat, from: [a, a]}"),
+        ("a: relu, b: {concat: {p: a}}", "write `{concat, from: [a]}`", "a: relu, b: {concat, from: [a]}"),
         ("c: {batch_norm: 16}", "write `batch_norm` alone", "c: batch_norm"),
         ("c: {conv: 4, kernel_size: 3, in_channels: 16}", "leave it out: it follows", "c: {conv: 4, kernel_size: 3}"),
         ("c: {conv: 4, kernel_size: 3, activation: relu}", "put the activation behind", "c: [{conv: 4, kernel_size: 3}, relu]"),
         ("c: {relu, inplace: true}", "leave it out: archgen works in place", "c: relu"),
-        ("c: {conv: 4, kernel_size: 3, padding: same}", "leave it out: an odd kernel", "c: {conv: 4, kernel_size: 3}"),
-        ("c: {conv: 4, kernel_size: 3, padding: valid}", "write `padding: 0`", "c: {conv: 4, kernel_size: 3, padding: 0}"),
+        ("c: {conv: 4, kernel_size: 3, stride: 2, padding: same}", "leave it out: an odd kernel",
+         "c: {conv: 4, kernel_size: 3, stride: 2}"),
+        ("c: {conv: 4, k: 3}", "write `kernel_size`", "c: {conv: 4, kernel_size: 3}"),
+        ("c: {conv, filters: 4, kernel_size: 3}", "write `out_channels`", "c: {conv, out_channels: 4, kernel_size: 3}"),
+        ("c: {gelu: tanh}", "name the option: `{gelu, approximate: ...}`", "c: {gelu, approximate: tanh}"),
+        ("c: {BasicBlock: 3, norm: none}", "else leave it out", "c: {BasicBlock: 3}"),
+        ("c: separable_conv", "write `[{conv: in_channels, kernel_size: 3, groups: in_channels}, {conv: 64, kernel_size: 1}]`",
+         "c: [{conv: in_channels, kernel_size: 3, groups: in_channels}, {conv: 64, kernel_size: 1}]"),
         ("c: {BasicBlock: {channels: 16}}", "write `{BasicBlock, channels: ...}`", "c: {BasicBlock, channels: 16}"),
         ("c: {residual: {a: relu}, split: true}", "leave it out; a merge with branches takes it", "c: {residual: {a: relu}}"),
         ("c: {residual: {a: relu}, shortcut: {conv: 3, kernel_size: 1}}", "give it a name: `conv1: {conv: ...}`",

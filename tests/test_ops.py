@@ -72,6 +72,10 @@ ROWS: dict[str, Row] = {
             *({"out_channels": 4, "kernel_size": kernel, "stride": stride, "padding": padding, "dilation": dilation}
               for kernel in (3, (1, 3), (2, 3, 4)) for stride in (1, (2,), (2, 1)) for padding in (None, (0, 1), (1, 0, 2))
               for dilation in (1, (1, 2), (1, 2, 1))),
+            *({"out_channels": 4, "kernel_size": kernel, "dilation": dilation, "padding": padding, "padding_mode": mode}
+              for kernel in (1, 2, 3, 4, (2, 3), 9) for dilation in (1, 2, 3) for padding in ("same", "valid")
+              for mode in ("zeros", "reflect", "replicate", "circular")),
+            *({"out_channels": 4, "kernel_size": 3, "stride": 2, "padding": padding} for padding in ("same", "valid")),
         ),
     ),
     "conv_transpose": Row(
@@ -359,6 +363,7 @@ def values(op: type[Op], option: str, x: Shape) -> st.SearchStrategy[Any]:
     every: dict[str, st.SearchStrategy[Any]] = {
         "Int": number | st.just(x.channels),
         "PerAxis": number | st.tuples(*[st.integers(0, 4)] * max(1, x.rank)) | st.just(op.defaults.get(option, 1)),
+        "Padding": number | st.tuples(*[st.integers(0, 4)] * max(1, x.rank)) | st.sampled_from([None, "same", "valid"]),
         "Ints": st.lists(st.integers(-1, 3), max_size=8).map(tuple)
         | st.tuples(*[st.integers(0, 3)] * (2 * x.rank)),
         "Axis": st.integers(-6, 6),
@@ -383,7 +388,7 @@ def test_random_options_on_random_inputs(name: str, data: st.DataObject) -> None
     assert not found, f"{record} on {x}: {found}"
 
 
-WAITING = ("Int", "PerAxis", "Real")
+WAITING = ("Int", "PerAxis", "Padding", "Real")
 
 
 def waiting(op: Op, x: Shape) -> tuple[Op, Shape, dict[str, Any]]:
@@ -392,7 +397,7 @@ def waiting(op: Op, x: Shape) -> tuple[Op, Shape, dict[str, Any]]:
     options: dict[str, Any] = {}
     for option in op.fields:
         value = options[option] = getattr(op, option)
-        if any(op.kind(option) is KINDS[key] for key in WAITING) and value is not None:
+        if any(op.kind(option) is KINDS[key] for key in WAITING) and value is not None and type(value) is not str:
             names[option] = value
             options[option] = ManyName(option) if type(value) is tuple else Name(option)
         elif option == "ceil_mode":
@@ -469,13 +474,29 @@ def test_reals_and_lists_may_wait_for_names_but_axes_may_not() -> None:
 
 
 RIGHT: dict[str, list[Any]] = {
-    "Int": [1, 0, -3], "PerAxis": [1, (1, 2), (3,)], "Ints": [(1, 2), ()], "Axis": [1, -1], "Axes": [(0, 2, 1)],
+    "Int": [1, 0, -3], "PerAxis": [1, (1, 2), (3,)], "Padding": [1, (1, 2), "same", "valid"], "Ints": [(1, 2), ()], "Axis": [1, -1], "Axes": [(0, 2, 1)],
     "Real": [1, 0.5, -2.0], "Bool": [True, False], "Word": ["zeros"],
 }  # fmt: skip
-VALUES: list[Any] = [1, 0.5, 64.0, True, False, "word", "1", (1, 2), (1, 2.0), (1, True), (1, "2"), ((1,),), None, Conv(4, 3)]
+VALUES: list[Any] = [
+    1,
+    0.5,
+    64.0,
+    True,
+    False,
+    "word",
+    "same",
+    "1",
+    (1, 2),
+    (1, 2.0),
+    (1, True),
+    (1, "2"),
+    ((1,),),
+    None,
+    Conv(4, 3),
+]
 FIT = {
-    "Int": ["1"], "PerAxis": ["1", "(1, 2)"], "Ints": ["(1, 2)"], "Axis": ["1"], "Axes": ["(1, 2)"],
-    "Real": ["1", "0.5", "64.0"], "Bool": ["True", "False"], "Word": ["'word'", "'1'"],
+    "Int": ["1"], "PerAxis": ["1", "(1, 2)"], "Padding": ["1", "(1, 2)", "'same'"], "Ints": ["(1, 2)"], "Axis": ["1"], "Axes": ["(1, 2)"],
+    "Real": ["1", "0.5", "64.0"], "Bool": ["True", "False"], "Word": ["'word'", "'same'", "'1'"],
 }  # fmt: skip
 
 
@@ -490,11 +511,11 @@ def test_a_value_of_another_type_is_refused(name: str) -> None:
 def test_every_option_has_a_kind_and_every_word_its_words() -> None:
     for op in OPS.values():
         for option in op.fields:
-            assert (op.kind(option) is KINDS["Word"]) == (option in op.words), (op.name, option)
+            assert (op.kind(option) in (KINDS["Word"], KINDS["Padding"])) == (option in op.words), (op.name, option)
             default = op.defaults.get(option)
             if default is not None:
                 assert not op.kind(option).refuses(default, 2)
-                assert option not in op.words or default in op.words[option]
+                assert op.kind(option) is not KINDS["Word"] or default in op.words[option]
 
 
 def test_padding_not_written_keeps_the_size_of_an_odd_kernel() -> None:

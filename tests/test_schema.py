@@ -170,10 +170,11 @@ def test_every_kind_of_fault_has_its_case(fault: str) -> None:
 
 GOOD: dict[str, Any] = {
     "an integer": 3, "an integer, or a list with one for each axis": [1, "k"], "a list of integers": [1, 2],
-    "a number": 0.5, "true or false": False,
+    "an integer, a list with one for each axis, `same` or `valid`": [1, "k"], "a number": 0.5, "true or false": False,
 }  # fmt: skip
 BAD: dict[str, list[Any]] = {
     "an integer": [0.5, True, [1], None, {}], "an integer, or a list with one for each axis": [0.5, True, [0.5], {}],
+    "an integer, a list with one for each axis, `same` or `valid`": [0.5, True, [0.5], {}],
     "a list of integers": [3, True, ["k", 0.5]], "a number": [True, [1], None], "true or false": [1, 0.5, [], None],
     "a word": ["no_such_word", 1, True],
 }  # fmt: skip
@@ -192,8 +193,9 @@ def test_every_option_of_every_op(name: str) -> None:
     ]
     assert of({name: {}})
     for option in op.fields:
-        kind, words = op.kind(option), op.words.get(option)
-        for value in [GOOD[kind.article], "channels // 2"] if words is None else words:
+        kind, words = op.kind(option), op.words.get(option, ())
+        values = () if kind is KINDS["Word"] else (GOOD[kind.article], "channels // 2")
+        for value in (*values, *words):
             assert of({name: None, option: value}) == []
             assert faults({"name": "Net", "input": [3, 9], "stem": {}, "defaults": {name: {option: value}}}) == []
         for value in BAD[kind.article]:

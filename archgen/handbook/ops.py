@@ -14,7 +14,7 @@ from archgen import source, spec
 from archgen.diagnostics import Source
 from archgen.expressions import Index, ManyName, Name, Value, is_number, names_of, render
 from archgen.ops import OPS, Claim, Op, Shape
-from archgen.ops.base import product
+from archgen.ops.base import KINDS, product
 from archgen.records import Record
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def _on_names(op: type[Op], **given: Value | None) -> Op:
 
     def value(field: str) -> Value:
         kind = op.kind(field)
-        if field in given or kind.literal or field in op.words:
+        if field in given or kind.literal or kind is KINDS["Word"]:
             return example[field]  # type: ignore[no-any-return]
         if kind.article == "a list of integers":
             return tuple(Index(ManyName(field, "int"), index) for index in range(len(example[field])))
@@ -195,7 +195,7 @@ def _refused(op: type[Op]) -> Iterator[tuple[str, str]]:
 
 
 def _option(op: type[Op], name: str) -> Option:
-    takes = " | ".join(op.words[name]) if name in op.words else op.kind(name).article
+    takes = " | ".join(op.words[name]) if op.kind(name) is KINDS["Word"] else op.kind(name).article
     return Option(name, takes, _default(op, name) if name in op.defaults else "required")
 
 

@@ -29,6 +29,7 @@ MAC_CONVENTION_WITH_BIAS = (
 Size: TypeAlias = Any  # an int, or an Expression; the rules do not care which
 Int: TypeAlias = Any
 PerAxis: TypeAlias = Any  # one value for every spatial axis, or a list with one for each
+Padding: TypeAlias = Any  # the same, or one of the words of torch.nn.Conv2d
 Ints: TypeAlias = Any
 Axis: TypeAlias = Any  # the number of an axis: the rank of the result hangs on it, so it never waits for a name
 Axes: TypeAlias = Any
@@ -164,21 +165,24 @@ def _ints(value: Value) -> bool:
     return type(value) is tuple and all(type(item) is int or isinstance(item, Expression) for item in value)
 
 
+_PADDING = "an integer, a list with one for each axis, `same` or `valid`"
 _TESTS: dict[str, Any] = {
     "an integer": lambda value: type(value) is int,
     "an integer, or a list with one for each axis": lambda value: type(value) is int or _ints(value),
+    _PADDING: lambda value: type(value) is int or _ints(value) or value in ("same", "valid"),
     "a list of integers": _ints,
     "a number": is_number,
     "true or false": lambda value: type(value) is bool,
     "a word": lambda value: type(value) is str,
 }
-_INTEGERS = ("an integer", "an integer, or a list with one for each axis", "a number")
+_INTEGERS = ("an integer", "an integer, or a list with one for each axis", _PADDING, "a number")
 _INTEGER = {"type": ["integer", "string"]}
 KINDS: dict[str, Kind] = {
     "Int": Kind("an integer", _INTEGER),
     "PerAxis": Kind(
         "an integer, or a list with one for each axis", {"type": ["integer", "string", "array"], "items": _INTEGER}
     ),
+    "Padding": Kind(_PADDING, {"type": ["integer", "string", "array"], "items": _INTEGER}),
     "Ints": Kind("a list of integers", {"type": ["array", "string"], "items": _INTEGER}),
     "Axis": Kind("an integer", _INTEGER, literal=True),
     "Axes": Kind("a list of integers", {"type": ["array", "string"], "items": _INTEGER}, literal=True),
@@ -199,7 +203,7 @@ class Op(Record):
     )
     positional: ClassVar[int] = 1  # how many of the own fields a person writes without their keyword
     example: ClassVar[str] = ""  # a node as a spec writes it; "" where its name alone is one
-    words: ClassVar[dict[str, tuple[str, ...]]] = {}  # the values of options whose type is a word
+    words: ClassVar[dict[str, tuple[str, ...]]] = {}  # the words that an option may be
     infers: ClassVar[bool] = False  # takes sizes from its input, so it can't be built before that is known
     fresh: ClassVar[bool] = False  # makes a new tensor that its own backward does not need: what follows may overwrite it
     inplace: ClassVar[bool] = False  # the torch class takes `inplace`

@@ -12,6 +12,7 @@ from archgen.ops.base import (
     Int,
     Mode,
     Op,
+    Padding,
     PerAxis,
     Reads,
     Shape,
@@ -22,6 +23,7 @@ from archgen.ops.base import (
     known_at_least,
     list_claims,
     product,
+    same,
     spatial_claims,
     together,
     window_reads,
@@ -44,13 +46,16 @@ def group_claims(groups: Size, channels: Size, out_channels: Size) -> Iterable[C
 
 
 _LEAST = {"out_channels": 1, "kernel_size": 1, "stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+_LEAST_BESIDE_A_WORD = {option: least for option, least in _LEAST.items() if option != "padding"}
+_SAME_HELP = "leave it out: an odd kernel is padded by half of what it spans, at any stride"
 
 
 class Conv(Op):
     """Convolution: torch.nn.Conv1d, Conv2d or Conv3d by the input's rank.
 
     Without `padding`, an odd kernel keeps the size at stride 1, `dilation * (kernel_size - 1) // 2`, as architecture papers
-    assume, and an even kernel is not padded; torch's own default is 0.
+    assume, and an even kernel is not padded; torch's own default is 0. `same` keeps the size of any kernel at stride 1: where
+    the padding can't be the same on both sides, there is one more behind. `valid` is 0.
     """
 
     name: ClassVar[str] = "conv"
@@ -59,12 +64,15 @@ class Conv(Op):
     infers: ClassVar[bool] = True
     fresh: ClassVar[bool] = True
     keeps: ClassVar[tuple[str, ...]] = ("input",)
-    words: ClassVar[dict[str, tuple[str, ...]]] = {"padding_mode": ("zeros", "reflect", "replicate", "circular")}
+    words: ClassVar[dict[str, tuple[str, ...]]] = {
+        "padding": ("same", "valid"),
+        "padding_mode": ("zeros", "reflect", "replicate", "circular"),
+    }
 
     out_channels: Int
     kernel_size: PerAxis
     stride: PerAxis = 1
-    padding: PerAxis = None
+    padding: Padding = None
     dilation: PerAxis = 1
     groups: Int = 1
     bias: Bool = True
@@ -75,6 +83,11 @@ class Conv(Op):
         return cls.defaults | {"padding": 0}
 
     def paddings(self, rank: int) -> tuple[Size, ...]:
+        """What stands before the first position along each axis."""
+        if self.padding == "valid":
+            return (0,) * rank
+        if self.padding == "same":
+            return tuple(span // 2 for span in self.spans(rank))
         if self.padding is not None:
             return axes(self.padding, rank)
         kernel, dilation = self.kernel_size, self.dilation
@@ -83,27 +96,46 @@ class Conv(Op):
         pairs = zip(axes(self.kernel_size, rank), axes(self.dilation, rank))
         return tuple(select(binary("==", k % 2, 1), d * ((k - 1) // 2), 0) for k, d in pairs)
 
+    def paddings_behind(self, rank: int) -> tuple[Size, ...]:
+        if self.padding == "same":
+            return tuple(span - span // 2 for span in self.spans(rank))
+        return self.paddings(rank)
+
+    def spans(self, rank: int) -> tuple[Size, ...]:
+        """How far the kernel reaches from its first position to its last along each axis."""
+        return tuple(d * (k - 1) for k, d in zip(axes(self.kernel_size, rank), axes(self.dilation, rank)))
+
+    def padded(self, x: Shape) -> tuple[Size, ...]:
+        """The spatial sizes with their padding."""
+        sides = zip(x.sizes[1:], self.paddings(x.rank), self.paddings_behind(x.rank))
+        return tuple(size + before + behind for size, before, behind in sides)
+
     def windows(self, rank: int) -> Iterable[tuple[Size, Size, Size, Size]]:
         """Kernel, stride, padding and dilation along each axis."""
         return zip(axes(self.kernel_size, rank), axes(self.stride, rank), self.paddings(rank), axes(self.dilation, rank))
 
     def output(self, x: Shape) -> Shape:
+        if self.padding == "same":
+            return x.with_channels(self.out_channels)
         spatial = (window_size(size, *window) for size, window in zip(x.sizes[1:], self.windows(x.rank)))
         return Shape((self.out_channels, *spatial))
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from spatial_claims(self, x)
         yield from list_claims(self, x.rank, "kernel_size", "stride", "padding", "dilation")
-        yield from axis_claims(self, x.rank, _LEAST)
+        yield from axis_claims(self, x.rank, _LEAST if self.padding not in self.words["padding"] else _LEAST_BESIDE_A_WORD)
+        if self.padding == "same":
+            for stride in axes(self.stride, x.rank):
+                yield Claim(stride, "==", 1, "`padding: same` needs a stride of {right}, not {left}", "padding", _SAME_HELP)
         if self.groups != 1:
             yield from group_claims(self.groups, x.channels, self.out_channels)
-        for size, (kernel, _, padding, dilation) in zip(x.sizes[1:], self.windows(x.rank)):
-            padded, span = size + 2 * padding, dilation * (kernel - 1) + 1
+        for size, padded, (kernel, _, padding, dilation) in zip(x.sizes[1:], self.padded(x), self.windows(x.rank)):
+            span = dilation * (kernel - 1) + 1
             if not known_at_least(padded, span):
                 sentence = f"the kernel spans {{right}} positions, but the input has {{left}} with padding ({size} without)"
                 yield Claim(padded, ">=", span, sentence, "kernel_size")
             if self.padding_mode in ("reflect", "circular"):
-                least = padding + int(self.padding_mode == "reflect")
+                least = padded - size - padding + int(self.padding_mode == "reflect")
                 yield Claim(
                     size,
                     ">=",
@@ -123,17 +155,21 @@ class Conv(Op):
         return window_reads(self.windows(x.rank))
 
     def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
-        """torch pads with zeros inside the convolution; any other padding makes a tensor of its own."""
-        if self.padding_mode == "zeros":
+        """torch pads with zeros inside the convolution, the same on both sides; for any other padding it makes a new tensor."""
+        sides = tuple(zip(self.paddings(x.rank), self.paddings_behind(x.rank)))
+        if self.padding_mode != "zeros":
+            padded = x.channels * product(self.padded(x))
+            return Footprint(keeps=self.keeps, first=self.around(x, padded), between=padded)
+        if all(same(before, behind) for before, behind in sides):
             return super().footprint(x, y, mode)
-        padded = x.channels * product(size + 2 * padding for size, padding in zip(x.sizes[1:], self.paddings(x.rank)))
-        return Footprint(keeps=self.keeps, first=self.around(x, padded), between=padded)
+        padded = x.channels * product(size + behind - before for size, (before, behind) in zip(x.sizes[1:], sides))
+        return Footprint(keeps=self.keeps, first=Footprint(), between=padded)
 
     def around(self, x: Shape, padded: Size) -> Footprint:
         """The padding by values of the input. By `circular` torch fills a new tensor piece by piece, and goes back likewise."""
         if self.padding_mode != "circular":
             return Footprint(keeps=("input",))
-        pieces = [2 * padding * padded // (size + 2 * padding) for size, padding in zip(x.sizes[1:], self.paddings(x.rank))]
+        pieces = [2 * behind * padded // wide for behind, wide in zip(self.paddings_behind(x.rank), self.padded(x))]
         values = product(x.sizes)
         return Footprint(back=padded + max(values, *pieces) - values)
 
@@ -141,9 +177,8 @@ class Conv(Op):
         return (x.channels,)
 
     def torch_options(self, x: Shape) -> dict[str, Any]:
-        return super().torch_options(x) | {
-            "padding": self.padding if self.padding is not None else together(self.paddings(x.rank))
-        }
+        written = self.padding is not None and self.padding != "valid"
+        return super().torch_options(x) | {"padding": self.padding if written else together(self.paddings(x.rank))}
 
 
 class ConvTranspose(Op):

@@ -617,11 +617,11 @@ class Drawer:
         """A value of the option's kind; `wild` ones break claims more often than not."""
         pick, op = self.random, OPS[kind]
         family = next(key for key, known in KINDS.items() if known is op.kind(option))
-        if wild and self.chance(0.4) and family in ("Int", "PerAxis"):
+        if wild and self.chance(0.4) and family in ("Int", "PerAxis", "Padding"):
             return pick.choice((-3, -1, 0, 5, 7, 11, 13, 40))
         if wild and self.chance(0.4) and family == "Real":
             return pick.choice((-1.0, 0.0, 1.0, 1.5))
-        if family == "Word":
+        if family == "Word" or (family == "Padding" and self.chance(0.3)):
             return pick.choice(op.words[option])
         if family == "Bool":
             return self.chance(0.5)
@@ -658,7 +658,7 @@ class Drawer:
             "dim": (1, 2, 3),
         }
         values = many.get(option, (1, 2, 3))
-        if family == "PerAxis" and self.chance(0.2):
+        if family in ("PerAxis", "Padding") and self.chance(0.2):
             return [pick.choice(values) for _ in range(pick.randint(1, 4) if wild else max(1, x.rank))]
         return pick.choice(values)
 
@@ -667,7 +667,7 @@ class Drawer:
         op = OPS[kind].kind(option)
         if op.literal or op in (KINDS["Word"], KINDS["Ints"]):
             return value
-        if isinstance(value, list):
+        if isinstance(value, list) or value in OPS[kind].words.get(option, ()):
             return value
         if option == "kernel_size" and names.get("width") == value and self.chance(0.6):
             return "width"

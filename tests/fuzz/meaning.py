@@ -98,7 +98,7 @@ class Meaning:
         for key, tree in options.items():
             given[op.first() if key == kind else key] = tree, names
         values = {
-            key: tree if key in op.words else self.value(tree, known)
+            key: tree if tree in op.words.get(key, ()) else self.value(tree, known)
             for key, (tree, known) in given.items()
             if tree is not None
         }
@@ -114,6 +114,7 @@ class Meaning:
         if math.prod(y.sizes) > _LARGEST:
             raise Avoided("too large")
         self.drawn.update(f"{op.name}.{key}" for key in op.fields if not same(getattr(op, key), op.defaults.get(key, ())))
+        self.drawn.update(f"{op.name}.{key} {getattr(op, key)}" for key in op.words)
         if "{n}" in op.torch_class:
             self.drawn[f"{op.name} {x.rank}-D"] += 1
         return y
@@ -247,7 +248,9 @@ class Meaning:
         """The value of an argument; an op keeps its tree, its options worked out."""
         if isinstance(tree, dict):
             kind = next(iter(tree))
-            return {key: value if key in OPS[kind].words else self.value(value, names) for key, value in tree.items()}
+            return {
+                key: value if value in OPS[kind].words.get(key, ()) else self.value(value, names) for key, value in tree.items()
+            }
         if isinstance(tree, str) and (tree in OPS or isinstance(names.get(tree), (str, dict))):
             return names.get(tree, tree)
         return self.value(tree, names)

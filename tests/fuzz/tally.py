@@ -34,6 +34,7 @@ OF_OPS = tuple(
     for name in (
         op.name,
         *(f"{op.name}.{option}" for option in op.fields),
+        *(f"{op.name}.{option} {word}" for option, words in op.words.items() for word in words),
         *(f"{op.name} {rank}-D" for rank in (1, 2, 3) if "{n}" in op.torch_class),
     )
 )
@@ -108,7 +109,7 @@ CONSTRUCTS = (
     "number with an exponent",
 )
 ALL = (*OF_OPS, *CONSTRUCTS)
-ENOUGH = 1000  # specs, after which nothing of all this may be missing
+ENOUGH = 2000  # specs, after which nothing of all this may be missing
 _SIGN = re.compile(r"//|[<>=!]=|[-+*/%<>\[]|\b(?:and|or|not|if|" + "|".join(FUNCTIONS) + r")\b")
 _IN_PLACE = {name for name, op in OPS.items() if op.inplace}
 
