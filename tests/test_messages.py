@@ -97,7 +97,7 @@ def test_torch_has_these_and_archgen_has_not() -> None:
         ("c: {conv: 4, kernel_size: 3, in_channels: 16}", "leave it out: it follows", "c: {conv: 4, kernel_size: 3}"),
         ("c: {conv: 4, kernel_size: 3, activation: relu}", "put the activation behind", "c: [{conv: 4, kernel_size: 3}, relu]"),
         ("c: {relu, inplace: true}", "leave it out: archgen works in place", "c: relu"),
-        ("c: {conv: 4, kernel_size: 3, stride: 2, padding: same}", "leave it out: an odd kernel",
+        ("c: {conv: 4, kernel_size: 3, stride: 2, padding: same}", "leave `padding` out: an odd kernel",
          "c: {conv: 4, kernel_size: 3, stride: 2}"),
         ("c: {conv: 4, k: 3}", "write `kernel_size`", "c: {conv: 4, kernel_size: 3}"),
         ("c: {conv, filters: 4, kernel_size: 3}", "write `out_channels`", "c: {conv, out_channels: 4, kernel_size: 3}"),

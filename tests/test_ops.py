@@ -474,7 +474,8 @@ def test_reals_and_lists_may_wait_for_names_but_axes_may_not() -> None:
 
 
 RIGHT: dict[str, list[Any]] = {
-    "Int": [1, 0, -3], "PerAxis": [1, (1, 2), (3,)], "Padding": [1, (1, 2), "same", "valid"], "Ints": [(1, 2), ()], "Axis": [1, -1], "Axes": [(0, 2, 1)],
+    "Int": [1, 0, -3], "PerAxis": [1, (1, 2), (3,)], "Padding": [1, (1, 2), "same", "valid"],
+    "Ints": [(1, 2), ()], "Axis": [1, -1], "Axes": [(0, 2, 1)],
     "Real": [1, 0.5, -2.0], "Bool": [True, False], "Word": ["zeros"],
 }  # fmt: skip
 VALUES: list[Any] = [
@@ -495,7 +496,8 @@ VALUES: list[Any] = [
     Conv(4, 3),
 ]
 FIT = {
-    "Int": ["1"], "PerAxis": ["1", "(1, 2)"], "Padding": ["1", "(1, 2)", "'same'"], "Ints": ["(1, 2)"], "Axis": ["1"], "Axes": ["(1, 2)"],
+    "Int": ["1"], "PerAxis": ["1", "(1, 2)"], "Padding": ["1", "(1, 2)", "'same'"], "Ints": ["(1, 2)"],
+    "Axis": ["1"], "Axes": ["(1, 2)"],
     "Real": ["1", "0.5", "64.0"], "Bool": ["True", "False"], "Word": ["'word'", "'same'", "'1'"],
 }  # fmt: skip
 

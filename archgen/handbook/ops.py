@@ -291,7 +291,7 @@ def _conditions(op: type[Op], layout: str, **given: Value) -> tuple[str, ...]:
     found: dict[str, str] = {}
     for claim in named.claims(x):
         if _waits(claim):
-            text = f"`{_condition(claim, long)}`{_unless(op, claim, x)}"
+            text = f"`{_condition(claim, long)}`{_unless(op, claim, x, given)}"
             found.setdefault(_SPATIAL.sub("H", text), text)
     return tuple(found.values())
 
@@ -306,12 +306,12 @@ def _messages(op: type[Op], layout: str) -> tuple[str, ...]:
     return tuple(found.values())
 
 
-def _unless(op: type[Op], claim: Claim, x: Shape) -> str:
+def _unless(op: type[Op], claim: Claim, x: Shape, given: dict[str, Value]) -> str:
     """An equality that the option's default escapes: `num_parameters` counts the channels, unless it is 1."""
     if claim.relation != "==" or claim.option not in op.defaults:
         return ""
     default = op.defaults[claim.option]
-    escapes = all(other.option != claim.option for other in _on_names(op, **{claim.option: default}).claims(x))
+    escapes = all(other.option != claim.option for other in _on_names(op, **{**given, claim.option: default}).claims(x))
     return f", unless `{claim.option}` is {value_text(default)}" if escapes else ""
 
 

@@ -47,7 +47,7 @@ def group_claims(groups: Size, channels: Size, out_channels: Size) -> Iterable[C
 
 _LEAST = {"out_channels": 1, "kernel_size": 1, "stride": 1, "padding": 0, "dilation": 1, "groups": 1}
 _LEAST_BESIDE_A_WORD = {option: least for option, least in _LEAST.items() if option != "padding"}
-_SAME_HELP = "leave it out: an odd kernel is padded by half of what it spans, at any stride"
+_SAME_HELP = "leave `padding` out: an odd kernel is padded by half of what it spans, at any stride"
 
 
 class Conv(Op):
@@ -126,12 +126,12 @@ class Conv(Op):
         yield from axis_claims(self, x.rank, _LEAST if self.padding not in self.words["padding"] else _LEAST_BESIDE_A_WORD)
         if self.padding == "same":
             for stride in axes(self.stride, x.rank):
-                yield Claim(stride, "==", 1, "`padding: same` needs a stride of {right}, not {left}", "padding", _SAME_HELP)
+                yield Claim(stride, "==", 1, "`padding: same` needs a stride of {right}, not {left}", "stride", _SAME_HELP)
         if self.groups != 1:
             yield from group_claims(self.groups, x.channels, self.out_channels)
         for size, padded, (kernel, _, padding, dilation) in zip(x.sizes[1:], self.padded(x), self.windows(x.rank)):
             span = dilation * (kernel - 1) + 1
-            if not known_at_least(padded, span):
+            if self.padding != "same" and not known_at_least(padded, span):
                 sentence = f"the kernel spans {{right}} positions, but the input has {{left}} with padding ({size} without)"
                 yield Claim(padded, ">=", span, sentence, "kernel_size")
             if self.padding_mode in ("reflect", "circular"):
