@@ -240,6 +240,24 @@ stem:
   gated: {multiply: {gate: [{conv: 1, kernel_size: 1}, sigmoid], value: relu}}
   last: {conv: 3, kernel_size: 3}
 """,
+    "gates of both kinds": """
+stem:
+  conv: {conv: 8, kernel_size: 3}
+  spatial: [{conv: 1, kernel_size: 1}, sigmoid]
+  channel: {sequence: [{adaptive_avg_pool: 1}, {conv: 8, kernel_size: 1}, sigmoid], from: conv}
+  gate: {multiply, from: [spatial, channel]}
+  gated: {multiply, from: [gate, conv]}
+  last: {conv: 3, kernel_size: 3}
+""",
+    "gates of both kinds, the other first": """
+stem:
+  conv: {conv: 8, kernel_size: 3}
+  spatial: [{conv: 1, kernel_size: 1}, sigmoid]
+  channel: {sequence: [{adaptive_avg_pool: 1}, {conv: 8, kernel_size: 1}, sigmoid], from: conv}
+  gate: {multiply, from: [channel, spatial]}
+  gated: {add, from: [gate, conv]}
+  last: {conv: 3, kernel_size: 3}
+""",
     "split and concat": """
 stem:
   conv: {conv: 8, kernel_size: 3}

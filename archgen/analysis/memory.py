@@ -410,13 +410,18 @@ class _Run:
             return [(value, heap.hold(coming)) for value in inputs]
         if node.kind == "multiply":  # each is a product of the full size, summed up then where its input was stretched
             full = [heap.new(node.outputs[0].size) for _ in inputs]
-            made = [heap.new(value.size) if value.size < block.size else heap.hold(block) for value, block in zip(inputs, full)]
-            for block in full:
-                heap.drop(block)
-            return list(zip(inputs, made))
+            return [(value, self.summed_up(block, value.size)) for value, block in zip(inputs, full)]
         made = [heap.new(value.size) for value in inputs]
         heap.drop(heap.new(node.passing))
         return list(zip(inputs, made))
+
+    def summed_up(self, block: _Block, size: int) -> _Block:
+        """The sum over the axes along which a value of that size was stretched, in place of the block."""
+        if block.size == size:
+            return block
+        made = self.heap.new(size)
+        self.heap.drop(block)
+        return made
 
     def give(self, gradients: dict[_Value, _Block], value: _Value, block: _Block) -> None:
         """Adds a gradient to those that a value has: in place where nobody else holds them."""
