@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _SECTIONS = ("stem", "stages", "head", "blocks")  # with a blank line around each
 _OPEN = frozenset({*_SECTIONS, "layers", "shortcut", *COMPOSITIONS})  # below these, every entry has a line of its own
+_PROSE = ("description", "paper")
+_BREAK = re.compile(r"(?<=[^ \\]) (?=[\w(])", re.ASCII)  # a line break there is read as this space
 _PLAIN = re.compile(r"(?:[\w(./]|-(?=[\w(.]))[ -~]*", re.ASCII)  # what YAML reads as it stands, unless it holds
 _SPECIAL = re.compile(r": |:$| #|##\[| $|^\.\.\.")  # one of these,
 _SPECIAL_IN_BRACES = re.compile(r"[][{},:?]")  # or inside braces, brackets or a key one of these
@@ -103,12 +105,13 @@ def _wraps(tree: Tree) -> bool:
 
 
 def _wrapped(one_line: str, start: str, key: Scalar | None, value: Tree) -> Iterator[Line]:
-    if len(one_line) <= WIDTH or isinstance(value, Scalar):
+    prose = isinstance(value, Scalar) and key is not None and key.text in _PROSE
+    if len(one_line) <= WIDTH or (isinstance(value, Scalar) and not prose):
         yield Line(one_line, key, value)
         return
     indent = " " * (len(start) - len(start.lstrip()) + 4)
     line = Line(start, key, value)
-    for piece in _pieces("", value, WIDTH - len(indent) - 2):
+    for piece in _BREAK.split(flow(value)) if prose else _pieces("", value, WIDTH - len(indent) - 2):
         if len(line.text) + 1 + len(piece) > WIDTH:
             yield line.replace(goes_on=True)
             line = Line(indent + piece)

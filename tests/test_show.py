@@ -29,7 +29,7 @@ def test_the_text_is_the_same_network(path: Path, tmp_path: Path) -> None:
     assert after.spec == before.spec
     assert figures(after) == figures(before)
     assert classes(after.source()) == classes(before.source())
-    assert all(len(line) <= 80 or line.lstrip().startswith("description: ") for line in text.splitlines())
+    assert all(len(line) <= 80 for line in text.splitlines())
 
 
 def figures(network: Network) -> list[object]:

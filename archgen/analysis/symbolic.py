@@ -269,7 +269,8 @@ def _along(found: Findings, axis: str) -> Findings:
 
 def _broken(one: Break) -> list[str]:
     more = f" and {len(one.paths) - 1} more" if len(one.paths) > 1 else ""
-    lines = [f"{one.paths[0]} (line {one.place.line}){more} breaks where {one.rule}; the smallest is {one.smallest}"]
+    sentence = f"{one.paths[0]} (line {one.place.line}){more} breaks where {one.rule}; the smallest is {one.smallest}"
+    lines = textwrap.wrap(sentence, WIDTH - 2, subsequent_indent="    ", break_long_words=False)
     if not one.sides:
         return [*lines, f"  it needs {one.formula}"]
     width = max(len(name) for name, _, _ in one.sides)

@@ -16,7 +16,7 @@ from archgen.library import block_names
 from archgen.ops import OPS, Op, Shape
 from archgen.ops.base import same
 from archgen.resources import LIBRARY as FOLDER
-from tests.fuzz.trees import MERGES, Tree, is_node, network_layers, words
+from tests.fuzz.trees import MERGES, Tree, is_node, network_layers, nodes, words
 
 TYPES = ("int", "float", "bool", "op")
 LIBRARY = {name: yaml.safe_load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8")) for name in block_names()}
@@ -240,9 +240,12 @@ class Meaning:
         known = with_constants(known, block.get("let", {}))
         strict, self.strict = self.strict, self.strict and kind not in LIBRARY
         try:
-            return self.body(block["layers"], x, known, {})
+            y = self.body(block["layers"], x, known, {})
         finally:
             self.strict = strict
+        if self.unread(block["layers"], known):
+            raise Misfit("nobody reads a value: what would read it is left out")
+        return y
 
     def argument(self, tree: Tree, names: dict[str, Any]) -> Any:
         """The value of an argument; an op keeps its tree, its options worked out."""
@@ -261,6 +264,26 @@ class Meaning:
         for name, node in layers.items():
             x = values[name] = self.layer(node, x, names, values)
         return x
+
+    def unread(self, layers: Tree, names: dict[str, Any]) -> set[str]:
+        """The layers that run, though nothing that runs takes their value: not the last, whose value leaves the body."""
+        taken: dict[str, set[str]] = {}
+        last, there = "input", {"input"}
+        for name, node in layers.items():
+            named = node.get("from", last) if isinstance(node, dict) else last
+            sources = named if isinstance(named, list) else [named]
+            present = not isinstance(node, dict) or "when" not in node or self.value(node["when"], names)
+            inner = {word for part in nodes([node]) for word in words(part.get("from", ()))} if present else set()
+            taken[name] = {*(sources if present else sources[:1]), *(inner & taken.keys())}
+            there |= {name} if present else set()
+            last = name
+        read, pending = set(), [last]
+        while pending:
+            one = pending.pop()
+            if one not in read:
+                read.add(one)
+                pending += taken.get(one, ())
+        return there - read - {"input"}
 
     def layer(self, node: Tree, x: Shape, names: dict[str, Any], values: dict[str, Shape]) -> Shape:
         """A named node, which may take other values than the last."""
