@@ -118,7 +118,9 @@ def _tell_built(network: Network, shape: tuple[int, ...] | None) -> None:
     """Says beside a result for another input that the module as it is built does not run on that."""
     built = network.built(shape)
     if built is not None and built.others:
-        _tell([built.note()])
+        from archgen.analysis import built_text
+
+        _tell([built_text.note(built)])
 
 
 def _style(stream: TextIO | None = None) -> _Style:
@@ -321,24 +323,24 @@ def shapes(
 
 
 def _symbolic(network: Network, shape: tuple[int, ...] | None, depth: int | None, form: str) -> int:
-    from archgen.analysis import symbolic
+    from archgen.analysis import built_text, symbolic
 
     found, path, built = network.examine(shape), network.path.as_posix(), network.built(shape)
     if form == "json":
         click.echo(symbolic.json_text(found, network.name, path, depth, built))
     else:
         text = symbolic.table(found, network.name, path, depth, ascii_only=not _can_print(symbolic.SIGNS))
-        click.echo("\n".join([text, *([] if built is None else built.lines())]))
+        click.echo("\n".join([text, *built_text.lines(built)]))
     return OK
 
 
 def _memory(network: Network, report: Report, depth: int | None, batch: int, dtype: str, form: str) -> str:
-    from archgen.analysis import cost, table
+    from archgen.analysis import built_text, cost, table
 
     found = network.costs(report.input_shape, batch, dtype)
     if form == "json":
         return table.json_text(report, depth, batch, found)
-    below = [] if report.built is None else report.built.lines()
+    below = built_text.lines(report.built)
     return "\n".join([cost.table(found, report.name, report.spec, depth), *below])
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from archgen.expressions import Value
-    from archgen.graph import Body
+    from archgen.spec import Parameter
 
 MOST_FILES = 8
 _LAYERS = ("stem", "stages", "head")
@@ -177,10 +177,10 @@ class _Merge:
         return old if is_empty(new) else new
 
 
-def dropped_options(loaded: Loaded, blocks: Mapping[str, Body]) -> Iterator[Note]:
+def dropped_options(loaded: Loaded, blocks: Mapping[str, tuple[Parameter, ...]]) -> Iterator[Note]:
     """Notes the options that a node of the spec's own file took none of, though its kind has them: another kind replaces all.
 
-    blocks: those that the network calls.
+    blocks: the parameters of those that the network calls.
     """
     for old, new in loaded.changed:
         if new.place.source is not loaded.tree.place.source:
@@ -191,7 +191,7 @@ def dropped_options(loaded: Loaded, blocks: Mapping[str, Body]) -> Iterator[Note
         options |= {name: OPS[kind].defaults.get(name) for name in OPS[kind].fields} if kind in OPS else {}
         if kind in blocks:
             options |= {"depth": None, "first": None}
-            options |= {parameter.name: parameter.default for parameter in blocks[kind].parameters}
+            options |= {parameter.name: parameter.default for parameter in blocks[kind]}
         given = _given(new, blocks)
         lost = [
             f"{name}: {yamltext.flow(value)}"
@@ -212,13 +212,13 @@ def _text(default: Value | None) -> str:
     return default if isinstance(default, str) else render(default, spelling=SPEC)
 
 
-def _given(node: source.Mapping, blocks: Mapping[str, Body]) -> dict[str, source.Tree]:
+def _given(node: source.Mapping, blocks: Mapping[str, tuple[Parameter, ...]]) -> dict[str, source.Tree]:
     """The options of a node; the value beside its kind is that of its first one."""
     found = {}
     for key, value in node.entries:
         name = OPS[key.text].first() if key.text in OPS else key.text
         if key.text in blocks:
-            name = next((parameter.name for parameter in blocks[key.text].parameters), "")
+            name = next((parameter.name for parameter in blocks[key.text]), "")
         if not is_empty(value):
             found[name] = value
     return found

@@ -54,7 +54,8 @@ def load(path: str | Path, settings: tuple[str, ...] = ()) -> Network:
     loaded = extends.load(path)
     read = _overridden(spec.read(loaded.tree, library.block_names()), settings)
     steps = graph.build(read)
-    read = read.replace(notes=(*read.notes, *extends.dropped_options(loaded, steps.blocks)))
+    called = {name: block.parameters for name, block in steps.blocks.items()}
+    read = read.replace(notes=(*read.notes, *extends.dropped_options(loaded, called)))
     return Network(path, read, steps, loaded.texts)
 
 

@@ -14,6 +14,7 @@ import jsonschema
 import pytest
 
 import archgen as package
+from archgen.analysis import built_text
 from tests import sizes as against_torch
 from tests.conftest import ROOT
 
@@ -75,7 +76,7 @@ def test_no_weight_differs_where_none_follows_from_the_sizes(name: str, tmp_path
     network = package.load(written(tmp_path, FREE[name]))
     built = network.built((3, 100, 200))
     assert built is not None
-    assert (built.others, built.nearest, built.lines()) == ((), (), [])
+    assert (built.others, built.nearest, built_text.lines(built)) == ((), (), [])
     assert network.examine().contract.sizes == "H >= 4 and W >= 4"
 
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archgen import trace
 from archgen.analysis import memory
 from archgen.analysis import report as reports
+from archgen.analysis.columns import GAP, WIDTH, aligned, facts, shape_text
 from archgen.analysis.memory import Use
-from archgen.analysis.table import GAP, NONE, WIDTH, aligned, facts, shape_text
+from archgen.analysis.table import NONE
 from archgen.diagnostics import printable
 from archgen.ops.base import Mode, product
 

@@ -10,7 +10,7 @@ import itertools
 import textwrap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archgen.analysis.table import WIDTH, shape_text
+from archgen.analysis.columns import WIDTH, shape_text
 from archgen.diagnostics import Place, Problem, Source, SpecError, printable, suggest
 from archgen.expressions import Binary, Call, Expression, Failed, Name, Select, Value, evaluate, render
 from archgen.graph import Apply, Chain, Hold, Merge, Repeat

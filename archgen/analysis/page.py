@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from archgen.analysis import svg
+from archgen.analysis.columns import shape_text
 from archgen.analysis.cost import CONVENTION, mib
 from archgen.analysis.picture import comment, escaped
-from archgen.analysis.table import shape_text
 
 if TYPE_CHECKING:
     from archgen.analysis.cost import Costs

@@ -11,8 +11,8 @@ import html
 import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
+from archgen.analysis.columns import shape_text
 from archgen.analysis.explain import op_title
-from archgen.analysis.table import shape_text
 from archgen.diagnostics import printable
 from archgen.flow import Flow
 from archgen.graph import Input

@@ -6,7 +6,8 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from archgen.analysis import report as reports
-from archgen.analysis.table import GAP, WIDTH, aligned, facts, json_lines
+from archgen.analysis.columns import GAP, WIDTH, aligned, facts
+from archgen.analysis.table import json_lines
 from archgen.budget import Budget
 from archgen.diagnostics import printable
 from archgen.records import Record

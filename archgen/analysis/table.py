@@ -5,16 +5,15 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any
 
+from archgen.analysis import built_text
+from archgen.analysis.columns import GAP, WIDTH, aligned, facts, shape_text
 from archgen.diagnostics import printable
 
 if TYPE_CHECKING:
     from archgen.analysis.cost import Costs
     from archgen.analysis.report import Report, Row
 
-WIDTH = 80
-GAP = "  "
 TITLES = ("layer", "type", "output", "parameters", "MACs")
-NUMBERS = frozenset((2, 3, 4))  # the columns that are set to the right
 NONE = "-"  # a layer without weights or MACs: a column of zeros would hide the numbers
 
 
@@ -25,13 +24,7 @@ def table(report: Report, depth: int | None = None, batch: int = 1) -> str:
     """
     shown = [_cells(row, batch) for row in report.rows if depth is None or row.depth <= depth]
     lines = [*aligned([TITLES, *shown]), ""] if shown else []
-    built = [] if report.built is None else report.built.lines()
-    return "\n".join([*lines, *_below(report, batch), *built])
-
-
-def shape_text(shape: tuple[int, ...], batch: int = 1) -> str:
-    """Returns a shape as `64x112x112`, with the batch in front if it is more than one image."""
-    return "x".join(map(str, shape if batch == 1 else (batch, *shape)))
+    return "\n".join([*lines, *_below(report, batch), *built_text.lines(report.built)])
 
 
 def _cells(row: Row, batch: int) -> tuple[str, ...]:
@@ -41,28 +34,6 @@ def _cells(row: Row, batch: int) -> tuple[str, ...]:
 
 def _number(value: int) -> str:
     return f"{value:,}" if value else NONE
-
-
-def aligned(rows: list[tuple[str, ...]], right: frozenset[int] = NUMBERS) -> list[str]:
-    """Returns rows, the first of them the titles, as lines of equal columns; `right` are set to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [GAP.join(_padded(row, widths, right)).rstrip() for row in rows]
-    rule = "-" * (sum(widths) + len(GAP) * (len(widths) - 1))
-    return [lines[0], rule, *lines[1:], rule]
-
-
-def _padded(row: tuple[str, ...], widths: list[int], right: frozenset[int]) -> list[str]:
-    cells = zip(row, widths, strict=True)
-    return [cell.rjust(width) if i in right else cell.ljust(width) for i, (cell, width) in enumerate(cells)]
-
-
-def facts(pairs: list[tuple[str, str]]) -> list[str]:
-    """Returns names and values, one a line; a value too long for a line goes on below itself."""
-    left = max(len(name) for name, _ in pairs) + len(GAP)
-    lines = [
-        (name, textwrap.wrap(value, WIDTH - left, break_long_words=False, break_on_hyphens=False)) for name, value in pairs
-    ]
-    return [(name if number == 0 else "").ljust(left) + text for name, texts in lines for number, text in enumerate(texts)]
 
 
 def _below(report: Report, batch: int) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archgen import library, resources
-from archgen.analysis.table import shape_text
+from archgen.analysis.columns import shape_text
 from archgen.handbook import ops
 from archgen.handbook.text import weight_text
 from archgen.ops import MAC_CONVENTION

@@ -6,7 +6,7 @@ import re
 import textwrap
 from typing import TYPE_CHECKING
 
-from archgen.analysis.table import shape_text
+from archgen.analysis.columns import shape_text
 from archgen.diagnostics import Place, Problem, Source, SpecError, nearest, quote
 from archgen.handbook import ops
 from archgen.ops import MAC_CONVENTION, OPS
