@@ -237,15 +237,16 @@ def validate(specs: tuple[Path, ...], strict: bool) -> int:
       archgen validate specs/*.yaml
     """
     from archgen import extends, schema
-    from archgen.network import load
+    from archgen.network import of
 
     refused: list[Problem] = []
     for path in specs:
         try:
-            network = load(path).checked()
+            loaded = extends.load(path)
+            network = of(loaded, path).checked()
             network.source()
             _tell_notes([network], strict)
-            schema.agree(extends.load(path).tree)
+            schema.agree(loaded.tree)
         except SpecError as error:
             refused.extend(error.problems)
         except schema.Disagreement as bug:
@@ -436,7 +437,7 @@ def show(spec: Path) -> int:
 
     loaded = extends.load(spec)
     try:
-        found = network.load(spec)
+        found = network.of(loaded, spec)
     except SpecError:
         click.echo(text(loaded, None, _style(sys.stdout)), nl=False)
         raise

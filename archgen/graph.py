@@ -6,7 +6,7 @@ which values it takes, and under which condition it is there at all.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias
 
 from archgen import library
 from archgen import spec as specs
@@ -85,7 +85,7 @@ class Split(Record):
 AnyNode: TypeAlias = "Apply | Hold | Call | Repeat | Chain | Merge | Split"
 
 
-class Input(Record):
+class Input(NamedTuple):  # no record: each analysis looks values up by it
     """A value of the body, or one part of it if it was split."""
 
     value: int
@@ -243,6 +243,17 @@ class _Builder:
                 self.problem(default.place, f"no node of kind {quote(default.kind)} takes these defaults", "remove them")
 
 
+def _said_again(values: list[Input], first_alone: bool) -> Input | None:
+    """A value that stands in a list for a second time, where asked the first of the list alone; None where there is none."""
+    seen: set[Input] = set()
+    for value in values:
+        if value in seen:
+            return value
+        if not (first_alone and seen):
+            seen.add(value)
+    return None
+
+
 def _marked(steps: tuple[Step, ...], results: tuple[Input, ...]) -> tuple[Step, ...]:
     """Marks the steps that the results do not need: they are there for the outputs of training."""
     needed = {result.value for result in results}
@@ -313,8 +324,7 @@ class _Scope:
                 continue
             there = [value for value, condition in zip(step.inputs, step.node.conditions) if condition is not False]
             same = [origins.get(value, value) for value in there]
-            earlier = same[:1] if step.node.kind == "subtract" else same  # `a - b - b` is as good as any
-            twice = next((value for number, value in enumerate(same) if value in earlier[:number]), None)
+            twice = _said_again(same, step.node.kind == "subtract")  # `a - b - b` is as good as any
             if twice is not None:
                 sentence = f"{quote(step.name)} {_SUMS[step.node.kind].format(self.called(twice))}"
                 self.builder.notes.append(Note(step.place, sentence, "name the value that is meant instead of one of them"))

@@ -51,7 +51,11 @@ def load(path: str | Path, settings: tuple[str, ...] = ()) -> Network:
     Raises SpecError with every problem found; EnvironmentFault where the file can't be read for another reason.
     """
     path = Path(path)
-    loaded = extends.load(path)
+    return of(extends.load(path), path, settings)
+
+
+def of(loaded: extends.Loaded, path: Path, settings: tuple[str, ...] = ()) -> Network:
+    """Reads a spec whose tree is loaded; all else as `load` does it."""
     read = _overridden(spec.read(loaded.tree, library.block_names()), settings)
     steps = graph.build(read)
     read = read.replace(notes=(*read.notes, *extends.dropped_options(loaded, steps.blocks)))

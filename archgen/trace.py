@@ -32,7 +32,7 @@ from archgen.expressions import (
     select,
     truth,
 )
-from archgen.flow import Flow
+from archgen.flow import Flow, taken
 from archgen.graph import (
     DEPTH_NAMES,
     Apply,
@@ -589,16 +589,25 @@ class NumberTracer(_Tracer):
 
 def _refuse_unread(steps: tuple[Traced, ...], results: tuple[Input, ...]) -> None:
     """Refuses a step that runs for nothing, since what would read its value is left out."""
-    flow = Flow(steps, results)
-    needed = flow.needed(results)
+    needed = {result.value for result in results}
+    idle = []
     for number in range(len(steps), 0, -1):
         step = steps[number - 1]
-        if number in needed or step.role == "absent":
-            continue
-        readers = [one.name for one in steps if one.role == "absent" and Input(number) in map(flow.source, one.values)]
-        why = f": `{readers[0]}` is left out" if readers else ""
-        help = f"give it the `when` of `{readers[0]}`, or write a second block, without both" if readers else "leave it out too"
-        raise Stopped(Problem(step.place, f"nobody reads the value of `{step.name}`{why}", help))
+        if number in needed:
+            needed.update(value.value for value in taken(step))
+        elif step.role != "absent":
+            idle.append(number)
+    if idle:
+        raise Stopped(_unread(steps, results, idle[0]))
+
+
+def _unread(steps: tuple[Traced, ...], results: tuple[Input, ...], number: int) -> Problem:
+    source = Flow(steps, results).source
+    step = steps[number - 1]
+    readers = [one.name for one in steps if one.role == "absent" and Input(number) in map(source, one.values)]
+    why = f": `{readers[0]}` is left out" if readers else ""
+    help = f"give it the `when` of `{readers[0]}`, or write a second block, without both" if readers else "leave it out too"
+    return Problem(step.place, f"nobody reads the value of `{step.name}`{why}", help)
 
 
 def _count(tensors: tuple[tuple[str, tuple[int, ...]], ...]) -> int:
