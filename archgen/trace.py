@@ -63,6 +63,7 @@ MOST_STEPS = 5 * MOST_LAYERS  # steps looked at, each once for each arguments an
 MOST_VALUES = 2**61  # of a weight or an output: its bytes must be a number that torch can hold
 AXIS_NAMES = {0: (), 1: ("in_length",), 2: ("in_height", "in_width"), 3: ("in_depth", "in_height", "in_width")}
 OPEN_NAMES = {rank: tuple(name.replace("in_", "out ") for name in names) for rank, names in AXIS_NAMES.items()}  # none's own
+ANY_SIZES = tuple(Name(f"size {axis}") for axis in range(1 + max(AXIS_NAMES)))  # each axis has one, which nothing is known of
 OPEN = frozenset(name for names in OPEN_NAMES.values() for name in names)
 
 
@@ -426,15 +427,15 @@ def _value(values: list[Any], source: Input) -> Shape:
 
 
 def _merge_claims(kind: str, left: Shape, right: Shape) -> list[Claim]:
-    if left == right and kind != "concat":
-        return []
+    lengths = len(left.sizes), len(right.sizes)
+    unlike = [(axis, a, b) for axis, (a, b) in enumerate(zip(left.sizes, right.sizes)) if a != b]
+    if kind == "concat":
+        unlike = [one for one in unlike if one[0] != left.channel_axis]
+    if not unlike and lengths[0] == lengths[1]:
+        return []  # as nearly always: no need to say what might be wrong
     sizes = f"{shape_text(left)} and {shape_text(right)}"
-    claims = [
-        Claim(len(left.sizes), "==", len(right.sizes), f"`{kind}` can't merge {sizes}: they differ in their number of axes")
-    ]
-    for axis, (a, b) in enumerate(zip(left.sizes, right.sizes)):
-        if kind == "concat" and axis == left.channel_axis:
-            continue
+    claims = [Claim(lengths[0], "==", lengths[1], f"`{kind}` can't merge {sizes}: they differ in their number of axes")]
+    for axis, a, b in unlike:
         what = "channels" if axis == left.channel_axis else "sizes"
         relation = "broadcasts" if kind == "multiply" else "=="
         claims.append(Claim(a, relation, b, f"`{kind}` can't merge {sizes}: their {what} {{left}} and {{right}} differ"))
@@ -668,7 +669,7 @@ class _Names(_Tracer):
 
     def judged(self, x: Shape) -> Shape:
         """Without its sizes: a node that is left out at those of the spec's input may fit others."""
-        return Shape(tuple(Name(f"size {axis}") for axis in range(len(x.sizes))), x.channel_axis).with_channels(x.channels)
+        return Shape(ANY_SIZES[: len(x.sizes)], x.channel_axis).with_channels(x.channels)
 
     def steps(self, body: Body, entering: Shape, names: Environment) -> tuple[tuple[Traced, ...], list[Any]]:
         around, self.inside = self.inside, body
