@@ -8,6 +8,7 @@ Each command imports what it needs when it runs: `shapes` is to answer before a 
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import sys
@@ -44,7 +45,12 @@ SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line and returns its exit code."""
+    """Runs the command line and returns its exit code.
+
+    Until then no garbage is searched for: there is next to none, and to look through all that is alive takes a third of the time.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
     try:
         code = _run(list(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()
@@ -55,6 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         click.echo(f"error: {printable(str(error))}", err=True)
         return ENVIRONMENT
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _run(arguments: list[str]) -> int:

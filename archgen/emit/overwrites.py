@@ -15,6 +15,7 @@ import functools
 from collections import ChainMap
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from archgen.emit.recorder import parts
 from archgen.ops import OPS
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def check(tree: ast.Module) -> None:
     for node in tree.body:
         if isinstance(node, ast.ClassDef):
             checked.add(node)
-    for part in ast.walk(tree):
+    for part in parts(tree):
         if isinstance(part, ast.keyword) and part.arg == "inplace" and part not in checked.seen:
             raise OverwriteError(f"line {part.value.lineno}: `inplace` stands where no layer is built")
 
