@@ -99,7 +99,7 @@ class Network:
 
     def __init__(self, path: Path, read: spec.Spec, steps: graph.Graph, texts: tuple[str, ...]) -> None:
         self.path, self.spec, self.graph, self.texts = path, read, steps, texts
-        self._traces: dict[tuple[int, ...], TracedBody] = {}
+        self._traces: dict[tuple[int, ...], TracedBody | trace.Stopped] = {}
         self._symbolic_traces: dict[tuple[int, ...], SymbolicTrace | None] = {}
 
     @property
@@ -150,8 +150,15 @@ class Network:
         if with_bias:
             return trace.numbers(self.graph, input_shape, {}, with_bias)
         if input_shape not in self._traces:
-            _remember(self._traces, input_shape, trace.numbers(self.graph, input_shape, {}))
-        return self._traces[input_shape]
+            try:
+                found: TracedBody | trace.Stopped = trace.numbers(self.graph, input_shape, {})
+            except trace.Stopped as stopped:
+                found = stopped
+            _remember(self._traces, input_shape, found)
+        known = self._traces[input_shape]
+        if isinstance(known, trace.Stopped):
+            raise known.with_traceback(None)
+        return known
 
     def traced(self, input_shape: tuple[int, ...] | None = None) -> TracedBody:
         """Traces the network on numbers, by default for the spec's own input; raises SpecError where a layer does not fit."""

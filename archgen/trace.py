@@ -46,6 +46,7 @@ from archgen.graph import (
     Repeat,
     Split,
     Step,
+    callers_first,
     calls,
     open_names,
 )
@@ -126,6 +127,8 @@ class _Tracer:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.seen = 0
+        self.depths: tuple[Value, ...] = ()  # of the body at hand
+        self.counted: list[Any] = [0]  # its repeated blocks before each of its stages, as far as somebody asked
 
     # -- what a carrier decides
 
@@ -165,9 +168,17 @@ class _Tracer:
     # -- the walk
 
     def steps(self, body: Body, entering: Shape, names: Environment) -> tuple[tuple[Traced, ...], list[Any]]:
+        around = self.depths, self.counted
+        self.depths, self.counted = body.depths, [0]
+        try:
+            return self.each(body.steps, entering, names)
+        finally:
+            self.depths, self.counted = around
+
+    def each(self, steps: tuple[Step, ...], entering: Shape, names: Environment) -> tuple[tuple[Traced, ...], list[Any]]:
         values: list[Any] = [entering]
         done: list[Traced] = []
-        for step in body.steps:
+        for step in steps:
             try:
                 traced = self.step(step, tuple([_value(values, source) for source in step.inputs]), names)
             except Stopped as stopped:
@@ -281,8 +292,8 @@ class _Tracer:
 
     def repeat(self, name: str, node: Repeat, x: Shape, names: Environment, place: Place) -> Traced:
         count = self.depth(node.count, names, place)
-        offset = self.blocks_in_all(node.offset, names, place)
-        total = self.blocks_in_all(node.total, names, place)
+        offset = self.blocks_before(node.before, names, place)
+        total = self.blocks_before(len(self.depths), names, place)
         if isinstance(count, Expression):
             return self.many(name, node, count, x, {**names, "block_count": total}, offset, place)
         children: list[Traced] = []
@@ -302,11 +313,11 @@ class _Tracer:
             x = child.output
         return self.container(name, children[0].inputs[0], tuple(children), place)
 
-    def blocks_in_all(self, depths: tuple[Value, ...], names: Environment, place: Place) -> Any:
-        total: Any = 0
-        for depth in depths:
-            total = binary("+", total, self.depth(depth, names, place))
-        return total
+    def blocks_before(self, number: int, names: Environment, place: Place) -> Any:
+        """How many repeated blocks the body at hand has before the stage of this number."""
+        while len(self.counted) <= number:
+            self.counted.append(binary("+", self.counted[-1], self.depth(self.depths[len(self.counted) - 1], names, place)))
+        return self.counted[number]
 
     def depth(self, value: Value, names: Environment, place: Place) -> Any:
         """Returns how many blocks a node with `depth` has: a number, or on names an expression."""
@@ -316,7 +327,8 @@ class _Tracer:
         if type(count) is not int or count < 1:
             raise Stopped(Problem(place, f"`depth` is {describe(count)}, and must be a whole number of at least 1"))
         if count > MOST_LAYERS:
-            raise Stopped(Problem(place, f"`depth` is {count:,}, and at most {MOST_LAYERS:,} layers are allowed"))
+            sentence = f"`depth` is {count:,}, and at most {MOST_LAYERS:,} layers are allowed"
+            raise Stopped(Problem(place, sentence, code=BUDGET))
         return count
 
     def chain(self, name: str, node: Chain, x: Shape, names: Environment, place: Place) -> Traced:
@@ -475,6 +487,13 @@ class NumberTracer(_Tracer):
         self.entering = Shape((0,))  # what entered the body at hand
         self.conditional: set[Place] = set()  # the nodes with `when` that were there, or were judged where they are not
         self.unlike: set[Place] = set()  # those of them that could not run where they are not, or would change the channels
+        self.present = 0  # steps that were traced, without those left out: the network has at least as many layers
+
+    def node(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
+        self.present += 1
+        if self.present > MOST_LAYERS:
+            raise _too_many_layers(step.place)
+        return super().node(step, inputs, names)
 
     def steps(self, body: Body, entering: Shape, names: Environment) -> tuple[tuple[Traced, ...], list[Any]]:
         around, self.entering = self.entering, entering
@@ -572,11 +591,13 @@ class NumberTracer(_Tracer):
     def absent(self, step: Step, x: Shape, names: Environment) -> Traced:
         """A node with `when` keeps the number of channels, there or not."""
         self.met(step)
+        present = self.present
         try:
             y = self.node(step, (x,) * max(1, len(step.inputs)), names).output
         except (Stopped, ExpressionError):
             self.unlike.add(step.place)
             y = x  # it would not fit here, and it is not here
+        self.present = present
         if y.channels != x.channels:
             self.unlike.add(step.place)
             sentence = f"left out, `{step.name}` hands on {x.channels} channels instead of {y.channels}"
@@ -618,6 +639,10 @@ def _count(tensors: tuple[tuple[str, tuple[int, ...]], ...]) -> int:
     return total
 
 
+def _too_many_layers(place: Place) -> Stopped:
+    return Stopped(Problem(place, f"the network has more than {MOST_LAYERS:,} layers", code=BUDGET))
+
+
 def _totals(steps: tuple[Traced, ...], place: Place) -> tuple[int, int, int, int]:
     """Returns the parameters, buffers, MACs and layers of a container; refuses one that has too many layers."""
     parameters = buffers = macs = 0
@@ -628,7 +653,7 @@ def _totals(steps: tuple[Traced, ...], place: Place) -> tuple[int, int, int, int
         macs += 0 if step.training else step.macs
         layers += step.layers
     if layers > MOST_LAYERS:
-        raise Stopped(Problem(place, f"the network has more than {MOST_LAYERS:,} layers"))
+        raise _too_many_layers(place)
     return parameters, buffers, macs, layers
 
 
@@ -651,7 +676,10 @@ class _Names(_Tracer):
         super().__init__(graph)
         self.keeping = keeping
         self.listed = {(block, name) for block, name, value in given if isinstance(value, tuple)}
-        self.ops = [(block, name, value) for block, name, value in given if isinstance(value, Op)]
+        self.ops: dict[tuple[str, str], list[Op]] = {}
+        for block, name, value in given:
+            if isinstance(value, Op):
+                self.ops.setdefault((block, name), []).append(value)
         self.inside = graph.network
         self.open = open_names(graph)
         self.bodies: dict[Any, TracedBody] = {}
@@ -752,7 +780,7 @@ class _Names(_Tracer):
         held = names[parameter]
         if isinstance(held, Op):
             return self.op(name, held, x, place, ())
-        held_here = [op for block, argument, op in self.ops if (block, argument) == (self.inside.name, parameter)]
+        held_here = self.ops.get((self.inside.name, parameter), ())
         y = x if all(self.op(name, op, x, place, ()).output == x for op in held_here) else self.open_sizes(x)
         return Traced(name, parameter, "held", (x,), y, place)
 
@@ -826,24 +854,20 @@ def names(graph: Graph, input_shape: tuple[int, ...], traced: TracedBody) -> dic
 
 def _written(graph: Graph) -> set[tuple[str, str, Value]]:
     """The lists and ops in defaults and calls, also in calls that this network leaves out: block, argument, value."""
-    found: set[tuple[str, str, Value]] = set()
-    handed_on = []
-    for body in (graph.network, *graph.blocks.values()):
-        found |= {(body.name, one.name, one.default) for one in body.parameters if isinstance(one.default, (tuple, Op))}
+    found: dict[tuple[str, str], set[Value]] = {}
+    for body in callers_first(graph):
+        for one in body.parameters:
+            if isinstance(one.default, (tuple, Op)):
+                found.setdefault((body.name, one.name), set()).add(one.default)
         constants = {constant.name: constant.value for constant in body.constants}
         for call in calls(body):
             for name, given, _ in call.arguments:
                 value = constants.get(given.name, given) if isinstance(given, Name) else given
                 if isinstance(value, (tuple, Op)):
-                    found.add((call.block, name, value))
-                elif isinstance(value, Name):
-                    handed_on.append(((body.name, value.name), (call.block, name)))
-    before = -1
-    while before < len(found):
-        before = len(found)
-        for source, target in handed_on:
-            found |= {(*target, value) for *given, value in found if tuple(given) == source}
-    return found
+                    found.setdefault((call.block, name), set()).add(value)
+                elif isinstance(value, Name):  # what it holds is handed on
+                    found.setdefault((call.block, name), set()).update(found.get((body.name, value.name), ()))
+    return {(block, name, value) for (block, name), values in found.items() for value in values}
 
 
 def _class_of(body: TracedBody) -> list[Any]:
