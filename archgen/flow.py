@@ -20,6 +20,15 @@ _INFIX = ("add", "subtract", "multiply")
 _CALLS = ("op", "held", "block", "chain")
 
 
+def taken(step: Traced) -> tuple[Input, ...]:
+    """The values that a step takes as its body numbers them, without those of branches that are left out."""
+    if step.role == "absent":  # it hands on the first
+        return step.values[:1]
+    if step.role == "split" or not step.conditions:
+        return step.values
+    return tuple(value for value, condition in zip(step.values, step.conditions) if condition is not False)
+
+
 class Flow:
     """The readers of each value of a body; a step that is absent hands its input on, and so reads nothing."""
 
@@ -42,12 +51,7 @@ class Flow:
         return value
 
     def inputs(self, step: Traced) -> tuple[Input, ...]:
-        if step.role == "absent":
-            return ()
-        kept = step.conditions or (True,) * len(step.values)
-        if step.role == "split":
-            kept = (True,)
-        return tuple(self.source(value) for value, condition in zip(step.values, kept) if condition is not False)
+        return () if step.role == "absent" else tuple(map(self.source, taken(step)))
 
     def needed(self, results: Iterable[Input]) -> set[int]:
         """The values that some results are made of."""

@@ -6,7 +6,7 @@ which values it takes, and under which condition it is there at all.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias
 
 from archgen import library
 from archgen import spec as specs
@@ -18,7 +18,7 @@ from archgen.ops.base import same
 from archgen.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 DEPTH_NAMES = specs.DEPTH_NAMES
 MOST_LEVELS = 64  # of blocks and sequences in each other; each takes some ten calls of Python's for whoever walks them
@@ -54,13 +54,12 @@ class Call(Record):
 
 
 class Repeat(Record):
-    """Blocks in order, as `nn.Sequential`: the first, then the others. `offset` and `total` number them in their scope."""
+    """Blocks in order, as `nn.Sequential`: the first, then the others. before: how many of its body's `depths` come before its."""
 
     count: Value
     first: Apply | Hold | Call
     others: Call
-    offset: tuple[Value, ...]
-    total: tuple[Value, ...]
+    before: int
 
 
 class Chain(Record):
@@ -85,7 +84,7 @@ class Split(Record):
 AnyNode: TypeAlias = "Apply | Hold | Call | Repeat | Chain | Merge | Split"
 
 
-class Input(Record):
+class Input(NamedTuple):  # no record: each analysis looks values up by it
     """A value of the body, or one part of it if it was split."""
 
     value: int
@@ -103,7 +102,10 @@ class Step(Record):
 
 
 class Body(Record):
-    """A block, or the network. `results` are the values that leave it, `training_results` follow while training."""
+    """A block, or the network. `results` are the values that leave it, `training_results` follow while training.
+
+    depths: of its repeated blocks, in order.
+    """
 
     name: str
     description: str
@@ -112,6 +114,7 @@ class Body(Record):
     steps: tuple[Step, ...]
     results: tuple[Input, ...]
     training_results: tuple[Input, ...]
+    depths: tuple[Value, ...]
     from_library: bool
     place: Place
 
@@ -172,8 +175,8 @@ class _Builder:
         training = tuple(scope.named[reference.name] for reference in spec.training_outputs if reference.name in scope.named)
         scope.note_sums_with_itself()
         return Body(
-            spec.name, spec.description, spec.parameters, spec.constants, _marked(scope.finished(), results), results, training,
-            False, spec.place,
+            spec.name, spec.description, spec.parameters, spec.constants, _marked(tuple(scope.steps), results), results, training,
+            tuple(scope.depths), False, spec.place,
         )  # fmt: skip
 
     def definition(self, name: str, place: Place) -> specs.Block | None:
@@ -207,8 +210,8 @@ class _Builder:
             scope.note_sums_with_itself()
             scope.note_shortcuts()
         self.bodies[name] = Body(
-            name, block.description, block.parameters, block.constants, scope.finished(), (scope.last,), (),
-            name not in self.own, block.place,
+            name, block.description, block.parameters, block.constants, tuple(scope.steps), (scope.last,), (),
+            tuple(scope.depths), name not in self.own, block.place,
         )  # fmt: skip
         return block
 
@@ -241,6 +244,17 @@ class _Builder:
         for default in self.spec.option_defaults:
             if default.kind not in self.applied and default.place.source is own:
                 self.problem(default.place, f"no node of kind {quote(default.kind)} takes these defaults", "remove them")
+
+
+def _said_again(values: list[Input], first_alone: bool) -> Input | None:
+    """A value that stands in a list for a second time, where asked the first of the list alone; None where there is none."""
+    seen: set[Input] = set()
+    for value in values:
+        if value in seen:
+            return value
+        if not (first_alone and seen):
+            seen.add(value)
+    return None
 
 
 def _marked(steps: tuple[Step, ...], results: tuple[Input, ...]) -> tuple[Step, ...]:
@@ -276,19 +290,8 @@ class _Scope:
         self.steps: list[Step] = []
         self.named: dict[str, Input] = {}
         self.last = Input(0)
-        self.counts: list[Value] = []  # the depths of this scope's repeated blocks, in order
+        self.depths: list[Value] = []  # of this scope's repeated blocks, in order
         self.sums: list[int] = []  # the steps that add earlier values by `from`
-
-    def finished(self) -> tuple[Step, ...]:
-        """The steps, with every repeated block told how many there are in all."""
-        total = tuple(self.counts)
-
-        def told(step: Step) -> Step:
-            if isinstance(step.node, Chain):
-                return step.replace(node=Chain(tuple(map(told, step.node.steps))))
-            return step.replace(node=step.node.replace(total=total)) if isinstance(step.node, Repeat) else step
-
-        return tuple(map(told, self.steps))
 
     def add(self, name: str, node: AnyNode, inputs: tuple[Input, ...], when: Value | None, place: Place) -> Input:
         self.steps.append(Step(name, node, inputs, True if when is None else when, place))
@@ -313,8 +316,7 @@ class _Scope:
                 continue
             there = [value for value, condition in zip(step.inputs, step.node.conditions) if condition is not False]
             same = [origins.get(value, value) for value in there]
-            earlier = same[:1] if step.node.kind == "subtract" else same  # `a - b - b` is as good as any
-            twice = next((value for number, value in enumerate(same) if value in earlier[:number]), None)
+            twice = _said_again(same, step.node.kind == "subtract")  # `a - b - b` is as good as any
             if twice is not None:
                 sentence = f"{quote(step.name)} {_SUMS[step.node.kind].format(self.called(twice))}"
                 self.builder.notes.append(Note(step.place, sentence, "name the value that is meant instead of one of them"))
@@ -480,7 +482,7 @@ class _Scope:
     def arguments(
         self, node: specs.Use, block: specs.Block, written: tuple[specs.Argument, ...], repeated: bool
     ) -> tuple[tuple[str, Value, Place], ...]:
-        known = [parameter.name for parameter in block.parameters]
+        known = dict.fromkeys(parameter.name for parameter in block.parameters)
         given: dict[str, specs.Argument] = {}
         for argument in written:
             name = _name(argument, block)
@@ -508,7 +510,7 @@ class _Scope:
         for parameter in block.parameters:
             if parameter.name not in given and parameter.default is None:
                 help = f"write `{parameter.name}: ...` beside it" + (
-                    f", or `{{{block.name}: ...}}`" if parameter.name == known[0] else ""
+                    f", or `{{{block.name}: ...}}`" if parameter is block.parameters[0] else ""
                 )
                 self.builder.problem(node.place, f"block {quote(block.name)} needs its argument {quote(parameter.name)}", help)
         return tuple((name, given[name].value, given[name].place) for name in known if name in given)
@@ -532,10 +534,9 @@ class _Scope:
             sentence = "`stride` is that of the first block, and `first` says what that is: nothing uses this one"
             self.builder.problem(stride[0].place, sentence, "write it in `first` alone")
         others = Call(node.kind, self.later_arguments(node, block))
-        offset = tuple(self.counts)
         assert node.depth is not None
-        self.counts.append(node.depth)
-        return Repeat(node.depth, first, others, offset, ())
+        self.depths.append(node.depth)
+        return Repeat(node.depth, first, others, len(self.depths) - 1)
 
     def later_arguments(self, node: specs.Use, block: specs.Block) -> tuple[tuple[str, Value, Place], ...]:
         """The arguments of the blocks behind the first: the `stride` is 1, also where the block's own is another."""
@@ -566,7 +567,7 @@ def _name(argument: specs.Argument, block: specs.Block) -> str:
     return argument.name or (block.parameters[0].name if block.parameters else "")
 
 
-def _suggest_argument(name: str, known: list[str], block: str) -> str:
+def _suggest_argument(name: str, known: Iterable[str], block: str) -> str:
     near = nearest(name, [*known, *_NODE_WORDS])
     return f"the nearest is `{near}`" if near in _NODE_WORDS else suggest(name, known, f"arguments of `{block}`")
 
@@ -588,14 +589,16 @@ def open_names(graph: Graph) -> dict[str, set[str]]:
     """By body: the names that follow from the network's own arguments, which the user of its module may still choose."""
     found: dict[str, set[str]] = {body.name: set() for body in (graph.network, *graph.blocks.values())}
     found[graph.network.name] |= {"in_channels", *(parameter.name for parameter in graph.network.parameters)}
-    before = -1
-    while before < sum(map(len, found.values())):
-        before = sum(map(len, found.values()))
-        for body in (graph.network, *graph.blocks.values()):
-            here = found[body.name]
-            for constant in body.constants:
-                if names_of(constant.value) & here:
-                    here.add(constant.name)
-            for call in calls(body):
-                found[call.block] |= {name for name, value, _ in call.arguments if names_of(value) & here}
+    for body in callers_first(graph):
+        here = found[body.name]
+        for constant in body.constants:
+            if names_of(constant.value) & here:
+                here.add(constant.name)
+        for call in calls(body):
+            found[call.block] |= {name for name, value, _ in call.arguments if names_of(value) & here}
     return found
+
+
+def callers_first(graph: Graph) -> tuple[Body, ...]:
+    """The network and its blocks, each before those that it calls."""
+    return (graph.network, *reversed(graph.blocks.values()))

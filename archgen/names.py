@@ -121,20 +121,28 @@ class Scope:
     """
 
     def __init__(self, *taken: Iterable[str]) -> None:
-        self.taken = KEYWORDS.union(MODULE_NAMES, *taken)
+        self.taken = set(KEYWORDS).union(MODULE_NAMES, *taken)
+        self.lowest: dict[str, int] = {}  # of a name with a number: below it none is free
 
     def free(self, *wanted: str, beside: Container[str] = ()) -> str:
         """Returns the first of the wanted names that is free and not in `beside`, else the last with the lowest number."""
         for name in wanted:
             if name not in self.taken and name not in beside:
                 return name
-        number = 2
+        number = self.lowest.get(wanted[-1], 2)
         while (numbered := f"{wanted[-1]}_{number}") in self.taken or numbered in beside:
             number += 1
+        self.lowest[wanted[-1]] = number
         return numbered
+
+    def again(self, name: str) -> None:
+        """Tells that a name which was beside the taken ones is free again."""
+        start, _, number = name.rpartition("_")
+        if start in self.lowest and number.isdecimal():
+            self.lowest[start] = min(self.lowest[start], int(number))
 
     def take(self, *wanted: str) -> str:
         """The same, and no later request gets it."""
         name = self.free(*wanted)
-        self.taken |= {name}
+        self.taken.add(name)
         return name

@@ -51,7 +51,11 @@ def load(path: str | Path, settings: tuple[str, ...] = ()) -> Network:
     Raises SpecError with every problem found; EnvironmentFault where the file can't be read for another reason.
     """
     path = Path(path)
-    loaded = extends.load(path)
+    return of(extends.load(path), path, settings)
+
+
+def of(loaded: extends.Loaded, path: Path, settings: tuple[str, ...] = ()) -> Network:
+    """Reads a spec whose tree is loaded; all else as `load` does it."""
     read = _overridden(spec.read(loaded.tree, library.block_names()), settings)
     steps = graph.build(read)
     called = {name: block.parameters for name, block in steps.blocks.items()}
@@ -96,7 +100,7 @@ class Network:
 
     def __init__(self, path: Path, read: spec.Spec, steps: graph.Graph, texts: tuple[str, ...]) -> None:
         self.path, self.spec, self.graph, self.texts = path, read, steps, texts
-        self._traces: dict[tuple[int, ...], TracedBody] = {}
+        self._traces: dict[tuple[int, ...], TracedBody | trace.Stopped] = {}
         self._symbolic_traces: dict[tuple[int, ...], SymbolicTrace | None] = {}
 
     @property
@@ -147,8 +151,15 @@ class Network:
         if with_bias:
             return trace.numbers(self.graph, input_shape, {}, with_bias)
         if input_shape not in self._traces:
-            _remember(self._traces, input_shape, trace.numbers(self.graph, input_shape, {}))
-        return self._traces[input_shape]
+            try:
+                found: TracedBody | trace.Stopped = trace.numbers(self.graph, input_shape, {})
+            except trace.Stopped as stopped:
+                found = stopped
+            _remember(self._traces, input_shape, found)
+        known = self._traces[input_shape]
+        if isinstance(known, trace.Stopped):
+            raise known.with_traceback(None)
+        return known
 
     def traced(self, input_shape: tuple[int, ...] | None = None) -> TracedBody:
         """Traces the network on numbers, by default for the spec's own input; raises SpecError where a layer does not fit."""

@@ -191,6 +191,16 @@ class _Events(Reader, Scanner, Parser):
         Scanner.__init__(self)
         Parser.__init__(self)
         self.source = source
+        self.enough = False  # whether the next token is sure: the parser asks some ten times for each, which takes a search
+
+    def need_more_tokens(self) -> bool:
+        self.enough = self.enough or not super().need_more_tokens()
+        return not self.enough
+
+    def get_token(self) -> Any:
+        token = super().get_token()  # type: ignore[no-untyped-call]
+        self.enough = False
+        return token
 
     def fetch_directive(self) -> None:
         place = place_at(self.source, self.index)

@@ -496,7 +496,7 @@ class Reader:
         if tree is None:
             return ()
         found = self.references(tree)
-        known = [layer.name for layer in layers]
+        known = dict.fromkeys(layer.name for layer in layers)
         for reference in found:
             if reference.name not in known and reference.name in self.inside:
                 around = self.inside[reference.name][0]

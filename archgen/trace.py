@@ -32,7 +32,7 @@ from archgen.expressions import (
     select,
     truth,
 )
-from archgen.flow import Flow
+from archgen.flow import Flow, taken
 from archgen.graph import (
     DEPTH_NAMES,
     Apply,
@@ -46,6 +46,7 @@ from archgen.graph import (
     Repeat,
     Split,
     Step,
+    callers_first,
     calls,
     open_names,
 )
@@ -63,6 +64,7 @@ MOST_STEPS = 5 * MOST_LAYERS  # steps looked at, each once for each arguments an
 MOST_VALUES = 2**61  # of a weight or an output: its bytes must be a number that torch can hold
 AXIS_NAMES = {0: (), 1: ("in_length",), 2: ("in_height", "in_width"), 3: ("in_depth", "in_height", "in_width")}
 OPEN_NAMES = {rank: tuple(name.replace("in_", "out ") for name in names) for rank, names in AXIS_NAMES.items()}  # none's own
+ANY_SIZES = tuple(Name(f"size {axis}") for axis in range(1 + max(AXIS_NAMES)))  # each axis has one, which nothing is known of
 OPEN = frozenset(name for names in OPEN_NAMES.values() for name in names)
 
 
@@ -125,6 +127,8 @@ class _Tracer:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.seen = 0
+        self.depths: tuple[Value, ...] = ()  # of the body at hand
+        self.counted: list[Any] = [0]  # its repeated blocks before each of its stages, as far as somebody asked
 
     # -- what a carrier decides
 
@@ -164,9 +168,17 @@ class _Tracer:
     # -- the walk
 
     def steps(self, body: Body, entering: Shape, names: Environment) -> tuple[tuple[Traced, ...], list[Any]]:
+        around = self.depths, self.counted
+        self.depths, self.counted = body.depths, [0]
+        try:
+            return self.each(body.steps, entering, names)
+        finally:
+            self.depths, self.counted = around
+
+    def each(self, steps: tuple[Step, ...], entering: Shape, names: Environment) -> tuple[tuple[Traced, ...], list[Any]]:
         values: list[Any] = [entering]
         done: list[Traced] = []
-        for step in body.steps:
+        for step in steps:
             try:
                 traced = self.step(step, tuple([_value(values, source) for source in step.inputs]), names)
             except Stopped as stopped:
@@ -280,8 +292,8 @@ class _Tracer:
 
     def repeat(self, name: str, node: Repeat, x: Shape, names: Environment, place: Place) -> Traced:
         count = self.depth(node.count, names, place)
-        offset = self.blocks_in_all(node.offset, names, place)
-        total = self.blocks_in_all(node.total, names, place)
+        offset = self.blocks_before(node.before, names, place)
+        total = self.blocks_before(len(self.depths), names, place)
         if isinstance(count, Expression):
             return self.many(name, node, count, x, {**names, "block_count": total}, offset, place)
         children: list[Traced] = []
@@ -301,11 +313,11 @@ class _Tracer:
             x = child.output
         return self.container(name, children[0].inputs[0], tuple(children), place)
 
-    def blocks_in_all(self, depths: tuple[Value, ...], names: Environment, place: Place) -> Any:
-        total: Any = 0
-        for depth in depths:
-            total = binary("+", total, self.depth(depth, names, place))
-        return total
+    def blocks_before(self, number: int, names: Environment, place: Place) -> Any:
+        """How many repeated blocks the body at hand has before the stage of this number."""
+        while len(self.counted) <= number:
+            self.counted.append(binary("+", self.counted[-1], self.depth(self.depths[len(self.counted) - 1], names, place)))
+        return self.counted[number]
 
     def depth(self, value: Value, names: Environment, place: Place) -> Any:
         """Returns how many blocks a node with `depth` has: a number, or on names an expression."""
@@ -315,7 +327,8 @@ class _Tracer:
         if type(count) is not int or count < 1:
             raise Stopped(Problem(place, f"`depth` is {describe(count)}, and must be a whole number of at least 1"))
         if count > MOST_LAYERS:
-            raise Stopped(Problem(place, f"`depth` is {count:,}, and at most {MOST_LAYERS:,} layers are allowed"))
+            sentence = f"`depth` is {count:,}, and at most {MOST_LAYERS:,} layers are allowed"
+            raise Stopped(Problem(place, sentence, code=BUDGET))
         return count
 
     def chain(self, name: str, node: Chain, x: Shape, names: Environment, place: Place) -> Traced:
@@ -426,15 +439,15 @@ def _value(values: list[Any], source: Input) -> Shape:
 
 
 def _merge_claims(kind: str, left: Shape, right: Shape) -> list[Claim]:
-    if left == right and kind != "concat":
-        return []
+    lengths = len(left.sizes), len(right.sizes)
+    unlike = [(axis, a, b) for axis, (a, b) in enumerate(zip(left.sizes, right.sizes)) if a != b]
+    if kind == "concat":
+        unlike = [one for one in unlike if one[0] != left.channel_axis]
+    if not unlike and lengths[0] == lengths[1]:
+        return []  # as nearly always: no need to say what might be wrong
     sizes = f"{shape_text(left)} and {shape_text(right)}"
-    claims = [
-        Claim(len(left.sizes), "==", len(right.sizes), f"`{kind}` can't merge {sizes}: they differ in their number of axes")
-    ]
-    for axis, (a, b) in enumerate(zip(left.sizes, right.sizes)):
-        if kind == "concat" and axis == left.channel_axis:
-            continue
+    claims = [Claim(lengths[0], "==", lengths[1], f"`{kind}` can't merge {sizes}: they differ in their number of axes")]
+    for axis, a, b in unlike:
         what = "channels" if axis == left.channel_axis else "sizes"
         relation = "broadcasts" if kind == "multiply" else "=="
         claims.append(Claim(a, relation, b, f"`{kind}` can't merge {sizes}: their {what} {{left}} and {{right}} differ"))
@@ -474,6 +487,13 @@ class NumberTracer(_Tracer):
         self.entering = Shape((0,))  # what entered the body at hand
         self.conditional: set[Place] = set()  # the nodes with `when` that were there, or were judged where they are not
         self.unlike: set[Place] = set()  # those of them that could not run where they are not, or would change the channels
+        self.present = 0  # steps that were traced, without those left out: the network has at least as many layers
+
+    def node(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
+        self.present += 1
+        if self.present > MOST_LAYERS:
+            raise _too_many_layers(step.place)
+        return super().node(step, inputs, names)
 
     def steps(self, body: Body, entering: Shape, names: Environment) -> tuple[tuple[Traced, ...], list[Any]]:
         around, self.entering = self.entering, entering
@@ -571,11 +591,13 @@ class NumberTracer(_Tracer):
     def absent(self, step: Step, x: Shape, names: Environment) -> Traced:
         """A node with `when` keeps the number of channels, there or not."""
         self.met(step)
+        present = self.present
         try:
             y = self.node(step, (x,) * max(1, len(step.inputs)), names).output
         except (Stopped, ExpressionError):
             self.unlike.add(step.place)
             y = x  # it would not fit here, and it is not here
+        self.present = present
         if y.channels != x.channels:
             self.unlike.add(step.place)
             sentence = f"left out, `{step.name}` hands on {x.channels} channels instead of {y.channels}"
@@ -589,16 +611,25 @@ class NumberTracer(_Tracer):
 
 def _refuse_unread(steps: tuple[Traced, ...], results: tuple[Input, ...]) -> None:
     """Refuses a step that runs for nothing, since what would read its value is left out."""
-    flow = Flow(steps, results)
-    needed = flow.needed(results)
+    needed = {result.value for result in results}
+    idle = []
     for number in range(len(steps), 0, -1):
         step = steps[number - 1]
-        if number in needed or step.role == "absent":
-            continue
-        readers = [one.name for one in steps if one.role == "absent" and Input(number) in map(flow.source, one.values)]
-        why = f": `{readers[0]}` is left out" if readers else ""
-        help = f"give it the `when` of `{readers[0]}`, or write a second block, without both" if readers else "leave it out too"
-        raise Stopped(Problem(step.place, f"nobody reads the value of `{step.name}`{why}", help))
+        if number in needed:
+            needed.update(value.value for value in taken(step))
+        elif step.role != "absent":
+            idle.append(number)
+    if idle:
+        raise Stopped(_unread(steps, results, idle[0]))
+
+
+def _unread(steps: tuple[Traced, ...], results: tuple[Input, ...], number: int) -> Problem:
+    source = Flow(steps, results).source
+    step = steps[number - 1]
+    readers = [one.name for one in steps if one.role == "absent" and Input(number) in map(source, one.values)]
+    why = f": `{readers[0]}` is left out" if readers else ""
+    help = f"give it the `when` of `{readers[0]}`, or write a second block, without both" if readers else "leave it out too"
+    return Problem(step.place, f"nobody reads the value of `{step.name}`{why}", help)
 
 
 def _count(tensors: tuple[tuple[str, tuple[int, ...]], ...]) -> int:
@@ -606,6 +637,10 @@ def _count(tensors: tuple[tuple[str, tuple[int, ...]], ...]) -> int:
     for _, shape in tensors:
         total += product(shape)
     return total
+
+
+def _too_many_layers(place: Place) -> Stopped:
+    return Stopped(Problem(place, f"the network has more than {MOST_LAYERS:,} layers", code=BUDGET))
 
 
 def _totals(steps: tuple[Traced, ...], place: Place) -> tuple[int, int, int, int]:
@@ -618,7 +653,7 @@ def _totals(steps: tuple[Traced, ...], place: Place) -> tuple[int, int, int, int
         macs += 0 if step.training else step.macs
         layers += step.layers
     if layers > MOST_LAYERS:
-        raise Stopped(Problem(place, f"the network has more than {MOST_LAYERS:,} layers"))
+        raise _too_many_layers(place)
     return parameters, buffers, macs, layers
 
 
@@ -641,7 +676,10 @@ class _Names(_Tracer):
         super().__init__(graph)
         self.keeping = keeping
         self.listed = {(block, name) for block, name, value in given if isinstance(value, tuple)}
-        self.ops = [(block, name, value) for block, name, value in given if isinstance(value, Op)]
+        self.ops: dict[tuple[str, str], list[Op]] = {}
+        for block, name, value in given:
+            if isinstance(value, Op):
+                self.ops.setdefault((block, name), []).append(value)
         self.inside = graph.network
         self.open = open_names(graph)
         self.bodies: dict[Any, TracedBody] = {}
@@ -659,7 +697,7 @@ class _Names(_Tracer):
 
     def judged(self, x: Shape) -> Shape:
         """Without its sizes: a node that is left out at those of the spec's input may fit others."""
-        return Shape(tuple(Name(f"size {axis}") for axis in range(len(x.sizes))), x.channel_axis).with_channels(x.channels)
+        return Shape(ANY_SIZES[: len(x.sizes)], x.channel_axis).with_channels(x.channels)
 
     def steps(self, body: Body, entering: Shape, names: Environment) -> tuple[tuple[Traced, ...], list[Any]]:
         around, self.inside = self.inside, body
@@ -742,7 +780,7 @@ class _Names(_Tracer):
         held = names[parameter]
         if isinstance(held, Op):
             return self.op(name, held, x, place, ())
-        held_here = [op for block, argument, op in self.ops if (block, argument) == (self.inside.name, parameter)]
+        held_here = self.ops.get((self.inside.name, parameter), ())
         y = x if all(self.op(name, op, x, place, ()).output == x for op in held_here) else self.open_sizes(x)
         return Traced(name, parameter, "held", (x,), y, place)
 
@@ -816,24 +854,20 @@ def names(graph: Graph, input_shape: tuple[int, ...], traced: TracedBody) -> dic
 
 def _written(graph: Graph) -> set[tuple[str, str, Value]]:
     """The lists and ops in defaults and calls, also in calls that this network leaves out: block, argument, value."""
-    found: set[tuple[str, str, Value]] = set()
-    handed_on = []
-    for body in (graph.network, *graph.blocks.values()):
-        found |= {(body.name, one.name, one.default) for one in body.parameters if isinstance(one.default, (tuple, Op))}
+    found: dict[tuple[str, str], set[Value]] = {}
+    for body in callers_first(graph):
+        for one in body.parameters:
+            if isinstance(one.default, (tuple, Op)):
+                found.setdefault((body.name, one.name), set()).add(one.default)
         constants = {constant.name: constant.value for constant in body.constants}
         for call in calls(body):
             for name, given, _ in call.arguments:
                 value = constants.get(given.name, given) if isinstance(given, Name) else given
                 if isinstance(value, (tuple, Op)):
-                    found.add((call.block, name, value))
-                elif isinstance(value, Name):
-                    handed_on.append(((body.name, value.name), (call.block, name)))
-    before = -1
-    while before < len(found):
-        before = len(found)
-        for source, target in handed_on:
-            found |= {(*target, value) for *given, value in found if tuple(given) == source}
-    return found
+                    found.setdefault((call.block, name), set()).add(value)
+                elif isinstance(value, Name):  # what it holds is handed on
+                    found.setdefault((call.block, name), set()).update(found.get((body.name, value.name), ()))
+    return {(block, name, value) for (block, name), values in found.items() for value in values}
 
 
 def _class_of(body: TracedBody) -> list[Any]:

@@ -282,11 +282,11 @@ def test_validate_tells_a_disagreement_as_its_own_bug(
     stricter["$defs"]["op.conv"]["properties"]["kernel_size"] = {"maximum": 2}
     (project / "stricter.json").write_text(json.dumps(stricter), encoding="utf-8")
     monkeypatch.setattr(schema, "FILE", project / "stricter.json")
-    schema._validator.cache_clear()
+    schema._document.cache_clear()
     try:
         result = archgen("validate", "specs/small.yaml")
     finally:
-        schema._validator.cache_clear()
+        schema._document.cache_clear()
     assert (result.code, result.out) == (70, "")
     assert result.err == (
         "specs/small.yaml: internal error: the schema refuses stem.conv1.kernel_size, which the reader of specs accepts: "
@@ -296,7 +296,7 @@ def test_validate_tells_a_disagreement_as_its_own_bug(
 
 def test_only_validate_reads_it(project: Path, archgen: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schema, "FILE", project / "missing.json")
-    schema._validator.cache_clear()
+    schema._document.cache_clear()
     for command in (["shapes"], ["show"], ["build", "-o", "out"]):
         assert archgen(*command, "specs/small.yaml").code == 0
     assert archgen("validate", "specs/small.yaml").code == 3

@@ -292,6 +292,7 @@ class _Explainer:
 
     def __init__(self, graph: Graph, signs: Signs) -> None:
         self.graph, self.signs = graph, signs
+        self.known: dict[tuple[Op, Shape, Shape], list[tuple[str, str]]] = {}
 
     def body(self, body: Body, traced: tuple[Traced, ...], names: dict[str, Value], prefix: str) -> tuple[Entry, ...]:
         entries = []
@@ -310,7 +311,7 @@ class _Explainer:
             return Entry(path, f"{done.type}: {change}", (*why, *self.merge_parts(node, done)))
         if done.op is not None:
             title = f"{op_title(done.op, done.type, done.inputs[0])}: {change}"
-            parts = op_parts(done.op, done.inputs[0], done.output, self.signs)
+            parts = self.op_parts(done.op, done.inputs[0], done.output)
             return Entry(path, title, (*why, *parts), (), done.op.name, _first_line(type(done.op).__doc__ or ""))
         entries, does = self.inside(node, done, names, path), ""
         if done.role == "block":
@@ -320,6 +321,12 @@ class _Explainer:
         title = f"{done.type}{' (' if arguments else ''}{arguments}{')' if arguments else ''}: {change}"
         key = (done.type, done.arguments, done.inputs) if done.role == "block" else None
         return Entry(path, title, (*why, *self.container_parts(done)), entries, done.type, does, key)
+
+    def op_parts(self, op: Op, x: Shape, y: Shape) -> list[tuple[str, str]]:
+        """The parts of an op, which are worked out once for each shape that it meets."""
+        if (op, x, y) not in self.known:
+            self.known[op, x, y] = op_parts(op, x, y, self.signs)
+        return self.known[op, x, y]
 
     def inside(self, node: AnyNode, done: Traced, names: dict[str, Value], path: str) -> tuple[Entry, ...]:
         if isinstance(node, BlockCall):

@@ -183,15 +183,18 @@ class _Run:
             else:
                 values[Input(number + 1)] = made[0]
             unread = self.unread(flow, number, made)
-            idle, lingering = idle or bool(unread), lingering + unread
+            idle = idle or bool(unread)
+            lingering += unread
             last = [s for s in dict.fromkeys(sources) if flow.readers[s][-1] == number and s not in begun.gone]
             lingering += self.dropped(last, values, written, number)
         for block in lingering:
             self.heap.drop(block)
         leaving = [values[flow.source(result)] for result in results]
-        for number, value in enumerate(leaving):
-            if value is entering or value in leaving[:number]:
+        held = {entering}
+        for value in leaving:
+            if value in held:
                 self.heap.hold(value.block)
+            held.add(value)
         if idle:
             self.forget(start, leaving)
         return tuple(leaving)

@@ -1,7 +1,8 @@
 """Drawings as SVG, laid out here: boxes in rows, a row below all that it takes from, arrows that go around what they pass.
 
-An arrow that passes rows gets a place in each of them, as thin as a line, so nothing is drawn over a box. Rows are then moved
-sideways, down and up in turn, each box towards the middle of its neighbours as far as the boxes beside it allow.
+An arrow that passes rows gets a place in each of them, as thin as a line, so nothing is drawn over a box (beyond 30,000 such
+places, which nobody could follow, the longest arrows are drawn straight). Rows are then moved sideways, down and up in turn,
+each box towards the middle of its neighbours as far as the boxes beside it allow.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
 from archgen.analysis.picture import comment, escaped
+from archgen.budget import Budget
 
 if TYPE_CHECKING:
     from archgen.analysis.picture import Box, Drawing
@@ -20,6 +22,7 @@ ROW = 84.0  # from the top of a row to the top of the next
 STUB = 18.0  # from a box straight down, with the shape beside it, before arrows part
 MARGIN, TITLE = 24.0, 30.0
 PASSES = 12
+MOST_PASSED = 30_000  # rows that the arrows of one drawing pass, each a place to lay out
 FILLS = {
     "input": "#f4f4f4", "op": "#ffffff", "block": "#e3eefb", "stage": "#d3e4f8", "merge": "#fdeccb", "split": "#fdeccb",
 }  # fmt: skip
@@ -48,10 +51,14 @@ def place(drawing: Drawing) -> Placed:
     """Lays out one drawing, its upper left corner at (0, 0)."""
     ranks = _ranks(drawing)
     count = len(drawing.boxes)
+    around = _around(drawing, ranks)
     row_of = list(ranks)
     links: list[tuple[int, int]] = []  # between neighbouring rows; numbers from `count` on are the places of arrows that pass
     chains: list[list[int]] = []
-    for source, target in drawing.arrows:
+    for number, (source, target) in enumerate(drawing.arrows):
+        if number not in around:
+            chains.append([source, target])
+            continue
         chain = [source]
         for rank in range(ranks[source] + 1, ranks[target]):
             row_of.append(rank)
@@ -67,6 +74,13 @@ def place(drawing: Drawing) -> Placed:
     paths = tuple(tuple(middles[number] for number in chain) for chain in chains)
     width = max(max(x - left + width / 2 for x, width in zip(xs, widths)), len(drawing.title) * CHARACTER * 1.2)
     return Placed(drawing, places, paths, width, TITLE + (max(ranks) + 1) * ROW)
+
+
+def _around(drawing: Drawing, ranks: list[int]) -> set[int]:
+    """The arrows that go around what they pass: the shortest, as many as have room in the rows. The others are straight."""
+    budget = Budget(MOST_PASSED)
+    passed = [(ranks[target] - ranks[source] - 1, number) for number, (source, target) in enumerate(drawing.arrows)]
+    return {number for rows, number in sorted(passed) if budget.spend(rows)}
 
 
 def _ranks(drawing: Drawing) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from functools import cached_property
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from archgen.expressions import (
     Value,
     binary,
     evaluate,
+    is_number,
     may_fail,
     names_of,
     render,
@@ -160,6 +162,8 @@ class ClassBuilder:
 
     def say(self, value: Value, rank: int | None = None) -> str:
         """Returns the Python text of a value and notes which names it uses; an op is for values of this rank."""
+        if is_number(value):
+            return render(value)
         value = self.specialised(self.written_out(value))
         if isinstance(value, Op):
             positional, named = value.constructor(Shape((1,)))
@@ -207,7 +211,7 @@ class ClassBuilder:
     def decided(self, test: Value) -> set[Any]:
         """What a test comes to in the calls of this block, each as it is and without some of its arguments; None: not known."""
         if test not in self.decisions:
-            expanded = evaluate(test, self.expanded | self.by_name(names_of(test) - self.expanded.keys()))
+            expanded = evaluate(test, ChainMap(self.expanded, self.by_name(names_of(test))))
             names = sorted(names_of(expanded))
             calls = {tuple((name, sample[name]) for name in names if name in sample) for sample in self.samples}
             found = {_decision(expanded, {**dict(call), **omitted}) for omitted in self.omissions(names) for call in calls}
@@ -238,7 +242,7 @@ class ClassBuilder:
         found: dict[str, Value] = {}
         for constant in self.body.constants:
             if isinstance(self.traced.names[constant.name], Name):
-                found[constant.name] = evaluate(constant.value, {**self.traced.names, **found})
+                found[constant.name] = evaluate(constant.value, ChainMap(found, self.traced.names))
         return found
 
     # ---- __init__
@@ -497,7 +501,9 @@ class ClassBuilder:
         return f"[{', '.join(['N', *words])}]"
 
     def in_words(self, size: Value) -> Value:
-        said = evaluate(size, self.by_name(names_of(size)) | self.expanded)
+        if is_number(size):
+            return size
+        said = evaluate(size, ChainMap(self.expanded, self.by_name(names_of(size))))
         plain = self.specialised(said)
         words: Environment = {
             name: Name(_AXES[name], "int") if name in _AXES else value for name, value in self.by_name(names_of(plain)).items()

@@ -56,7 +56,8 @@ class Forward(Flow):
             if step.training and self.indent == 8:
                 self.lines.append("        if self.training:")
             self.indent = 12 if step.training else 8
-            self.live.pass_by(number)
+            for dead in self.live.pass_by(number):
+                self.names.again(dead)
             self.step(number, step)
         texts = [flat(self.text(result)) for result in self.results]
         if self.training_results:
@@ -183,11 +184,12 @@ class Live:
         self.names[name] += 1
         self.ending.setdefault(last_reader, []).append(name)
 
-    def pass_by(self, number: int) -> None:
-        """Comes to a step: what it and those before it were the last to read is dead."""
-        for passed in range(self.passed, number + 1):
-            self.names.subtract(self.ending.pop(passed, ()))
+    def pass_by(self, number: int) -> list[str]:
+        """Comes to a step: what it and those before it were the last to read is dead, and returned."""
+        dead = [name for passed in range(self.passed, number + 1) for name in self.ending.pop(passed, ())]
+        self.names.subtract(dead)
         self.passed = number + 1
+        return dead
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self.names[name] > 0

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import ast
 import functools
+from collections import ChainMap
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from archgen.emit.recorder import parts
 from archgen.ops import OPS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, MutableMapping
 
     from archgen.ops import Op
 
@@ -35,6 +37,7 @@ class Layer(NamedTuple):
 
 Value: TypeAlias = "dict[int, int]"  # the storages that it may lie in, and how often each was overwritten when it was made
 ENTERING = 0
+KEPT = 1  # stands for all that are kept and not overwritten yet: to overwrite one of them is refused, whichever it is
 UNKNOWN = Layer()
 
 
@@ -44,7 +47,7 @@ def check(tree: ast.Module) -> None:
     for node in tree.body:
         if isinstance(node, ast.ClassDef):
             checked.add(node)
-    for part in ast.walk(tree):
+    for part in parts(tree):
         if isinstance(part, ast.keyword) and part.arg == "inplace" and part not in checked.seen:
             raise OverwriteError(f"line {part.value.lineno}: `inplace` stands where no layer is built")
 
@@ -53,8 +56,8 @@ class _Run:
     """The storages while some calls are made one after the other."""
 
     def __init__(self) -> None:
-        self.overwritten: list[int] = [0]  # of each storage how often; the first is that of what entered
-        self.kept: set[int] = set()  # those that a backward pass may need as they are
+        self.overwritten: list[int] = [0, 0]  # of each storage how often, by its number
+        self.kept: set[int] = {KEPT}  # those that a backward pass may need as they are
 
     def new(self) -> Value:
         self.overwritten.append(0)
@@ -70,11 +73,7 @@ class _Run:
         if layer.inplace:
             return self.overwrite(value, line)
         self.kept |= value.keys()
-        made = self.new()
-        if layer.fresh:
-            return made
-        self.kept |= made.keys()
-        return {**value, **made}
+        return self.new() if layer.fresh else {KEPT: 0}
 
     def overwrite(self, value: Value, line: int) -> Value:
         if ENTERING in value:
@@ -84,11 +83,13 @@ class _Run:
         for storage in value:
             self.overwritten[storage] += 1
         self.kept |= value.keys()
-        return {storage: self.overwritten[storage] for storage in value}
+        return {KEPT: 0}
 
     def either(self, left: Value, right: Value) -> Value:
         """A value that is one or the other: it was overwritten if one of them was."""
-        return {key: min(left.get(key, right.get(key, 0)), right.get(key, left.get(key, 0))) for key in {**left, **right}}
+        both = {key: min(left.get(key, right.get(key, 0)), right.get(key, left.get(key, 0))) for key in {**left, **right}}
+        wanted = {key for key, count in both.items() if key in self.kept and self.overwritten[key] == count}
+        return {**{key: both[key] for key in both if key not in wanted}, **({KEPT: 0} if wanted else {})}
 
     def through(self, layers: Iterable[tuple[Layer, bool, int]], value: Value) -> Value:
         """Calls layers in order; each comes with whether it may be missing, and its line."""
@@ -196,7 +197,7 @@ class _Forward:
 
     def __init__(self, layers: dict[str, Layer]) -> None:
         self.layers, self.run = layers, _Run()
-        self.values: dict[str, Value] = {"x": {ENTERING: 0}}
+        self.values: ChainMap[str, Value] = ChainMap({"x": {ENTERING: 0}})
         self.returned: Value = {}
 
     def result(self, statements: list[ast.stmt]) -> Layer:
@@ -214,12 +215,17 @@ class _Forward:
 
     def both(self, statement: ast.If) -> None:
         """Runs the two ways of an `if` from the same variables, and joins these."""
-        before = dict(self.values)
-        self.block(statement.body)
-        after, self.values = self.values, before
-        self.block(statement.orelse)
-        for name, value in after.items():
-            self.values[name] = self.run.either(value, self.values[name]) if name in self.values else value
+        ways = self.way(statement.body), self.way(statement.orelse)
+        for name in {**ways[0], **ways[1]}:
+            found = [way.get(name, self.values.get(name)) for way in ways]
+            self.values[name] = functools.reduce(self.run.either, [value for value in found if value is not None])
+
+    def way(self, statements: list[ast.stmt]) -> MutableMapping[str, Value]:
+        """The variables that some statements set, which are not set then: the statements may not run."""
+        self.values = self.values.new_child()
+        self.block(statements)
+        changed, self.values = self.values.maps[0], self.values.parents
+        return changed
 
     def assign(self, target: ast.expr, value: Value) -> None:
         for name in target.elts if isinstance(target, ast.Tuple) else (target,):

@@ -16,7 +16,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from archgen.emit import overwrites
-from archgen.emit.recorder import BUILTINS, Flow, Layer, Value, concat, construct, functions, leaves
+from archgen.emit.recorder import BUILTINS, Flow, Layer, Value, concat, construct, functions, leaves, parts
 from archgen.ops import OPS
 from archgen.ops.base import KINDS, same, together
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from archgen.ops import Op
     from archgen.trace import Traced, TracedBody
 
-_NODES = tuple(
+_NODES = frozenset(
     getattr(ast, name)
     for name in (
         "Module ClassDef FunctionDef arguments arg Expr Constant Assign AnnAssign If IfExp Return Raise Import ImportFrom "
@@ -254,18 +254,24 @@ def _check_shape(tree: ast.Module) -> None:
     _check_top(tree)
     called = {*BUILTINS, "make_divisible", "partial", *OWN_CLASSES}
     called |= {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
-    for node in ast.walk(tree):
-        if not isinstance(node, _NODES):
-            raise ProofError(f"line {getattr(node, 'lineno', 0)}: {type(node).__name__} can't come from a template")
-        if isinstance(node, (ast.Name, ast.Attribute)):
-            _check_name(node)
-        if isinstance(node, ast.Raise) and not _RAISED.fullmatch(ast.unparse(node)):
-            raise ProofError(f"line {node.lineno}: {ast.unparse(node)}")
-    for function in functions(tree):
+    methods = frozenset(functions(tree))
+    for node in parts(tree, methods):
+        _check_node(node, called)
+    for function in methods:
         known = called | {argument.arg for argument in function.args.args}
-        for call in ast.walk(function):
-            if isinstance(call, ast.Call):
-                _check_call(call, known)
+        for node in parts(function):
+            _check_node(node, known)
+
+
+def _check_node(node: ast.AST, called: set[str]) -> None:
+    if type(node) not in _NODES:
+        raise ProofError(f"line {getattr(node, 'lineno', 0)}: {type(node).__name__} can't come from a template")
+    if isinstance(node, (ast.Name, ast.Attribute)):
+        _check_name(node)
+    elif isinstance(node, ast.Call):
+        _check_call(node, called)
+    elif isinstance(node, ast.Raise) and not _RAISED.fullmatch(ast.unparse(node)):
+        raise ProofError(f"line {node.lineno}: {ast.unparse(node)}")
 
 
 def _check_top(tree: ast.Module) -> None:
