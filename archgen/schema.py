@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from archgen import dump, library, names, yamltext
+from archgen import dump, files, library, names, resources, yamltext
 from archgen.ops import OPS, Op
 from archgen.source import Mapping, Scalar
 from archgen.spec import BLOCK_KEYS, COMPOSITIONS, MERGES, SPEC_KEYS, TYPES, Block, Parameter, is_empty
@@ -332,7 +332,7 @@ def agree(tree: Mapping) -> None:
 def _validator() -> Draft202012Validator:
     import jsonschema
 
-    return jsonschema.Draft202012Validator(json.loads(FILE.read_text(encoding="utf-8")))
+    return jsonschema.Draft202012Validator(json.loads(resources.read(FILE)))
 
 
 def plain(tree: Tree) -> Any:
@@ -351,5 +351,5 @@ def plain(tree: Tree) -> Any:
 
 
 if __name__ == "__main__":
-    FILE.write_text(text(), encoding="utf-8", newline="\n")
+    files.write({FILE: text()}, FILE.parent)
     print(f"wrote {FILE.name}")
