@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING
 from archgen import files, project
 from archgen.diagnostics import Place, Problem, Source, SpecError, printable, quote
 from archgen.emit import module, write
-from archgen.names import DEVICES
 from archgen.network import Network, load
 
 if TYPE_CHECKING:
@@ -50,12 +48,8 @@ def plan(specs: Sequence[Path], folder: Path) -> tuple[Output, ...]:
             sentence = f"both this spec and {quote(twin.network.path.as_posix())} would write {quote(name)}"
             problems.append(_refused(path, sentence))
             continue
-        if path.stem.casefold() in DEVICES:
-            sentence = f"{quote(name)} is the name of a device on Windows, where no checkout could hold it"
-            problems.append(_refused(path, sentence, "rename the spec"))
-            continue
         if reason := project.why_no_module(path):
-            problems.append(_refused(path, f"no `import` could name {quote(name)}: {reason}", "rename the spec"))
+            problems.append(_refused(path, reason, "rename the spec"))
             continue
         try:
             network = load(path).checked()
@@ -64,8 +58,8 @@ def plan(specs: Sequence[Path], folder: Path) -> tuple[Output, ...]:
             problems.extend(error.problems)
             continue
         target = folder / name
-        old = write.read(target)
-        if old is not None and (other := _other_spec(old, text, target)):
+        old = files.old(target)
+        if old is not None and (other := module.other_spec(old, text, target)):
             sentence = f"{quote(files.shown(target))} is the module of {quote(other)}, which this spec would replace"
             problems.append(_refused(path, sentence))
             continue
@@ -79,26 +73,14 @@ def _refused(path: Path, sentence: str, help: str = "rename one of the two, or c
     return Problem(Place(Source(path.as_posix(), ""), 0, 0), sentence, help)
 
 
-def _other_spec(old: bytes, text: str, target: Path) -> str:
-    """Returns the other spec that a generated file belongs to, or '': one that is gone has been renamed."""
-    before, now = module.spec_of(old.decode(errors="replace")), module.spec_of(text)
-    if before in ("", now):
-        return ""
-    around = project.find(target.parent)
-    starts = [target.parent, *([around.root] if around.found else [])]
-    return before if any(os.path.lexists(start / before) for start in starts) else ""
-
-
 def left_over(folder: Path, outputs: Iterable[Output]) -> tuple[Output, ...]:
     """Returns the generated files in a folder that none of the outputs writes: their specs are gone or renamed."""
-    if not folder.is_dir():
-        return ()
     written = {output.path.name for output in outputs}
     found = []
-    for path in sorted(folder.glob("*.py")):
-        if path.name not in written and path.is_file() and not path.is_symlink():
-            old = write.read(path)
-            if old is not None and write.is_ours(old):
+    for path in files.listed(folder):
+        if path.suffix == ".py" and path.name not in written and write.is_generated(path):
+            old = files.old(path)
+            if old is not None:
                 found.append(Output(path, "", old, None))
     return tuple(found)
 

@@ -405,18 +405,13 @@ def graph(spec: Path, target: Path, shape: tuple[int, ...] | None, settings: tup
       archgen graph specs/resnet18.yaml -o resnet18.svg
     """
     from archgen.analysis import picture
-    from archgen.emit import write
     from archgen.network import load
 
     if target.suffix not in picture.FORMATS:
         raise click.UsageError(f"{quote(target.name)} must end in {', '.join(picture.FORMATS)}")
     network = load(spec, settings)
     text = picture.text(network, target.suffix, shape)
-    old = write.read(target)
-    reason = "" if old is None or force else picture.not_ours(old)
-    if reason:
-        raise EnvironmentFault(f"{quote(files.shown(target))} was {reason}", "`--force` replaces it")
-    changed = write.write({target: text}, target.parent, force=True)[target]
+    changed = files.write({target: text}, target.parent, (lambda _: "") if force else picture.not_ours)[target]
     _tell_built(network, shape)
     click.echo(f"{'wrote' if changed else 'unchanged'} {printable(files.shown(target))}")
     return OK
@@ -487,14 +482,15 @@ def build(specs: tuple[Path, ...], folder: Path | None, check: bool, verified: b
     outputs = builder.plan(chosen, folder)
     _tell_notes([output.network for output in outputs if output.network is not None], strict)
     extra = () if specs else builder.left_over(folder, outputs)
-    code = _check((*outputs, *extra)) if check else _write(outputs, extra, folder, force)
+    again = "the same command without `--check`" if specs or folder != project.generated else "`archgen build`"
+    code = _check((*outputs, *extra), again) if check else _write(outputs, extra, folder, force)
     if code == OK and verified:
         networks = [(output.network, output.path) for output in outputs if output.network is not None]
         return max([_verify(network, path, "auto", 2) for network, path in networks])
     return code
 
 
-def _check(outputs: Sequence[Output]) -> int:
+def _check(outputs: Sequence[Output], command: str) -> int:
     from archgen import build as builder
 
     differences = [text for text in map(builder.difference, outputs) if text]
@@ -504,7 +500,7 @@ def _check(outputs: Sequence[Output]) -> int:
         advice = []
         if any(output.network is not None and not output.current for output in outputs):
             edited = ", with `--force` where they were edited" if any(output.edited for output in outputs) else ""
-            advice.append(f"`archgen build` writes them anew{edited}")
+            advice.append(f"{command} writes them anew{edited}")
         if any(output.network is None for output in outputs):
             advice.append("remove what is left over")
         click.echo(f"{len(differences)} of {len(outputs)} files differ; {'; '.join(advice)}", err=True)
@@ -546,12 +542,16 @@ def verify(specs: tuple[Path, ...], folder: Path | None, device: str, batch: int
     codes = []
     for network in networks:
         # the file on the disk is that of the spec without settings
-        on_disk = None if settings else folder / projects.module_file(network.path)
+        unnamed = projects.why_no_module(network.path)
+        on_disk = None if settings or unnamed else folder / projects.module_file(network.path)
+        if unnamed:
+            click.echo(f"{printable(network.path.as_posix())}: {unnamed}; so what follows is of no file", err=True)
         codes.append(_verify(network, on_disk, device, batch, settings))
     return max(codes)
 
 
 def _verify(network: Network, path: Path | None, device: str, batch: int, settings: tuple[str, ...] = ()) -> int:
+    from archgen import project as projects
     from archgen.verify import parent
 
     missing = path is not None and not os.path.lexists(path)
@@ -565,7 +565,8 @@ def _verify(network: Network, path: Path | None, device: str, batch: int, settin
     for check in different:
         click.echo(f"{check.name}: {printable(check.difference)}", err=True)
     if missing and path is not None:
-        click.echo(f"{printable(files.shown(path))} is not there: what `archgen build` would write was verified", err=True)
+        command = projects.build_command(network.path, path.parent)
+        click.echo(f"{printable(files.shown(path))} is not there: what `{command}` would write was verified", err=True)
     if found.not_run:
         click.echo(f"the module was not run: {found.not_run}", err=True)
     return OK if found.agrees else DIFFERENT

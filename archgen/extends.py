@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archgen import files, source, yamltext
-from archgen.diagnostics import Note, Place, Problem, Source, SpecError, quote
+from archgen.diagnostics import Note, Place, Problem, SpecError, quote
 from archgen.expressions import SPEC, render
 from archgen.ops import OPS, Op
 from archgen.records import Record
@@ -42,10 +42,7 @@ class Loaded(Record):
 
 def load(path: Path) -> Loaded:
     """Reads a spec and those that it extends. Raises SpecError."""
-    if files.leads_out(path):  # of what it leads to nothing is read, so nothing can be shown
-        place = Place(Source(path.as_posix(), ""), 0, 0)
-        sentence = f"this path leads out of {quote(files.shown(files.top(path.parent)))} through a link"
-        raise SpecError(Problem(place, sentence, "give the path that it leads to"))
+    source.refuse_outside(path, path.as_posix(), "give the path that it leads to")
     tree = source.read(path)
     chain, seen = [tree], [path.resolve()]
     root = path.resolve().parent
@@ -71,14 +68,7 @@ def _parent(tree: source.Tree, seen: list[Path], root: Path) -> Path:
     if not isinstance(tree, source.Scalar) or not tree.text:
         raise refuse("`extends` names the file of another spec", "write `extends: resnet50.yaml`")
     text = tree.text
-    if (
-        not text.endswith(".yaml")
-        or "\\" in text
-        or ":" in text
-        or Path(text).is_absolute()
-        or text.startswith("~")
-        or "\0" in text
-    ):
+    if not text.endswith(".yaml") or files.is_foreign(text):
         raise refuse(f"`extends` can't name {quote(text)}", "name a `.yaml` file by its path from this spec, with `/`")
     missing = refuse(f"there is no spec {quote(text)} here", "the path starts in the folder of the spec that extends it")
     try:

@@ -7,20 +7,19 @@ top of the repository: what lies above is not the project's.
 from __future__ import annotations
 
 import os
-import sys
+import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from archgen import files
-from archgen.diagnostics import EnvironmentFault, printable, quote
-from archgen.names import KEYWORDS
+from archgen import files, settings, source
+from archgen.diagnostics import printable, quote
+from archgen.names import DEVICES, KEYWORDS
 from archgen.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SUFFIXES = (".yaml", ".yml")
-MOST_BYTES = 2**20  # of a pyproject.toml
 
 
 class Project(Record):
@@ -35,20 +34,23 @@ class Project(Record):
     found: bool = False
 
     def all_specs(self) -> tuple[Path, ...]:
-        """Returns the project's specs in the order of their names; none where there is no such folder."""
-        if not self.specs.is_dir():
-            return ()
-        found = (path for path in self.specs.iterdir() if path.suffix in SUFFIXES and path.is_file())
-        return tuple(sorted(found, key=lambda path: path.name))
+        """Returns the project's specs in the order of their names; none where there is no such folder.
+
+        Whatever is called like a spec is one, a pipe or a link to nothing too: who reads it says what is wrong. A name with a
+        dot in front is another program's, as the lock of an editor.
+        """
+        source.refuse_outside(self.specs, files.shown(self.specs), "name the specs, by the path that it leads to")
+        found = files.listed(self.specs)
+        return tuple(path for path in found if path.suffix.casefold() in SUFFIXES and not path.name.startswith("."))
 
 
 def find(start: Path) -> Project:
     """Returns the project around a folder: the nearest pyproject.toml upwards with `[tool.archgen]`, else the folder itself."""
     start = Path(os.path.abspath(start))
     for root in _upwards(start):
-        settings = _settings(root / "pyproject.toml")
-        if settings is not None:
-            return Project(root, _folder(root, settings, "specs"), _folder(root, settings, "generated"), True)
+        named = settings.read(root)
+        if named is not None:
+            return Project(root, root / named.get("specs", "specs"), root / named.get("generated", "generated"), True)
     return Project(start, start / "specs", start / "generated")
 
 
@@ -65,13 +67,35 @@ def module_file(spec: Path) -> str:
 
 
 def why_no_module(spec: Path) -> str:
-    """Returns why no `import` could name the module of a spec, or ''."""
-    stem = module_file(spec)[:-3]
+    """Returns why a spec can't have a module, because of its name, or ''."""
+    name = module_file(spec)
+    stem = name[:-3]
+    if stem.casefold() in DEVICES:
+        return f"{quote(name)} is the name of a device on Windows, where no checkout could hold it"
     if stem in KEYWORDS:
-        return f"{quote(stem)} is a word of Python"
+        return f"no `import` could name {quote(name)}: {quote(stem)} is a word of Python"
     if not (stem.isascii() and stem.isidentifier()):
-        return "a module is named by letters, digits and `_`, and starts with no digit"
+        return f"no `import` could name {quote(name)}: a module is named by letters, digits and `_`, and starts with no digit"
     return ""
+
+
+def other_spec(before: str, now: str, module: Path) -> str:
+    """Returns the other spec that a generated file belongs to, or '': one that is gone has been renamed.
+
+    before, now: the specs that the file and the new text for it name.
+    """
+    if before in ("", now):
+        return ""
+    around = find(module.parent)
+    starts = [module.parent, *([around.root] if around.found else [])]
+    return before if any(os.path.lexists(start / before) for start in starts) else ""
+
+
+def build_command(spec: Path, folder: Path) -> str:
+    """Returns the command that builds a spec into a folder, as it is to be given in the current folder."""
+    around = find(Path.cwd())
+    target = [] if os.path.abspath(folder) == str(around.generated) else ["-o", files.shown(folder)]
+    return printable(" ".join(map(shlex.quote, ["archgen", "build", files.shown(spec), *target])))
 
 
 def from_root(spec: Path, folder: Path | None) -> tuple[str, str]:
@@ -97,52 +121,3 @@ def _relative(path: Path, start: Path) -> str:
         return os.path.relpath(path, start).replace(os.sep, "/")
     except ValueError:  # another drive
         return path.name
-
-
-def _settings(path: Path) -> dict[str, Any] | None:
-    try:
-        data = files.contents(path, MOST_BYTES)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except files.NotAFile as other:
-        raise EnvironmentFault(f"{_shown(path)} is {other.kind}, not a file") from None
-    except OSError as error:
-        raise EnvironmentFault(f"can't read {_shown(path)}: {error.strerror or error}") from error
-    if b"archgen" not in data:  # most files on the way up are of other projects: none of our business whether they parse
-        return None
-    if len(data) > MOST_BYTES:
-        raise EnvironmentFault(f"{_shown(path)} is larger than 1 MiB")
-    table = _parsed(path, data)
-    for name in ("tool", "archgen"):
-        inner = table.get(name)
-        if inner is None:
-            return None
-        if not isinstance(inner, dict):
-            raise EnvironmentFault(f"`{name}` in {_shown(path)} is no table", "write `[tool.archgen]`, its keys below")
-        table = inner
-    return table
-
-
-def _parsed(path: Path, data: bytes) -> dict[str, Any]:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    try:
-        parsed: dict[str, Any] = tomllib.loads(data.decode())
-    except RecursionError:
-        raise EnvironmentFault(f"{_shown(path)} is no TOML: its lists nest too deep") from None
-    except ValueError as error:  # of TOML and of UTF-8
-        raise EnvironmentFault(f"{_shown(path)} is no TOML: {printable(str(error))}") from error
-    return parsed
-
-
-def _folder(root: Path, settings: dict[str, Any], name: str) -> Path:
-    value = settings.get(name, name)
-    if not isinstance(value, str) or not value.isprintable() or not value:
-        raise EnvironmentFault(f"`{name}` of [tool.archgen] in {_shown(root / 'pyproject.toml')} is no folder's name")
-    return root / value
-
-
-def _shown(path: Path) -> str:
-    return quote(files.shown(path))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from archgen import files
+
 _PACKAGE = Path(__file__).parent
 
 
@@ -11,6 +13,11 @@ def folder(name: str) -> Path:
     """Returns the folder of the templates or of the specs that come with archgen."""
     packaged = _PACKAGE / name
     return packaged if packaged.is_dir() else _PACKAGE.parent / name
+
+
+def read(path: Path) -> bytes:
+    """Returns what a file that comes with archgen holds."""
+    return files.contents(path, files.MOST_BYTES)
 
 
 LIBRARY = _PACKAGE / "library"

@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from archgen import dump, library, names, yamltext
+from archgen import dump, files, library, names, resources, yamltext
 from archgen.budget import Budget
 from archgen.ops import OPS, Op
 from archgen.ops.base import KINDS
@@ -339,7 +339,7 @@ def agree(tree: Mapping) -> None:
 
 @lru_cache(maxsize=1)
 def _document() -> Schema:
-    return json.loads(FILE.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+    return json.loads(resources.read(FILE))  # type: ignore[no-any-return]
 
 
 def _validator() -> Validator:
@@ -386,5 +386,5 @@ def plain(tree: Tree) -> Any:
 
 
 if __name__ == "__main__":
-    FILE.write_text(text(), encoding="utf-8", newline="\n")
+    files.write({FILE: text()}, FILE.parent)
     print(f"wrote {FILE.name}")

@@ -90,12 +90,25 @@ def parse(source: Source) -> Mapping:
 # ---- from the file to clean text
 
 
-def load(path: Path, name: str | None = None) -> Source:
-    """Returns the text of a regular file of at most 256 KiB, its lines ended by line feeds; raises as `read` does."""
+def refuse_outside(path: Path, name: str, help: str) -> None:
+    """Raises SpecError where a link leads a path out of its tree: what is not read can't be shown."""
+    if files.leads_out(path):
+        sentence = f"this path leads out of {quote(files.shown(files.top(path.parent)))} through a link"
+        raise SpecError(_whole(Source(name, ""), sentence, help, "E-FILE"))
+
+
+_SMALLER = "say repeated layers once, as a block with `depth`, or share a part with `extends`"
+
+
+def load(path: Path, name: str | None = None, what: str = "the spec", smaller: str = _SMALLER) -> Source:
+    """Returns the text of a regular file of at most 256 KiB, its lines ended by line feeds; raises as `read` does.
+
+    what, smaller: what to call one that is larger, and what helps.
+    """
     name = name or path.as_posix()
     data = _bytes(path, name)
     if len(data) > MOST_BYTES:
-        raise SpecError(_too_large(Source(name, "")))
+        raise SpecError(_too_large(Source(name, ""), what, smaller))
     try:
         return Source(name, _unix(data.decode()))
     except UnicodeDecodeError as error:
@@ -115,7 +128,8 @@ def _bytes(path: Path, name: str) -> bytes:
 def _cannot_open(path: Path, name: str, error: OSError | ValueError) -> Exception:
     """Tells a wrong path, which a spec may hold, from a fault of the system."""
     if not isinstance(error, OSError) or error.errno in _NO_SUCH_FILE:  # ValueError: the path holds a NUL or a surrogate
-        return SpecError(_whole(Source(name, ""), "there is no such file", code="E-FILE"))
+        sentence = "this is a link that leads nowhere" if os.path.islink(path) else "there is no such file"
+        return SpecError(_whole(Source(name, ""), sentence, code="E-FILE"))
     if error.errno == errno.ENXIO:  # a socket
         return SpecError(_not_a_file(name, "a pipe or a device"))
     if os.path.isdir(path):  # Windows doesn't open folders
@@ -139,9 +153,8 @@ def _whole(source: Source, sentence: str, help: str = "", code: str = "E-YAML") 
     return Problem(Place(source, 0, 0), sentence, help, code)
 
 
-def _too_large(source: Source) -> Problem:
-    help = "say repeated layers once, as a block with `depth`, or share a part with `extends`"
-    return _whole(source, "the spec is larger than 256 KiB", help, "E-SIZE")
+def _too_large(source: Source, what: str = "the spec", smaller: str = _SMALLER) -> Problem:
+    return _whole(source, f"{what} is larger than 256 KiB", smaller, "E-SIZE")
 
 
 def _unix(text: str) -> str:

@@ -55,13 +55,6 @@ def test_folders_of_the_project(archgen: Callable[..., Result], project: Path) -
     assert archgen("build").out == "wrote src/models/small.py\n"
 
 
-def test_bad_pyproject(archgen: Callable[..., Result], project: Path) -> None:
-    (project / "pyproject.toml").write_text("[tool.archgen\n")
-    assert archgen("build").code == 3
-    (project / "pyproject.toml").write_text("[tool.archgen]\nspecs = 3\n")
-    assert archgen("build").code == 3
-
-
 def test_without_a_project(archgen: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert archgen("build").code == 2
@@ -310,8 +303,7 @@ def test_a_pyproject_that_can_not_be_read(archgen: Callable[..., Result], projec
     (project / "pyproject.toml").unlink()
     (project / "pyproject.toml").mkdir()
     result = archgen("build")
-    assert result.code == 3
-    assert "`pyproject.toml` is a folder, not a file" in result.err
+    assert (result.code, result.err) == (2, "pyproject.toml: error: this is a folder, not a file\n")
 
 
 @pytest.mark.parametrize("call", ["open", "fsync", "replace"])
@@ -331,7 +323,7 @@ def test_a_full_disk_leaves_whole_files(call: str, number: int, tmp_path: Path, 
         return original(*arguments)
 
     monkeypatch.setattr(os, call, failing)
-    with pytest.raises(EnvironmentFault, match="No space left"):
+    with pytest.raises(EnvironmentFault, match=r"No\s+space\s+left"):
         write.write(dict.fromkeys(paths, NEW), tmp_path)
     assert names(tmp_path) == ["a.py", "b.py"]
     replaced = number - 1 if call == "replace" else 0

@@ -295,7 +295,7 @@ def test_verify_of_a_spec_that_was_not_built(archgen: Callable[..., Result], pro
     pytest.importorskip("torch")
     result = archgen("verify", "specs/small.yaml")
     assert (result.code, result.out.splitlines()[0]) == (0, "specs/small.yaml: verified")
-    assert result.err == "generated/small.py is not there: what `archgen build` would write was verified\n"
+    assert result.err == "generated/small.py is not there: what `archgen build specs/small.yaml` would write was verified\n"
     assert not (project / "generated").exists()
 
 

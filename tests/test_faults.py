@@ -11,7 +11,7 @@ from tests.conftest import python
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs fork and signals")
 
-RUN = "import sys; from archgen.emit import write; from tests import faults; {}; sys.exit(faults.main())"
+RUN = "import sys; from archgen import files; from tests import faults; {}; sys.exit(faults.main())"
 FEW = ("--kills", "20", "--concurrent", "4", "--builds", "5", "--errors", "1", "--seed", "1")
 
 
@@ -26,9 +26,9 @@ def test_no_file_is_torn_or_left_over() -> None:
     assert int(re.search(r"(\d+) calls", trials[0])[1]) > 30  # type: ignore[index]
 
 
-IN_PLACE = "write._replace_all = lambda files, folder: [path.write_bytes(data) for path, data in files.items()]"
-UNTIDY = "write.TEMPORARY = '.archgen-' + 'old'; write._remove_left = lambda folder: None"
-NO_FLUSH = "write._refuse = lambda *_: None; write._write_new = lambda path, data: path.write_bytes(data[:-1])"
+IN_PLACE = "files._replace_all = lambda texts, folder: [path.write_bytes(data) for path, data in texts.items()]"
+UNTIDY = "files.TEMPORARY = '.archgen-' + 'old'; files._remove_left = lambda folder: None"
+NO_FLUSH = "files._refuse = lambda *_: None; files._write_new = lambda path, data: path.write_bytes(data[:-1])"
 
 
 @pytest.mark.parametrize(

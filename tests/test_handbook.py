@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -239,7 +240,7 @@ def test_init_loses_a_race(archgen: Callable[..., Result], tmp_path: Path, monke
     monkeypatch.chdir(tmp_path)
     target = tmp_path / "alexnet.yaml"
     target.write_text("mine")
-    monkeypatch.setattr(Path, "exists", lambda _: False)
+    monkeypatch.setattr(os.path, "lexists", lambda _: False)
     assert archgen("init", "alexnet").code == 3
     assert target.read_text() == "mine"
 

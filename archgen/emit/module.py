@@ -154,6 +154,11 @@ def spec_of(text: str) -> str:
     return unquote(found[1]) if found else ""
 
 
+def other_spec(old: bytes, text: str, path: Path) -> str:
+    """Returns the spec that a generated file belongs to, where it is another than that of a new text for it, or ''."""
+    return project.other_spec(spec_of(old.decode(errors="replace")), spec_of(text), path)
+
+
 def _names_said(code: str) -> set[str]:
     """The names that code says by themselves: no attributes, and none in quotes."""
     return set(re.findall(r"(?<![\w.\"])[A-Za-z]\w*", code, re.ASCII))

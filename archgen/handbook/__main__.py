@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from archgen import files
 from archgen.handbook import networks
 from archgen.handbook.pages import pages
 
 root = Path(__file__).parents[2]
-for name, text in {**pages(), "networks.md": networks.page(root / "specs")}.items():
-    (root / "docs" / name).write_text(text, encoding="utf-8", newline="\n")
+texts = {**pages(), "networks.md": networks.page(root / "specs")}
+files.write({root / "docs" / name: text for name, text in texts.items()}, root / "docs")

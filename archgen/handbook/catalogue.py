@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archgen import extends, library, resources, source
+from archgen import files, library, resources, source
 from archgen.diagnostics import EnvironmentFault, Place, Problem, Source, SpecError, printable, quote
 from archgen.handbook.ops import value_text
 from archgen.handbook.text import columns, unknown
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from archgen.spec import Block
 
 
@@ -26,8 +26,8 @@ def spec_names() -> tuple[str, ...]:
 
 def description(name: str) -> str:
     """Returns what a spec that comes with archgen says of itself."""
-    tree = extends.load(_path(name)).tree.get("description")
-    return tree.text if isinstance(tree, source.Scalar) else ""
+    found = (source.read(path).get("description") for path in _chain(name))
+    return next((one.text for one in found if isinstance(one, source.Scalar)), "")
 
 
 def arguments(block: Block) -> str:
@@ -62,21 +62,21 @@ def start(name: str, target: Path) -> list[str]:
     Raises SpecError for an unknown name; EnvironmentFault where a file is there already, unless it is the same parent.
     """
     own, *parents = _chain(name)
-    files = {target.parent / path.relative_to(own.parent): path.read_bytes() for path in reversed(parents)}
-    if target in files:
+    texts = {target.parent / path.relative_to(own.parent): resources.read(path) for path in reversed(parents)}
+    if target in texts:
         place = Place(Source("archgen init", ""), 0, 0)
         sentence = f"{quote(name)} extends {quote(target.name)}, so it can't be written under that name"
         raise SpecError(Problem(place, sentence, "choose another file with `-o`"))
-    kept = {path for path, data in files.items() if path.is_file() and path.read_bytes() == data}
-    missing = {path: data for path, data in files.items() if path not in kept} | {target: own.read_bytes()}
-    for path in missing:
-        if path.exists() or path.is_symlink():
-            raise _taken(path, name, target)
-    _make(target.parent)
-    for path, data in missing.items():
-        _write(path, data, name, target)
-    report = [f"{'kept' if path in kept else 'wrote'} {_shown(path)}" for path in (*files, target)]
-    command = shlex.quote(target.as_posix())
+    if os.path.lexists(target):
+        raise _taken(target, name, target)
+    kept = {path for path, data in texts.items() if files.old(path) == data}
+    missing = {path: data for path, data in texts.items() if path not in kept} | {target: resources.read(own)}
+    try:
+        files.create(missing)
+    except FileExistsError as error:
+        raise _taken(Path(error.filename), name, target) from None
+    report = [f"{'kept' if path in kept else 'wrote'} {_shown(path)}" for path in (*texts, target)]
+    command = printable(shlex.quote(target.as_posix()))
     return [*report, "", "next:", f"  archgen shapes {command}", f"  archgen build --verify {command}"]
 
 
@@ -92,23 +92,6 @@ def _chain(name: str) -> list[Path]:
     while isinstance(parent := source.read(chain[-1]).get("extends"), source.Scalar):
         chain.append(chain[-1].parent / parent.text)
     return chain
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise EnvironmentFault(f"can't make the folder {quote(folder.as_posix())}: {error.strerror or error}") from error
-
-
-def _write(path: Path, data: bytes, name: str, target: Path) -> None:
-    try:
-        with path.open("xb") as file:  # never over a file that came between
-            file.write(data)
-    except FileExistsError:
-        raise _taken(path, name, target) from None
-    except OSError as error:
-        raise EnvironmentFault(f"can't write {quote(path.as_posix())}: {error.strerror or error}") from error
 
 
 def _taken(path: Path, name: str, target: Path) -> EnvironmentFault:

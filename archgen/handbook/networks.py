@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archgen import network
+from archgen import network, resources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ def _lines(specs: Path) -> Iterator[str]:
     for path in sorted(specs.glob("*.yaml")):
         net = network.load(path)
         totals = net.report().totals
-        counts = _count(path.read_text(encoding="utf-8")), _count(net.source())
+        counts = _count(resources.read(path).decode()), _count(net.source())
         written = written[0] + counts[0], written[1] + counts[1]
         about = net.spec.description.strip().rstrip(".")
         name = f"[{path.stem}](../specs/{path.name})"

@@ -103,7 +103,7 @@ def _blocks() -> Iterator[str]:
 
 
 def _block(block: Block) -> Iterator[str]:
-    text = (resources.LIBRARY / f"{block.name}.yaml").read_text(encoding="utf-8").rstrip("\n")
+    text = resources.read(resources.LIBRARY / f"{block.name}.yaml").decode().rstrip("\n")
     yield from ("", f"## {block.name}", "", block.description, "", f"{block.paper}.", "")
     for parameter in block.parameters:
         kind = f"{parameter.type}, required" if parameter.default is None else ops.value_text(parameter.default)

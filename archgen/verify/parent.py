@@ -15,9 +15,9 @@ import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from archgen import files
-from archgen.diagnostics import EnvironmentFault
-from archgen.emit import write
+from archgen import files, project
+from archgen.diagnostics import EnvironmentFault, quote
+from archgen.emit import module, write
 from archgen.verify import limits
 from archgen.verify.result import Check, Verification
 
@@ -76,9 +76,10 @@ def _too_much(network: Network, batch: int) -> str:
 def _on_disk(path: Path, network: Network) -> Check:
     """A file in a folder tells the way to its spec; one that a program wrote of `source()` may not."""
     name, shown = "the file on disk", files.shown(path)
-    found = write.read(path)
+    command = project.build_command(network.path, path.parent)
+    found = files.old(path)
     if found is None:
-        return Check(name, 1, f"{shown} is missing: run `archgen build`")
+        return Check(name, 1, f"{shown} is missing: run `{command}`")
     source, alone = network.source(path.parent), network.source()
     if found.splitlines()[:2] == alone.encode().splitlines()[:2]:
         source = alone
@@ -87,8 +88,11 @@ def _on_disk(path: Path, network: Network) -> Check:
     have, wanted = found.split(b"\n"), source.encode().split(b"\n")
     shorter = min(len(have), len(wanted))
     line = next((number for number in range(shorter) if have[number] != wanted[number]), shorter) + 1
+    if other := module.other_spec(found, source, path):
+        advice = "rename one of the two, or build this one into another folder with `-o`, and verify it with the same `-o`"
+        return Check(name, 1, f"{shown} is the module of {quote(other)}: {advice}")
     reason = write.not_ours(found)
-    advice = f"it was {reason}, and `archgen build --force` replaces it" if reason else "run `archgen build`"
+    advice = f"it was {reason}, and `{command} --force` replaces it" if reason else f"run `{command}`"
     return Check(name, 1, f"{shown}:{line} is not what the spec generates: {advice}")
 
 
