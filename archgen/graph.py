@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 from archgen import library
 from archgen import spec as specs
 from archgen.diagnostics import Note, Place, Problem, SpecError, nearest, quote, suggest
-from archgen.expressions import SPEC, ExpressionError, Name, Value, evaluate, names_of, render
+from archgen.expressions import SPEC, ExpressionError, Name, Value, evaluate, names_of, render, stand_for
 from archgen.names import Scope
 from archgen.ops import OPS, Op
 from archgen.ops.base import same
@@ -70,10 +70,14 @@ class Chain(Record):
 
 
 class Merge(Record):
-    """Values made into one. A condition that is false leaves its branch out."""
+    """Values made into one. A condition that is false leaves its branch out.
+
+    bare: it is the sum of a residual without a shortcut.
+    """
 
     kind: str
     conditions: tuple[Value, ...]
+    bare: bool = False
 
 
 class Split(Record):
@@ -384,13 +388,13 @@ class _Scope:
             shortcut, residual = way(node.shortcut), way(node.residual)
         else:
             residual, shortcut = way(node.residual), way(node.shortcut)
-        return self.add(layer.name, Merge("add", (True, True)), (residual, shortcut), None, layer.place)
+        return self.add(layer.name, Merge("add", (True, True), not node.shortcut), (residual, shortcut), None, layer.place)
 
     def merge(self, layer: specs.Layer, node: specs.Merge, sources: tuple[Input, ...]) -> Input:
         count = len(node.branches or sources)
         if node.kind != "concat" and count > MOST_SUMMED:
             sentence = f"`{node.kind}` takes at most {MOST_SUMMED} values, not {count:,}"
-            help = "put some of them in one of their own, and its result here"
+            help = f"put some of them in a branch or layer that is an `{node.kind}` of its own"
             self.builder.problem(layer.place, sentence, help)
         if not node.branches:
             if node.kind == "add":
@@ -459,7 +463,8 @@ class _Scope:
             try:
                 value = evaluate(argument.value, fixed)
             except ExpressionError as error:
-                self.builder.problem(argument.place, error.sentence, error.help)
+                help = error.help or stand_for(argument.value, fixed)
+                self.builder.problem(argument.place, error.sentence, help)
                 continue
             foreign = sorted(names_of(value) - known)
             if foreign:
@@ -490,7 +495,7 @@ class _Scope:
                     if name
                     else f"{quote(block.name)} takes no value"
                 )
-                self.builder.problem(argument.place, sentence, _suggest_argument(name, known, block.name))
+                self.builder.problem(argument.place, sentence, self.suggest_argument(name, known, block.name))
             elif name in given:
                 other = given[name].place.seen_from(argument.place)
                 help = f"it is the value beside `{block.name}` at {other}: leave one of them out"
@@ -502,7 +507,7 @@ class _Scope:
                 self.builder.problem(
                     argument.place,
                     f"block {quote(block.name)} has no argument {quote(name)}",
-                    suggest(name, known, "arguments"),
+                    suggest(name, known, f"arguments of `{block.name}`"),
                 )
             given.setdefault(name, argument)
         for parameter in block.parameters:
@@ -512,6 +517,15 @@ class _Scope:
                 )
                 self.builder.problem(node.place, f"block {quote(block.name)} needs its argument {quote(parameter.name)}", help)
         return tuple((name, given[name].value, given[name].place) for name in known if name in given)
+
+    def suggest_argument(self, name: str, known: list[str], block: str) -> str:
+        near = nearest(name, [*known, *_NODE_WORDS])
+        if near in _NODE_WORDS:
+            return f"the nearest is `{near}`"
+        if not known:
+            return "leave it out: the block has no arguments"
+        other = "; leave it out, or add one to the `args` of the block" if not near and block in self.builder.own else ""
+        return suggest(name, known, f"arguments of `{block}`") + other
 
     def repeat(self, node: specs.Use) -> AnyNode:
         if node.kind in OPS or node.kind in self.holds:
@@ -564,11 +578,6 @@ def _may_be_left_out(step: Step) -> bool:
 def _name(argument: specs.Argument, block: specs.Block) -> str:
     """The name of an argument: the value beside the block's name is for the block's first."""
     return argument.name or (block.parameters[0].name if block.parameters else "")
-
-
-def _suggest_argument(name: str, known: list[str], block: str) -> str:
-    near = nearest(name, [*known, *_NODE_WORDS])
-    return f"the nearest is `{near}`" if near in _NODE_WORDS else suggest(name, known, f"arguments of `{block}`")
 
 
 def calls(body: Body) -> Iterator[Call]:
