@@ -32,7 +32,7 @@ MOST_PARTS = 200  # operators, names and numbers of an expression on names
 MOST_LISTED = 1000  # values in a list of lists, counted to the innermost
 
 
-CONDITION = "write `true` or `false`, or compare: `stride != 1`"
+CONDITION = "compare it, as in `stride != 1`, or name `true` or `false`"
 _COUNTED = "what is counted with is given a number, not a list"
 _NAMED = "name a part of it in `let`"
 

@@ -341,10 +341,10 @@ class _Scope:
         help = "add `input` instead"
         if step.when is not False:
             when = render(step.when, spelling=SPEC)
-            help = (
-                f"if the input is meant: give {quote(added.name)} the `when` of {quote(step.name)}, and add the input in a sum "
-            )
-            help += f"below it: `{{add, from: [{added.name}, input], when: not ({when})}}`"
+            made = [self.steps[value.value - 1] for value in added.inputs]
+            ordered = ", ".join(one.name for one in sorted(made, key=lambda one: one is step))  # left out, a sum is its first
+            help = f"if the input is meant: write `{added.name}: {{add, from: [{ordered}], when: {when}}}`, and add the input "
+            help += f"in a sum below it: `{{add, from: [{added.name}, input], when: not ({when})}}`"
         self.builder.notes.append(Note(step.place, sentence, help))
 
     def origins(self, passes: Callable[[Step], bool]) -> dict[Input, Input]:

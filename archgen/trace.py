@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from archgen import fitting
-from archgen.diagnostics import Place, Problem, SpecError
+from archgen.diagnostics import MOST_NAMES, Place, Problem, SpecError
 from archgen.expressions import (
     SPEC,
     Conditional,
@@ -176,7 +176,8 @@ class _Tracer:
                 problem = stopped.problem
                 if isinstance(step.node, Merge) and problem.place is step.place and not problem.help:
                     makers = _makers(step.inputs, done, entering)
-                    advice = "" if body.from_library else _fitting(step.inputs, step.node, body, done, entering)
+                    called = {} if body is self.graph.network else names  # the network is there once: numbers say all
+                    advice = "" if body.from_library else _fitting(step.inputs, step.node, body, done, entering, called)
                     problem = problem.replace(help="\n".join(filter(None, (makers, advice))))
                 raise Stopped(problem, (*done, *stopped.finished)) from None
             done.append(traced)
@@ -360,7 +361,7 @@ class _Tracer:
         conditions = tuple(self.value(condition, names, place) for condition in node.conditions)
         present = [shape for shape, condition in zip(inputs, conditions) if condition is not False]
         if not present:
-            help = "keep one branch, or leave the whole merge out: put it in a block, and the `when` beside the block"
+            help = "take the `when` from its branches, or put the merge in a block, and the `when` beside the block"
             raise Stopped(Problem(place, f"every branch of this `{node.kind}` is left out", help))
         output = present[0]
         for other in present[1:]:
@@ -395,8 +396,10 @@ def _makers(inputs: tuple[Input, ...], done: list[Traced], entering: Shape) -> s
     return ", ".join(told)
 
 
-def _fitting(inputs: tuple[Input, ...], node: Merge, body: Body, done: list[Traced], entering: Shape) -> str:
-    """Says what makes the values of a merge fit."""
+def _fitting(
+    inputs: tuple[Input, ...], node: Merge, body: Body, done: list[Traced], entering: Shape, names: Environment
+) -> str:
+    """Says what makes the values of a merge fit, with the numbers that these names stand for."""
     given = []
     for source in inputs:
         step = done[source.value - 1] if source.value else None
@@ -411,7 +414,8 @@ def _fitting(inputs: tuple[Input, ...], node: Merge, body: Body, done: list[Trac
         return all(claim.holds() for claim in _merge_claims(node.kind, left, right))
 
     there = [value for value, condition in zip(given, node.conditions) if condition is not False]
-    return fitting.advice(node.kind, node.bare, there, fits)
+    counts = ("channels", *(one.name for one in body.parameters if one.name != "stride"), "in_channels")
+    return fitting.advice(node.kind, node.bare, there, fits, fitting.spelling(names, counts))
 
 
 # What an argument of each type takes. An int may be given a list where it feeds options that have a value for each axis.
@@ -643,14 +647,17 @@ def _refuse_unread(steps: tuple[Traced, ...], results: tuple[Input, ...]) -> Non
     """Refuses a step that runs for nothing, since what would read its value is left out."""
     flow = Flow(steps, results)
     needed = flow.needed(results)
-    for number in range(len(steps), 0, -1):
-        step = steps[number - 1]
-        if number in needed or step.role == "absent":
-            continue
-        readers = [one.name for one in steps if one.role == "absent" and Input(number) in map(flow.source, one.values)]
-        why = f": `{readers[0]}` is left out" if readers else ""
-        help = f"give it the `when` of `{readers[0]}`, or write a second block, without both" if readers else "leave it out too"
-        raise Stopped(Problem(step.place, f"nobody reads the value of `{step.name}`{why}", help))
+    idle = [number for number, step in enumerate(steps, 1) if number not in needed and step.role != "absent"]
+    if not idle:
+        return
+    step = steps[idle[-1] - 1]
+    readers = [one.name for one in steps if one.role == "absent" and Input(idle[-1]) in map(flow.source, one.values)]
+    why = f": `{readers[0]}` is left out" if readers else ""
+    before = [f"`{steps[number - 1].name}`" for number in idle[:-1]]
+    them = " and ".join(["it", *before]) if len(before) < MOST_NAMES else "it and what it alone reads"
+    both = "them" if before else "both"
+    help = f"give {them} the `when` of `{readers[0]}`, or write a second block, without {both}" if readers else ""
+    raise Stopped(Problem(step.place, f"nobody reads the value of `{step.name}`{why}", help or f"leave {them} out too"))
 
 
 def _count(tensors: tuple[tuple[str, tuple[int, ...]], ...]) -> int:

@@ -171,8 +171,9 @@ class Kind(NamedTuple):
             return ""
         if "/" in text and "//" not in text:
             return "`//` divides and rounds down, to an integer"
-        written = str(int(value)) if text[0].isdecimal() and value.is_integer() else f"round({text})"
-        return f"write `{written}`"
+        if not text[0].isdecimal():
+            return f"write `round({text})`"
+        return f"write `{int(value)}`" if value.is_integer() else ""
 
 
 def _ints(value: Value) -> bool:
