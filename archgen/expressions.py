@@ -32,6 +32,11 @@ MOST_PARTS = 200  # operators, names and numbers of an expression on names
 MOST_LISTED = 1000  # values in a list of lists, counted to the innermost
 
 
+CONDITION = "compare it, as in `stride != 1`, or name `true` or `false`"
+_COUNTED = "what is counted with is given a number, not a list"
+_NAMED = "name a part of it in `let`"
+
+
 class ExpressionError(Exception):
     """What is wrong with an expression, and where in its text (0-based), if a place in it is to blame."""
 
@@ -340,7 +345,8 @@ def binary(operator: str, left: Value, right: Value) -> Value:
     if operator in ("==", "!=") and (type(left) is tuple) == (type(right) is tuple):
         return bool(_OPERATIONS[operator](left, right))
     if not (is_number(left) and is_number(right)):
-        raise ExpressionError(f"`{operator}` takes two numbers, not {describe(left)} and {describe(right)}")
+        help = _COUNTED if tuple in (type(left), type(right)) else ""
+        raise ExpressionError(f"`{operator}` takes two numbers, not {describe(left)} and {describe(right)}", help=help)
     if operator in _DIVISIONS and right == 0:
         raise ExpressionError(f"`{operator}` divides by zero")
     return bounded(_OPERATIONS[operator](left, right))  # type: ignore[no-any-return]
@@ -349,7 +355,7 @@ def binary(operator: str, left: Value, right: Value) -> Value:
 def _refuse_lists(sentence: str, *values: Value) -> None:
     for value in values:
         if isinstance(value, ManyName):
-            raise ExpressionError(f"{sentence}, and `{value.name}` is given a list by some call")
+            raise ExpressionError(f"{sentence}, and `{value.name}` is given a list by some call", help=_COUNTED)
 
 
 def _symbolic(operator: str, left: Value, right: Value) -> Value:
@@ -486,10 +492,20 @@ def _logic(operator: str, left: Value, right: Value, names: Environment) -> Valu
     return limited(Binary(operator, first, second))  # type: ignore[no-any-return]
 
 
+def stand_for(value: Value, names: Environment) -> str:
+    """Says which numbers the names of an expression stand for, as a help; '' where it is none, or a name alone."""
+    if isinstance(value, Name):
+        return ""
+    known = [
+        f"`{name}` is {render(names[name])}" for name in sorted(names_of(value)) if name in names and is_number(names[name])
+    ]
+    return f"here {' and '.join(known)}" if known else ""
+
+
 def truth(value: Value) -> bool:
     """Returns a truth value; raises ExpressionError for anything else."""
     if type(value) is not bool:
-        raise ExpressionError(f"a condition is true or false, not {describe(value)}")
+        raise ExpressionError(f"a condition is true or false, not {describe(value)}", help=CONDITION)
     return value
 
 
@@ -683,7 +699,7 @@ class _Token(Record):
 def parse(text: str) -> Value:
     """Parses an expression. Raises ExpressionError with the place in the text."""
     if len(text) > LONGEST:
-        raise ExpressionError(f"an expression has at most {LONGEST} characters, not {len(text)}", 0, len(text))
+        raise ExpressionError(f"an expression has at most {LONGEST} characters, not {len(text)}", 0, len(text), _NAMED)
     return _Parser(_tokens(text)).whole()
 
 
@@ -739,7 +755,7 @@ class _Parser:
     def conditional(self) -> Value:
         self.depth += 1
         if self.depth > DEEPEST:
-            raise ExpressionError(f"an expression nests at most {DEEPEST} levels", self.token.offset)
+            raise ExpressionError(f"an expression nests at most {DEEPEST} levels", self.token.offset, help=_NAMED)
         then = self.binary(1)
         if self.takes("if"):
             test = self.binary(1)
@@ -776,7 +792,7 @@ class _Parser:
     def nested(self, operator: str, parse_operand: Callable[[], Value]) -> Value:
         self.depth += 1
         if self.depth > DEEPEST:
-            raise ExpressionError(f"an expression nests at most {DEEPEST} levels", self.token.offset)
+            raise ExpressionError(f"an expression nests at most {DEEPEST} levels", self.token.offset, help=_NAMED)
         value = Unary(operator, parse_operand())
         self.depth -= 1
         return value

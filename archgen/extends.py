@@ -66,7 +66,7 @@ def _parent(tree: source.Tree, seen: list[Path], root: Path) -> Path:
         return SpecError(Problem(tree.place, sentence, help))
 
     if not isinstance(tree, source.Scalar) or not tree.text:
-        raise refuse("`extends` names the file of another spec", "write `extends: resnet50.yaml`")
+        raise refuse("`extends` names the file of another spec", "give its path from here, as in `extends: resnet50.yaml`")
     text = tree.text
     if not text.endswith(".yaml") or files.is_foreign(text):
         raise refuse(f"`extends` can't name {quote(text)}", "name a `.yaml` file by its path from this spec, with `/`")

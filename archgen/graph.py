@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias
 from archgen import library
 from archgen import spec as specs
 from archgen.diagnostics import Note, Place, Problem, SpecError, nearest, quote, suggest
-from archgen.expressions import SPEC, ExpressionError, Name, Value, evaluate, names_of, render
+from archgen.expressions import SPEC, ExpressionError, Name, Value, evaluate, names_of, render, stand_for
 from archgen.names import Scope
 from archgen.ops import OPS, Op
 from archgen.ops.base import same
 from archgen.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
 DEPTH_NAMES = specs.DEPTH_NAMES
 MOST_LEVELS = 64  # of blocks and sequences in each other; each takes some ten calls of Python's for whoever walks them
@@ -54,7 +54,7 @@ class Call(Record):
 
 
 class Repeat(Record):
-    """Blocks in order, as `nn.Sequential`: the first, then the others. before: how many of its body's `depths` come before its."""
+    """Blocks in order, as `nn.Sequential`: the first, then the others. before: how many `depths` of its body come before it."""
 
     count: Value
     first: Apply | Hold | Call
@@ -69,10 +69,14 @@ class Chain(Record):
 
 
 class Merge(Record):
-    """Values made into one. A condition that is false leaves its branch out."""
+    """Values made into one. A condition that is false leaves its branch out.
+
+    bare: it is the sum of a residual without a shortcut.
+    """
 
     kind: str
     conditions: tuple[Value, ...]
+    bare: bool = False
 
 
 class Split(Record):
@@ -175,8 +179,8 @@ class _Builder:
         training = tuple(scope.named[reference.name] for reference in spec.training_outputs if reference.name in scope.named)
         scope.note_sums_with_itself()
         return Body(
-            spec.name, spec.description, spec.parameters, spec.constants, _marked(tuple(scope.steps), results), results, training,
-            tuple(scope.depths), False, spec.place,
+            spec.name, spec.description, spec.parameters, spec.constants, _marked(tuple(scope.steps), results), results,
+            training, tuple(scope.depths), False, spec.place,
         )  # fmt: skip
 
     def definition(self, name: str, place: Place) -> specs.Block | None:
@@ -339,10 +343,10 @@ class _Scope:
         help = "add `input` instead"
         if step.when is not False:
             when = render(step.when, spelling=SPEC)
-            help = (
-                f"if the input is meant: give {quote(added.name)} the `when` of {quote(step.name)}, and add the input in a sum "
-            )
-            help += f"below it: `{{add, from: [{added.name}, input], when: not ({when})}}`"
+            made = [self.steps[value.value - 1] for value in added.inputs]
+            ordered = ", ".join(one.name for one in sorted(made, key=lambda one: one is step))  # left out, a sum is its first
+            help = f"if the input is meant: write `{added.name}: {{add, from: [{ordered}], when: {when}}}`, and add the input "
+            help += f"in a sum below it: `{{add, from: [{added.name}, input], when: not ({when})}}`"
         self.builder.notes.append(Note(step.place, sentence, help))
 
     def origins(self, passes: Callable[[Step], bool]) -> dict[Input, Input]:
@@ -386,13 +390,13 @@ class _Scope:
             shortcut, residual = way(node.shortcut), way(node.residual)
         else:
             residual, shortcut = way(node.residual), way(node.shortcut)
-        return self.add(layer.name, Merge("add", (True, True)), (residual, shortcut), None, layer.place)
+        return self.add(layer.name, Merge("add", (True, True), not node.shortcut), (residual, shortcut), None, layer.place)
 
     def merge(self, layer: specs.Layer, node: specs.Merge, sources: tuple[Input, ...]) -> Input:
         count = len(node.branches or sources)
         if node.kind != "concat" and count > MOST_SUMMED:
             sentence = f"`{node.kind}` takes at most {MOST_SUMMED} values, not {count:,}"
-            help = "put some of them in one of their own, and its result here"
+            help = f"put some of them in a branch or layer that is an `{node.kind}` of its own"
             self.builder.problem(layer.place, sentence, help)
         if not node.branches:
             if node.kind == "add":
@@ -461,7 +465,8 @@ class _Scope:
             try:
                 value = evaluate(argument.value, fixed)
             except ExpressionError as error:
-                self.builder.problem(argument.place, error.sentence, error.help)
+                help = error.help or stand_for(argument.value, fixed)
+                self.builder.problem(argument.place, error.sentence, help)
                 continue
             foreign = sorted(names_of(value) - known)
             if foreign:
@@ -492,7 +497,7 @@ class _Scope:
                     if name
                     else f"{quote(block.name)} takes no value"
                 )
-                self.builder.problem(argument.place, sentence, _suggest_argument(name, known, block.name))
+                self.builder.problem(argument.place, sentence, self.suggest_argument(name, known, block.name))
             elif name in given:
                 other = given[name].place.seen_from(argument.place)
                 help = f"it is the value beside `{block.name}` at {other}: leave one of them out"
@@ -504,7 +509,7 @@ class _Scope:
                 self.builder.problem(
                     argument.place,
                     f"block {quote(block.name)} has no argument {quote(name)}",
-                    suggest(name, known, "arguments"),
+                    suggest(name, known, f"arguments of `{block.name}`"),
                 )
             given.setdefault(name, argument)
         for parameter in block.parameters:
@@ -514,6 +519,15 @@ class _Scope:
                 )
                 self.builder.problem(node.place, f"block {quote(block.name)} needs its argument {quote(parameter.name)}", help)
         return tuple((name, given[name].value, given[name].place) for name in known if name in given)
+
+    def suggest_argument(self, name: str, known: Collection[str], block: str) -> str:
+        near = nearest(name, [*known, *_NODE_WORDS])
+        if near in _NODE_WORDS:
+            return f"the nearest is `{near}`"
+        if not known:
+            return "leave it out: the block has no arguments"
+        other = "; leave it out, or add one to the `args` of the block" if not near and block in self.builder.own else ""
+        return suggest(name, known, f"arguments of `{block}`") + other
 
     def repeat(self, node: specs.Use) -> AnyNode:
         if node.kind in OPS or node.kind in self.holds:
@@ -565,11 +579,6 @@ def _may_be_left_out(step: Step) -> bool:
 def _name(argument: specs.Argument, block: specs.Block) -> str:
     """The name of an argument: the value beside the block's name is for the block's first."""
     return argument.name or (block.parameters[0].name if block.parameters else "")
-
-
-def _suggest_argument(name: str, known: Iterable[str], block: str) -> str:
-    near = nearest(name, [*known, *_NODE_WORDS])
-    return f"the nearest is `{near}`" if near in _NODE_WORDS else suggest(name, known, f"arguments of `{block}`")
 
 
 def calls(body: Body) -> Iterator[Call]:

@@ -298,13 +298,18 @@ class Network:
             try:
                 holds = evaluate(assertion.value, known)
             except ExpressionError as error:
-                return Problem(assertion.place, error.sentence)
+                return Problem(assertion.place, error.sentence, error.help)
             if type(holds) is not bool:
                 return Problem(assertion.place, f"a claim is true or false, not {describe(holds)}", "compare it: `macs <= 2e9`")
             if not holds:
                 have = ", ".join(f"`{name}` is {_number_text(known[name])}" for name in named)
-                return Problem(assertion.place, f"this claim is broken: {have}")
+                return Problem(assertion.place, f"this claim is broken: {have}", self._where(named))
         return None
+
+    def _where(self, named: list[str]) -> str:
+        """Which command shows where the numbers of a claim come from."""
+        option = " --memory" if spec.COSTS.intersection(named) else " --symbolic" if spec.CONTRACT.intersection(named) else ""
+        return f"`archgen shapes {printable(self.path.as_posix())}{option}` shows the layers; else change the claim"
 
     def checked(self) -> Network:
         """Returns the network itself if it fits its own input; raises SpecError if not."""

@@ -410,7 +410,7 @@ class _Builder:
 
 _COMMA = re.compile(r"\s*,")
 _WORD = re.compile(r"[^\s,\[\]{}]+")
-_SHARE = "say shared options once under `defaults`, or share a whole spec with `extends`"
+_SHARE = "write it out; shared options stand once under `defaults`, and `extends` shares a whole spec"
 
 
 def _expression(text: str, index: int) -> str:
@@ -445,4 +445,4 @@ def _no_mapping(source: Source, root: Tree | None) -> Problem:
     return Problem(root.place, f"this is {kind}; a spec is a mapping of names to values", help, "E-YAML")
 
 
-_START = "start with `name: MyNet` and `input: [3, 224, 224]`"
+_START = "start with `name: MyNet`, `input: [3, 224, 224]` and `stem: {conv1: {conv: 64, kernel_size: 3}}`"

@@ -10,8 +10,20 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from archgen import names, other_names, source
-from archgen.diagnostics import MOST_NAMES, Note, Place, Problem, Source, SpecError, nearest, quote, suggest
-from archgen.expressions import Expression, ExpressionError, Value, evaluate, names_of
+from archgen.diagnostics import (
+    MOST_NAMES,
+    MOST_QUOTED,
+    Note,
+    Place,
+    Problem,
+    Source,
+    SpecError,
+    nearest,
+    printable,
+    quote,
+    suggest,
+)
+from archgen.expressions import CONDITION, Expression, ExpressionError, Value, evaluate, names_of
 from archgen.expressions import parse as parse_expression
 from archgen.ops import OPS
 from archgen.ops.base import KINDS
@@ -19,6 +31,8 @@ from archgen.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from archgen.ops import Op
 
 MERGES = ("add", "subtract", "multiply", "concat")
 COMPOSITIONS = ("sequence", "residual", *MERGES)
@@ -30,13 +44,25 @@ LEAST_IMAGE = 8  # positions of the smallest image that anybody trains on
 _WORDS = ("depth", "first", "when", "from", "shortcut", "split")
 _TRUTHS = {"yes": "true", "on": "true", "no": "false", "off": "false"}  # as YAML 1.1 has them, and Python's in lowercase
 _SECTIONS = ("stem", "stages", "head")
+_NO_LAYERS = "write `stem:`, `stages:` or `head:`, and below it lines as `conv1: {conv: 64, kernel_size: 3}`"
 _HOLDING = (*COMPOSITIONS, "shortcut")  # keys of a node below which layers have names
 _OUTSIDE = "name `{0}`, or write the layers of `{0}` one by one, outside it"
 _BRANCH = "a branch takes the value that enters the merge, not another"
 _ABOVE = "put the node above, and name it in the merge: `from: [A, B]`"
+_LINES = "write `name: value` lines below its key"
+_NAMED = "layers have names: write lines as `conv1: {conv: 64, kernel_size: 3}` below its key"
+_LISTED = "layers have names, and a list is one layer: write `{body: [...]}`"
+_BLOCKS = "a block is written `Unit: {layers: {conv1: {conv: 64, kernel_size: 3}}}`"
+_TEXT = "write a text, in quotes where it has signs of YAML"
+_SIZES = "write a number, for a size the usual one: the module runs on others too"
+_NETWORKS = "an argument of the network has a value as its default: `num_classes: 1000`"
+_NO_NAMES = "a default names nothing: what follows from other values is a constant, in `let`"
+_NO_NAMES_OF_OPS = "a default names nothing: write an op of other values where it is used, without an argument"
+_LIST_OF_NAMES = "each has a value: `{{{0}: ...}}`"
 MOST_PROBLEMS = 50  # then reading stops: each may search for the nearest name, and only the first are shown
 DEPTH_NAMES = frozenset({"index", "block_index", "block_count"})
 _TUPLE = re.compile(r"\(\s*([^()]+,[^()]*?),?\s*\)")  # Python's way to write a list
+_SIZED = re.compile(r"\(?\s*[0-9]{1,9}(?:\s*[x,]\s*[0-9]{1,9}){1,3}\s*\)?")
 _BLOCK = re.compile(r"[A-Z]\w*", re.ASCII)
 
 SPEC_KEYS = (
@@ -242,6 +268,7 @@ class _Scope:
         self.known = {*others, *(item.name for item in named)}
         self.read: set[str] = set()
         self.later: set[str] = set()  # while the constants are read: all of them
+        self.no_names = _NO_NAMES  # what helps where none are known
 
 
 class Reader:
@@ -288,11 +315,11 @@ class Reader:
             if key not in keys:
                 help = "write `name: ResNet18`" if key == "name" else "write `input: [3, 224, 224]`: channels, then the sizes"
                 self.missing(whole, f"the spec has no `{key}`", help, key)
-        blocks_tree = self.mapping(keys.get("blocks"))
+        blocks_tree = self.mapping(keys.get("blocks"), _BLOCKS)
         self.blocks = tuple(key.text for key, _ in blocks_tree)
         self.distinct((key.text, key.place) for key, _ in blocks_tree)
         self.network = self.class_name(keys.get("name"))
-        parameters = self.parameters(keys.get("args"))
+        parameters = self.parameters(keys.get("args"), _NETWORKS)
         for parameter in parameters:
             if parameter.default is None:
                 sentence = f"the network's argument {quote(parameter.name)} has no default"
@@ -308,7 +335,7 @@ class Reader:
             layers += sections[-1]
         self.unique(layers, parameters, constants)
         if not layers and len(self.problems) == count:
-            self.missing(whole, "the network has no layers", "write `stem:`, `stages:` or `head:`", "stem", "stages", "head")
+            self.missing(whole, "the network has no layers", _NO_LAYERS, *_SECTIONS)
         spec = Spec(
             name=self.network,
             description=self.text(keys.get("description")),
@@ -344,11 +371,12 @@ class Reader:
         if reason:
             self.problem(key.place, f"a block can't be called {quote(key.text)}: it {reason}", names.rule(reason))
         count = len(self.problems)
-        keys = self.keys(tree, BLOCK_KEYS, "keys of a block")
+        keys = self.keys(tree, BLOCK_KEYS, "keys of a block", _BLOCKS)
         if "layers" not in keys and (isinstance(tree, source.Mapping) or len(self.problems) == count):
             sentence = f"the block {quote(key.text)} has no `layers`"
             self.missing(key.place, sentence, "write `layers:`, its nodes below", "layers")
-        parameters = self.parameters(keys.get("args"))
+        required = f"a required argument has a type ({', '.join(TYPES)}), an optional one a value as its default"
+        parameters = self.parameters(keys.get("args"), required)
         scope = _Scope(parameters, ())
         constants = self.constants(keys.get("let"), scope)
         self.inside = dict(_nested(_entries(keys.get("layers"))))
@@ -362,16 +390,16 @@ class Reader:
 
     # ---- the parts of a spec
 
-    def keys(self, tree: source.Tree, known: tuple[str, ...], what: str) -> dict[str, source.Tree]:
+    def keys(self, tree: source.Tree, known: tuple[str, ...], what: str, help: str = _LINES) -> dict[str, source.Tree]:
         found = {}
         self.meant = set()
-        for key, value in self.mapping(tree):
+        for key, value in self.mapping(tree, help):
             if key.text in known:
                 found[key.text] = value
             else:
                 self.meant.add(nearest(key.text, known))
-                help = _NO_KEYS.get(key.text, "") if known == SPEC_KEYS else ""
-                self.problem(key.place, f"there is no key {quote(key.text)} here", help or suggest(key.text, known, what))
+                other = _NO_KEYS.get(key.text, "") if known == SPEC_KEYS else ""
+                self.problem(key.place, f"there is no key {quote(key.text)} here", other or suggest(key.text, known, what))
         return found
 
     def missing(self, place: Place, sentence: str, help: str, *keys: str) -> None:
@@ -379,20 +407,20 @@ class Reader:
         if self.meant.isdisjoint(keys):
             self.problem(place, sentence, help)
 
-    def mapping(self, tree: source.Tree | None) -> tuple[tuple[source.Scalar, source.Tree], ...]:
+    def mapping(self, tree: source.Tree | None, help: str = _LINES) -> tuple[tuple[source.Scalar, source.Tree], ...]:
         if isinstance(tree, source.Mapping):
             return tree.entries
         if tree is not None:
             expected = "a mapping of names to values is expected here"
             found = "" if is_empty(tree) else f", not {_shape_of(tree)}"
-            self.problem(tree.place, expected + found, "write `name: value` lines below its key")
+            self.problem(tree.place, expected + found, help)
         return ()
 
     def text(self, tree: source.Tree | None) -> str:
         if tree is None:
             return ""
         if not isinstance(tree, source.Scalar):
-            self.problem(tree.place, f"a text is expected here, not {_shape_of(tree)}")
+            self.problem(tree.place, f"a text is expected here, not {_shape_of(tree)}", _TEXT)
             return ""
         return tree.text
 
@@ -410,7 +438,7 @@ class Reader:
         items = tree.items if isinstance(tree, source.Sequence) else ()
         sizes = tuple(self.constant_int(item) for item in items)
         if not 2 <= len(items) <= 4:
-            self.problem(tree.place, "`input` lists the channels, then one, two or three sizes", "write `input: [3, 224, 224]`")
+            self.problem(tree.place, "`input` lists the channels, then one, two or three sizes", _as_input(tree))
         elif meant := _meant_input(sizes):
             self.note(tree.place, *meant)
         return sizes
@@ -421,28 +449,38 @@ class Reader:
         if type(value) is not int or not value >= 1 or len(self.problems) > count:
             del self.problems[count:]
             found = f", not {_shape_of(tree)}"
-            self.problem(tree.place, f"the channels and sizes of `input` are whole numbers of at least 1{found}")
+            self.problem(tree.place, f"the channels and sizes of `input` are whole numbers of at least 1{found}", _SIZES)
             return 1
         return value
 
-    def parameters(self, tree: source.Tree | None) -> tuple[Parameter, ...]:
-        return tuple(self.parameter(key, value) for key, value in self.mapping(tree))
+    def parameters(self, tree: source.Tree | None, help: str) -> tuple[Parameter, ...]:
+        """Reads arguments; `help` says what may stand for one."""
+        if isinstance(tree, source.Sequence):
+            return self.listed_parameters(tree)
+        entries = self.mapping(tree)
+        names = {"in_channels", *(key.text for key, _ in entries)}
+        return tuple(self.parameter(key, value, names, help) for key, value in entries)
 
-    def parameter(self, key: source.Scalar, tree: source.Tree) -> Parameter:
+    def listed_parameters(self, tree: source.Sequence) -> tuple[Parameter, ...]:
+        """Arguments without values, in a list: refused, and read, so that not every use of one is a problem too."""
+        listed = [item for item in tree.items if isinstance(item, source.Scalar) and names.NAME.fullmatch(item.text)]
+        help = _LIST_OF_NAMES.format(": ..., ".join(item.text for item in listed)) if listed else _LINES
+        self.mapping(tree, help)
+        return tuple(Parameter(item.text, "int", 1, item.place) for item in listed)
+
+    def parameter(self, key: source.Scalar, tree: source.Tree, names: set[str], help: str) -> Parameter:
         self.argument_name(key, "an argument")
-        if isinstance(tree, source.Scalar):
-            if tree.text in TYPES:
-                return Parameter(key.text, tree.text, None, key.place)
-            if tree.text in OPS:
-                return Parameter(key.text, "op", self.op_value(tree, _Scope((), (), ())), key.place)
-        elif isinstance(tree, source.Mapping):
-            return Parameter(key.text, "op", self.op_value(tree, _Scope((), (), ())), key.place)
+        nothing = _Scope((), (), ())
+        if isinstance(tree, source.Scalar) and tree.text in TYPES:
+            return Parameter(key.text, tree.text, None, key.place)
+        if isinstance(tree, source.Mapping) or (isinstance(tree, source.Scalar) and tree.text in OPS):
+            nothing.no_names = _NO_NAMES_OF_OPS
+            return Parameter(key.text, "op", self.op_value(tree, nothing), key.place)
         count = len(self.problems)
-        value = self.value(tree, _Scope((), (), ()))
-        if len(self.problems) > count:
-            self.problems[count] = self.problems[count].replace(
-                help=f"a required argument has a type ({', '.join(TYPES)}), an optional one a value as its default"
-            )
+        value = self.value(tree, nothing)
+        if len(self.problems) > count and isinstance(tree, source.Scalar) and tree.text not in names.union(_TRUTHS):
+            plain = is_empty(tree) or tree.text.isidentifier()
+            self.problems[count] = self.problems[count].replace(help=help if plain else self.problems[count].help)
         return Parameter(key.text, _type_of(value), value, key.place)
 
     def constants(self, tree: source.Tree | None, scope: _Scope) -> tuple[Constant, ...]:
@@ -486,7 +524,8 @@ class Reader:
         if tree is None:
             return ()
         if not isinstance(tree, source.Sequence):
-            self.problem(tree.place, "`assert` is a list of conditions", 'write `assert: ["parameters <= 12_000_000"]`')
+            written = _shown_in_quotes(tree) or '"parameters <= 12_000_000"'
+            self.problem(tree.place, "`assert` is a list of conditions", f"write `assert: [{written}]`")
             return ()
         scope = _Scope((), ())
         scope.known = {*TOTALS, *CONTRACT, *COSTS}
@@ -518,7 +557,7 @@ class Reader:
             help = f"give it a name: `conv1: {{{tree.entries[0][0].text}: ...}}`"
             self.problem(tree.place, "named layers are expected here, and this is one node", help)
             return ()
-        entries = self.mapping(tree)
+        entries = self.mapping(tree, _LISTED if isinstance(tree, source.Sequence) else _NAMED)
         here = {key.text for key, _ in entries}
         for key, value in entries:
             self.layer_name(key)
@@ -631,6 +670,10 @@ class Reader:
         near = nearest(word, self.kinds())
         if near:
             return f"the nearest is {quote(near)}"
+        if word[0].isdecimal():
+            return "a number is no node: name what takes it, as `{conv: 64, kernel_size: 3}`"
+        if _BLOCK.fullmatch(word):
+            return "define it under `blocks`; `archgen list` lists the blocks that come with archgen"
         return "`archgen ops` lists the ops, `archgen list` the blocks that come with archgen"
 
     def kinds(self) -> list[str]:
@@ -639,7 +682,9 @@ class Reader:
     def not_one_kind(self, tree: source.Mapping, kinds: list[tuple[source.Scalar, source.Tree]], scope: _Scope) -> None:
         if kinds:
             both = " and ".join(quote(key.text) for key, _ in kinds)
-            self.problem(kinds[1][0].place, f"a node has one kind, but this one has {both}", "give the other a name of its own")
+            help = f"nodes one after the other are a list, `[{', '.join(f'{{{key.text}: ...}}' for key, _ in kinds[:2])}]`; "
+            help += "else give the other a name of its own"
+            self.problem(kinds[1][0].place, f"a node has one kind, but this one has {both}", help)
             return
         for key, value in tree.entries:
             if is_empty(value) and not key.text.isidentifier():
@@ -647,7 +692,7 @@ class Reader:
                 self.problem(key.place, f"{quote(key.text)} stands here as a key without a value", help)
                 return
         if not tree.entries:
-            self.problem(tree.place, "a node is expected here, not an empty mapping")
+            self.problem(tree.place, "a node is expected here, not an empty mapping", self.suggest_kind(""))
         else:
             unknown = [key for key, _ in tree.entries if key.text not in _WORDS and key.text not in _OPTIONS]
             if not unknown:
@@ -665,7 +710,7 @@ class Reader:
         before = len(self.problems)
         when = self.value(given["when"], scope) if "when" in given else None
         if when is not None and not isinstance(when, (bool, Expression)) and len(self.problems) == before:
-            self.problem(given["when"].place, f"a condition is true or false, not {_shown(when)}")
+            self.problem(given["when"].place, f"a condition is true or false, not {_shown(when)}", CONDITION)
         return when, self.references(given["from"]) if "from" in given else ()
 
     def references(self, tree: source.Tree) -> tuple[Reference, ...]:
@@ -675,7 +720,9 @@ class Reader:
             if isinstance(item, source.Scalar):
                 found.append(Reference(item.text, item.place))
             else:
-                self.problem(item.place, f"the name of a layer is expected, not {_shape_of(item)}")
+                names = ", ".join(key.text for key, _ in _entries(item)) or "A, B"
+                help = f"list the names of layers: `[{names}]`"
+                self.problem(item.place, f"the name of a layer is expected, not {_shape_of(item)}", help)
         return tuple(found)
 
     def items(self, tree: source.Tree, scope: _Scope) -> Layers:
@@ -688,7 +735,7 @@ class Reader:
                 if not key.text.isdecimal():
                     self.refuse_layer_name(key, names.why_no_child(key.text))
         if not named:
-            self.problem(tree.place, "a sequence needs at least one node")
+            self.problem(tree.place, "a sequence needs at least one node", "where nothing is to be done write `identity`")
         layers = tuple(Layer(name, self.node(item, scope, set()), place) for name, item, place in named)
         for layer in layers:
             if layer.node.sources:
@@ -713,7 +760,7 @@ class Reader:
     ) -> Use:
         self.kind_known(key, scope)
         if len(sources) > 1:
-            self.problem(sources[1].place, f"{quote(key.text)} takes one value", "only a merge takes several")
+            self.takes_one_value(key, sources)
         depth_tree = next((option for name, option in options if name.text == "depth"), None)
         inside = scope
         if depth_tree is not None:
@@ -749,20 +796,29 @@ class Reader:
         if isinstance(depth, Expression) or (type(depth) is int and depth >= 1):
             return depth
         if not isinstance(tree, source.Scalar) or tree.text:  # else its value is missing, which is a problem already
-            self.problem(tree.place, f"`depth` is a whole number of at least 1, not {_shown(depth)}")
+            help = "each stage is a node of its own, with its own `depth`" if isinstance(depth, tuple) else ""
+            help = "where no block is meant, leave the node out" if type(depth) is int else help
+            self.problem(tree.place, f"`depth` is a whole number of at least 1, not {_shown(depth)}", help)
         return 1
+
+    def takes_one_value(self, key: source.Scalar, sources: tuple[Reference, ...]) -> None:
+        names = ", ".join(reference.name for reference in sources)
+        help = f"name one of them, or first merge them: `both: {{add, from: [{names}]}}`"
+        self.problem(sources[1].place, f"{quote(key.text)} takes one value", help)
 
     def first(
         self, key: source.Scalar, name: source.Scalar, tree: source.Tree, depth: Value | None, scope: _Scope
     ) -> tuple[Argument, ...] | Use | None:
         if depth is None:
-            self.problem(name.place, "`first` needs a `depth`: it changes the first of several blocks")
+            help = "give the node a `depth`, or write the arguments beside the block itself"
+            self.problem(name.place, "`first` needs a `depth`: it changes the first of several blocks", help)
         if isinstance(tree, source.Mapping) and not any(is_kind(option.text) for option, _ in tree.entries):
             return tuple(self.option(key.text, option, value, scope) for option, value in tree.entries)
         node = self.node(tree, scope, set())
         if isinstance(node, Use) and node.depth is None and not node.sources and node.when is None:
             return node
-        self.problem(tree.place, "`first` takes changed arguments, or one block or op")
+        help = "write arguments, as `first: {stride: 2}`, or put the nodes in a block: `first: {Unit: 64}`"
+        self.problem(tree.place, "`first` takes changed arguments, or one block or op", help)
         return None
 
     def first_argument(self, key: source.Scalar, value: source.Tree, scope: _Scope) -> Argument:
@@ -774,17 +830,24 @@ class Reader:
                 help = inferred if OPS[key.text].infers else f"name the option: {options}" if options else "leave it out"
                 self.problem(value.place, f"{quote(key.text)} takes no value of its own", help)
                 return Argument("", 0, value.place)
+            if isinstance(value, source.Mapping) and value.entries and set(_keys(value)) <= set(OPS[key.text].fields):
+                self.stands_beside(key, value, "options", "op")
+                return Argument(first, 0, value.place)
             return Argument(first, self.op_option(key.text, first, value, scope), value.place)
         if key.text in scope.ops:
             self.holds_its_options(key.text, value.place)
-        if isinstance(value, source.Mapping) and not any(is_kind(name.text) for name, _ in value.entries):
-            said = ", ".join(f"{name.text}: ..." for name, _ in value.entries)
-            self.problem(value.place, "arguments stand beside the block, not in it", f"write `{{{key.text}, {said}}}`")
+        if isinstance(value, source.Mapping) and not any(map(is_kind, _keys(value))):
+            self.stands_beside(key, value, "arguments", "block")
             return Argument("", 0, value.place)
         return Argument("", self.argument_value(value, scope), value.place)
 
+    def stands_beside(self, key: source.Scalar, value: source.Mapping, what: str, kind: str) -> None:
+        said = ", ".join(f"{name}: ..." for name in _keys(value))
+        self.problem(value.place, f"{what} stand beside the {kind}, not in it", f"write `{{{key.text}, {said}}}`")
+
     def holds_its_options(self, argument: str, place: Place) -> None:
-        self.problem(place, f"{quote(argument)} holds an op with its options: it takes none here")
+        help = f"write them where the argument is given its op, as `{argument}: {{leaky_relu: 0.2}}`"
+        self.problem(place, f"{quote(argument)} holds an op with its options: it takes none here", help)
 
     def option(self, kind: str, key: source.Scalar, value: source.Tree, scope: _Scope, also: tuple[str, ...] = ()) -> Argument:
         if kind not in OPS:
@@ -814,7 +877,8 @@ class Reader:
         value = self.value(tree, scope)
         reason = op.kind(option).refuses(value, 0)
         if reason and not isinstance(value, str):
-            self.problem(tree.place, f"`{option}` of `{kind}` {reason}, not {_shown(value)}")
+            help = op.kind(option).instead(value, tree.text if isinstance(tree, source.Scalar) else "")
+            self.problem(tree.place, f"`{option}` of `{kind}` {reason}, not {_shown(value)}", help)
         return value
 
     def argument_value(self, tree: source.Tree, scope: _Scope) -> Value:
@@ -830,7 +894,8 @@ class Reader:
         if len(self.problems) > count:
             return 0
         if not isinstance(node, Use) or node.kind not in OPS or node.when is not None or node.sources:
-            self.problem(tree.place, "an argument takes a number, a list or an op")
+            help = "put it in the block itself, or give an op alone"
+            self.problem(tree.place, "an argument takes a number, a list or an op", help)
             return 0
         op = OPS[node.kind]
         if op.infers or not op.torch_class:
@@ -840,7 +905,7 @@ class Reader:
         given = {argument.name: argument.value for argument in node.arguments}
         missing = [field for field in op.fields if field not in given and field not in op.defaults]
         if missing:
-            self.problem(tree.place, f"{quote(node.kind)} needs `{missing[0]}`", f"write `{missing[0]}: ...` beside it")
+            self.problem(tree.place, f"{quote(node.kind)} needs `{missing[0]}`", _give(op, missing[0]))
             return 0
         return op(**given)
 
@@ -874,11 +939,11 @@ class Reader:
             return Sequence(when, sources, tree.place, self.items(value, scope))
         if key.text == "residual":
             if len(sources) > 1:
-                self.problem(sources[1].place, "`residual` takes one value")
+                self.takes_one_value(key, sources)
             before = len(self.problems)
             residual = self.layers(value, scope, earlier)
             if not residual and len(self.problems) == before:
-                self.problem(value.place, "`residual` needs at least one layer")
+                self.problem(value.place, "`residual` needs at least one layer", _NAMED)
             shortcut = self.layers(given["shortcut"], scope, earlier) if "shortcut" in given else ()
             order = [name.text for name, _ in tree.entries]  # places don't tell: each way may be from a file of its own
             shortcut_first = "shortcut" in given and order.index("shortcut") < order.index("residual")
@@ -918,10 +983,14 @@ class Reader:
                 )
         count = len(branches) if branches else len(sources)
         if count < 2 and not (count and key.text == "concat") and len(self.problems) == before:
-            self.problem(key.place, f"`{key.text}` needs at least two branches, or `from: [A, B]`")
+            help = f"write {_MERGED.format(key.text)}"
+            if branches:
+                help = "what enters can be a branch too: `same: identity`"
+            self.problem(key.place, f"`{key.text}` needs at least two values", help)
         split = self.value(given["split"], scope) if "split" in given else False
         if type(split) is not bool or (split and not branches):
-            self.problem(given["split"].place, "`split` is true or false, and shares the channels among branches")
+            help = "write `true`: each branch gets as many" if branches else "leave it out: the values of `from` are whole"
+            self.problem(given["split"].place, "`split` is true or false, and shares the channels among branches", help)
         return Merge(when, sources, place, key.text, branches, split is True)
 
     def list_of_branches(self, key: source.Scalar, tree: source.Sequence) -> None:
@@ -946,13 +1015,15 @@ class Reader:
         if isinstance(tree, source.Sequence):
             return tuple(self.value(item, scope) for item in tree.items)
         if not isinstance(tree, source.Scalar):
-            self.problem(tree.place, "a number or an expression is expected, not a mapping")
+            values = [item.text for _, item in _entries(tree) if isinstance(item, source.Scalar) and item.text]
+            help = f"values for the axes are a list: `[{', '.join(values)}]`" if 1 < len(values) == len(_keys(tree)) else ""
+            self.problem(tree.place, "a number or an expression is expected, not a mapping", help)
             return 0
         if listed := _TUPLE.fullmatch(tree.text):
             self.problem(tree.place, "a list stands in square brackets", f"write `[{listed[1]}]`")
             return 0
         if tree.text == "":
-            self.problem(tree.place, "a value is missing here")
+            self.problem(tree.place, "a value is missing here", "write one, or leave the key out")
             return 0
         try:
             value = parse_expression(tree.text)
@@ -965,7 +1036,8 @@ class Reader:
             if name in scope.known:
                 scope.read.add(name)
             elif name in OPS:
-                self.problem(tree.place, f"{quote(name)} is an op: no number can be made of it")
+                help = f"an op is a node of its own: `[{{conv: 64, kernel_size: 3}}, {name}]`"
+                self.problem(tree.place, f"{quote(name)} is an op: no number can be made of it", help)
             else:
                 offset = re.search(rf"\b{name}\b", tree.text)
                 place = _inside(tree, offset.start() if offset else 0, len(name))
@@ -986,7 +1058,11 @@ class Reader:
         near = nearest(name, also)
         if near and not nearest(name, scope.known):
             return f"the nearest is {quote(near)}"
-        return suggest(name, sorted(scope.known), "names")
+        if not scope.known:
+            return scope.no_names
+        known = suggest(name, sorted(scope.known), "names")
+        counts = "in_channels" in scope.known and not nearest(name, scope.known)
+        return f"write a number, or name it in `let`; {known}" if counts else known
 
     def complete(self, defaults: tuple[Default, ...]) -> None:
         """Tells which op lacks an option that has no default."""
@@ -995,8 +1071,7 @@ class Reader:
             op = OPS[key.text]
             missing = [name for name in op.fields if name not in op.defaults and name not in given | also.get(key.text, set())]
             if missing:
-                help = f"write `{{{key.text}: ...}}`" if missing[0] == op.first() else f"write `{missing[0]}: ...` beside it"
-                self.problem(key.place, f"{quote(key.text)} needs `{missing[0]}`", help)
+                self.problem(key.place, f"{quote(key.text)} needs `{missing[0]}`", _give(op, missing[0]))
 
     # ---- what belongs together
 
@@ -1127,6 +1202,28 @@ def _meant_input(sizes: tuple[int, ...]) -> tuple[str, str] | None:
     without = ", without the batch" if len(sizes) == 4 else ""
     sentence = f"the last size of this input is {sizes[-1]}, and it has {_counted_channels(sizes[0])}"
     return sentence, f"the channels come first{without}: `input: {image}`, if these are images{volume}"
+
+
+def _as_input(tree: source.Tree) -> str:
+    """How an input is written, with the numbers of what stands there: `3x224x224`, or `(3, 224, 224)`."""
+    text = tree.text if isinstance(tree, source.Scalar) else ""
+    sizes = re.findall(r"[0-9]+", text) if _SIZED.fullmatch(text) else ["3", "224", "224"]
+    return f"write `input: [{', '.join(sizes)}]`"
+
+
+def _shown_in_quotes(tree: source.Tree) -> str:
+    """A condition as an item of a list; "" where it is none, or where the quotes would not hold it."""
+    text = tree.text if isinstance(tree, source.Scalar) else ""
+    return f'"{text}"' if text and len(text) < MOST_QUOTED and printable(text) == text and not set(text) & set('"\\`') else ""
+
+
+def _keys(tree: source.Mapping) -> list[str]:
+    return [key.text for key, _ in tree.entries]
+
+
+def _give(op: type[Op], option: str) -> str:
+    """How an op is given an option that it needs."""
+    return f"write `{{{op.name}: ...}}`" if option == op.first() else f"write `{option}: ...` beside it"
 
 
 def _counted_channels(count: int) -> str:

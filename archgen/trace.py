@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from archgen.diagnostics import Place, Problem, SpecError
+from archgen import fitting
+from archgen.diagnostics import MOST_NAMES, Place, Problem, SpecError
 from archgen.expressions import (
+    SPEC,
     Conditional,
     Environment,
     Expression,
@@ -30,6 +32,7 @@ from archgen.expressions import (
     names_of,
     render,
     select,
+    stand_for,
     truth,
 )
 from archgen.flow import Flow, taken
@@ -128,7 +131,7 @@ class _Tracer:
         self.graph = graph
         self.seen = 0
         self.depths: tuple[Value, ...] = ()  # of the body at hand
-        self.counted: list[Any] = [0]  # its repeated blocks before each of its stages, as far as somebody asked
+        self.before: list[Any] = [0]  # its repeated blocks before each of its stages, as far as somebody asked
 
     # -- what a carrier decides
 
@@ -168,23 +171,26 @@ class _Tracer:
     # -- the walk
 
     def steps(self, body: Body, entering: Shape, names: Environment) -> tuple[tuple[Traced, ...], list[Any]]:
-        around = self.depths, self.counted
-        self.depths, self.counted = body.depths, [0]
+        around = self.depths, self.before
+        self.depths, self.before = body.depths, [0]
         try:
-            return self.each(body.steps, entering, names)
+            return self.each(body, entering, names)
         finally:
-            self.depths, self.counted = around
+            self.depths, self.before = around
 
-    def each(self, steps: tuple[Step, ...], entering: Shape, names: Environment) -> tuple[tuple[Traced, ...], list[Any]]:
+    def each(self, body: Body, entering: Shape, names: Environment) -> tuple[tuple[Traced, ...], list[Any]]:
         values: list[Any] = [entering]
         done: list[Traced] = []
-        for step in steps:
+        for step in body.steps:
             try:
                 traced = self.step(step, tuple([_value(values, source) for source in step.inputs]), names)
             except Stopped as stopped:
                 problem = stopped.problem
                 if isinstance(step.node, Merge) and problem.place is step.place and not problem.help:
-                    problem = problem.replace(help=_makers(step.inputs, done, entering))
+                    makers = _makers(step.inputs, done, entering)
+                    called = {} if body is self.graph.network else names  # the network is there once: numbers say all
+                    advice = "" if body.from_library else _fitting(step.inputs, step.node, body, done, entering, called)
+                    problem = problem.replace(help="\n".join(filter(None, (makers, advice))))
                 raise Stopped(problem, (*done, *stopped.finished)) from None
             done.append(traced)
             values.append(traced.output if traced.role != "split" else (traced.output,) * len(traced.conditions))
@@ -213,7 +219,9 @@ class _Tracer:
         """What leaves a node that an argument may leave out: where it is there `y`, else `x`."""
         if (y.rank, y.channel_axis) != (x.rank, x.channel_axis):
             sentence = f"left out, `{step.name}` hands on a value with other axes, and its `when` depends on an argument"
-            raise Stopped(Problem(step.place, sentence, "write two blocks, one without it"))
+            raise Stopped(
+                Problem(step.place, sentence, "write two blocks, one without it, or make the argument a constant of `let`")
+            )
         sizes = [a if a == b else limited(Conditional(condition, a, b)) for a, b in zip(y.sizes, x.sizes)]
         if self.keeps_channels(step, condition):
             sizes[x.channel_axis] = y.channels
@@ -227,7 +235,7 @@ class _Tracer:
         try:
             return truth(value)
         except ExpressionError as error:
-            raise Stopped(Problem(place, error.sentence)) from None
+            raise Stopped(Problem(place, error.sentence, error.help)) from None
 
     def value(self, value: Value, names: Environment, place: Place) -> Any:
         return _evaluated(value, names, place)
@@ -259,18 +267,30 @@ class _Tracer:
         if node.dynamic:
             changed = {field: self.option(node, field, names, x, place) for field in node.dynamic}
             op = op.replace(**changed)
-        traced = self.op(name, op, x, place, node.places)
+        try:
+            traced = self.op(name, op, x, place, node.places)
+        except Stopped as stopped:
+            raise self.counted(stopped, node, names) from None
         return traced.replace(role="line", type=op.name) if node.line else traced
+
+    def counted(self, stopped: Stopped, node: Apply, names: Environment) -> Stopped:
+        """The same, with what the names stand for in the option that is to blame."""
+        places = dict(node.places)
+        blamed = [getattr(node.op, field) for field in node.dynamic if places.get(field) is stopped.problem.place]
+        if not blamed or stopped.problem.help:
+            return stopped
+        return Stopped(stopped.problem.replace(help=stand_for(blamed[0], names)), stopped.finished)
 
     def option(self, node: Apply, field: str, names: Environment, x: Shape, place: Place) -> Any:
         try:
             value = evaluate(getattr(node.op, field), names)
         except ExpressionError as error:
-            raise _stopped(error, dict(node.places).get(field, place)) from None
+            raise _stopped(error, dict(node.places).get(field, place), stand_for(getattr(node.op, field), names)) from None
         reason = node.op.kind(field).refuses(value, x.rank)
         if reason:
             sentence = f"`{field}` of `{node.op.name}` {reason}, not {describe(value)}"
-            raise Stopped(Problem(dict(node.places).get(field, place), sentence))
+            help = node.op.kind(field).instead(value, render(getattr(node.op, field), spelling=SPEC))
+            raise Stopped(Problem(dict(node.places).get(field, place), sentence, help))
         return value
 
     def op(self, name: str, op: Op, x: Shape, place: Place, places: tuple[tuple[str, Place], ...]) -> Traced:
@@ -287,7 +307,8 @@ class _Tracer:
             article, test = ARGUMENT_TYPES[types[name]]
             if not isinstance(given[name], Expression) and not test(given[name]):
                 sentence = f"argument `{name}` of block `{node.block}` takes {article}, not {describe(given[name])}"
-                raise Stopped(Problem(place, sentence))
+                help = "write an op, as `relu` or `{leaky_relu: 0.2}`" if types[name] == "op" else ""
+                raise Stopped(Problem(place, sentence, help))
         return given
 
     def repeat(self, name: str, node: Repeat, x: Shape, names: Environment, place: Place) -> Traced:
@@ -315,9 +336,9 @@ class _Tracer:
 
     def blocks_before(self, number: int, names: Environment, place: Place) -> Any:
         """How many repeated blocks the body at hand has before the stage of this number."""
-        while len(self.counted) <= number:
-            self.counted.append(binary("+", self.counted[-1], self.depth(self.depths[len(self.counted) - 1], names, place)))
-        return self.counted[number]
+        while len(self.before) <= number:
+            self.before.append(binary("+", self.before[-1], self.depth(self.depths[len(self.before) - 1], names, place)))
+        return self.before[number]
 
     def depth(self, value: Value, names: Environment, place: Place) -> Any:
         """Returns how many blocks a node with `depth` has: a number, or on names an expression."""
@@ -325,7 +346,10 @@ class _Tracer:
         if isinstance(count, Expression):
             return count
         if type(count) is not int or count < 1:
-            raise Stopped(Problem(place, f"`depth` is {describe(count)}, and must be a whole number of at least 1"))
+            help = stand_for(value, names)
+            if isinstance(count, tuple) and isinstance(value, Name):
+                help = f'take one of its items: `depth: "{value.name}[0]"`'
+            raise Stopped(Problem(place, f"`depth` is {describe(count)}, and must be a whole number of at least 1", help))
         if count > MOST_LAYERS:
             sentence = f"`depth` is {count:,}, and at most {MOST_LAYERS:,} layers are allowed"
             raise Stopped(Problem(place, sentence, code=BUDGET))
@@ -350,7 +374,8 @@ class _Tracer:
         conditions = tuple(self.value(condition, names, place) for condition in node.conditions)
         present = [shape for shape, condition in zip(inputs, conditions) if condition is not False]
         if not present:
-            raise Stopped(Problem(place, f"every branch of this `{node.kind}` is left out"))
+            help = "take the `when` from its branches, or put the merge in a block, and the `when` beside the block"
+            raise Stopped(Problem(place, f"every branch of this `{node.kind}` is left out", help))
         output = present[0]
         for other in present[1:]:
             for claim in _merge_claims(node.kind, self.judged(output), self.judged(other)):
@@ -359,9 +384,17 @@ class _Tracer:
         return Traced(name, node.kind, "merge", inputs, output, place, conditions=conditions)
 
     def split(self, name: str, node: Split, x: Shape, place: Place) -> Traced:
-        self.judge(Claim(node.parts, "divides", x.channels, "{right} channels can't be shared among {left} branches"), place)
+        self.judge(_split_claim(node.parts, x), place)
         share = x.with_channels(x.channels // node.parts)
         return Traced(name, "split", "split", (x,), share, place, conditions=(True,) * node.parts)
+
+
+def _split_claim(parts: int, x: Shape) -> Claim:
+    help = ""
+    if type(x.channels) is int:
+        more = -(-x.channels // parts) * parts
+        help = f"give it {more} channels, as by a `{{conv: {more}, kernel_size: 1}}` before it"
+    return Claim(parts, "divides", x.channels, "{right} channels can't be shared among {left} branches", "", help)
 
 
 def _makers(inputs: tuple[Input, ...], done: list[Traced], entering: Shape) -> str:
@@ -374,6 +407,28 @@ def _makers(inputs: tuple[Input, ...], done: list[Traced], entering: Shape) -> s
         else:
             told.append(f"what enters is {shape_text(entering)}")
     return ", ".join(told)
+
+
+def _fitting(
+    inputs: tuple[Input, ...], node: Merge, body: Body, done: list[Traced], entering: Shape, names: Environment
+) -> str:
+    """Says what makes the values of a merge fit, with the numbers that these names stand for."""
+    given = []
+    for source in inputs:
+        step = done[source.value - 1] if source.value else None
+        if step is None or source.part >= 0:
+            given.append(fitting.Given("", entering))
+            continue
+        made = body.steps[source.value - 1].node
+        waiting = made.dynamic if isinstance(made, Apply) else ()
+        given.append(fitting.Given(step.name, step.output, step.op, step.inputs[0], waiting))
+
+    def fits(left: Shape, right: Shape) -> bool:
+        return all(claim.holds() for claim in _merge_claims(node.kind, left, right))
+
+    there = [value for value, condition in zip(given, node.conditions) if condition is not False]
+    counts = ("channels", *(one.name for one in body.parameters if one.name != "stride"), "in_channels")
+    return fitting.advice(node.kind, node.bare, there, fits, fitting.spelling(names, counts))
 
 
 # What an argument of each type takes. An int may be given a list where it feeds options that have a value for each axis.
@@ -402,11 +457,11 @@ def _evaluated(value: Value, names: Environment, place: Place) -> Any:
     try:
         return value.evaluated(names) if isinstance(value, Op) else evaluate(value, names)
     except ExpressionError as error:
-        raise _stopped(error, place) from None
+        raise _stopped(error, place, "" if isinstance(value, Op) else stand_for(value, names)) from None
 
 
-def _stopped(error: ExpressionError, place: Place) -> Stopped:
-    return Stopped(Problem(error.place or place, error.sentence, error.help))
+def _stopped(error: ExpressionError, place: Place, counted: str) -> Stopped:
+    return Stopped(Problem(error.place or place, error.sentence, error.help or counted))
 
 
 def _constant(constant: Constant, names: Environment) -> Value:
@@ -602,7 +657,8 @@ class NumberTracer(_Tracer):
             self.unlike.add(step.place)
             sentence = f"left out, `{step.name}` hands on {x.channels} channels instead of {y.channels}"
             sentence += ": a node with `when` keeps their number"
-            raise Stopped(Problem(step.place, sentence))
+            help = "let it give as many as it takes, `in_channels`, or write two blocks, one without it"
+            raise Stopped(Problem(step.place, sentence, help))
         return self.left_out(step, x)
 
     def met(self, step: Step) -> None:
@@ -612,7 +668,7 @@ class NumberTracer(_Tracer):
 def _refuse_unread(steps: tuple[Traced, ...], results: tuple[Input, ...]) -> None:
     """Refuses a step that runs for nothing, since what would read its value is left out."""
     needed = {result.value for result in results}
-    idle = []
+    idle: list[int] = []
     for number in range(len(steps), 0, -1):
         step = steps[number - 1]
         if number in needed:
@@ -620,16 +676,20 @@ def _refuse_unread(steps: tuple[Traced, ...], results: tuple[Input, ...]) -> Non
         elif step.role != "absent":
             idle.append(number)
     if idle:
-        raise Stopped(_unread(steps, results, idle[0]))
+        raise Stopped(_unread(steps, results, idle[::-1]))
 
 
-def _unread(steps: tuple[Traced, ...], results: tuple[Input, ...], number: int) -> Problem:
+def _unread(steps: tuple[Traced, ...], results: tuple[Input, ...], idle: list[int]) -> Problem:
+    """Of the steps that run for nothing the last is told, with those that it alone reads."""
     source = Flow(steps, results).source
-    step = steps[number - 1]
-    readers = [one.name for one in steps if one.role == "absent" and Input(number) in map(source, one.values)]
+    step = steps[idle[-1] - 1]
+    readers = [one.name for one in steps if one.role == "absent" and Input(idle[-1]) in map(source, one.values)]
     why = f": `{readers[0]}` is left out" if readers else ""
-    help = f"give it the `when` of `{readers[0]}`, or write a second block, without both" if readers else "leave it out too"
-    return Problem(step.place, f"nobody reads the value of `{step.name}`{why}", help)
+    before = [f"`{steps[number - 1].name}`" for number in idle[:-1]]
+    them = " and ".join(["it", *before]) if len(before) < MOST_NAMES else "it and what it alone reads"
+    both = "them" if before else "both"
+    help = f"give {them} the `when` of `{readers[0]}`, or write a second block, without {both}" if readers else ""
+    return Problem(step.place, f"nobody reads the value of `{step.name}`{why}", help or f"leave {them} out too")
 
 
 def _count(tensors: tuple[tuple[str, tuple[int, ...]], ...]) -> int:
@@ -692,7 +752,7 @@ class _Names(_Tracer):
     def judge(self, claim: Claim, place: Place, places: tuple[tuple[str, Place], ...] = ()) -> None:
         """Numbers have judged what runs. Of what no call ever reaches, what no argument and no size can mend is judged here."""
         if is_number(claim.left) and is_number(claim.right) and not claim.holds():
-            help = claim.help or "this node is left out, and could never run: remove it"
+            help = claim.help or "no call runs this node, and none could: mend it, or remove it"
             raise Stopped(Problem(dict(places).get(claim.option, place), claim.text(), help))
 
     def judged(self, x: Shape) -> Shape:

@@ -107,9 +107,11 @@ def test_a_text_that_differs_would_be_seen(tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize("name", CASES)
 def test_nothing_is_written(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copy(FOLDER / f"{name}.yaml", tmp_path)
+    shutil.copytree(FOLDER / "parents", tmp_path / "parents")
     monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
     assert cli.main(["build", f"{name}.yaml", "-o", "out"]) == 2
-    assert [path.name for path in tmp_path.rglob("*")] == [f"{name}.yaml"]
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.parametrize(("path", "sentence"), [("none.yaml", "there is no such file"), (".", "is a folder, not a file")])

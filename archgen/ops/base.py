@@ -11,8 +11,10 @@ normalisation are not counted. That is exactly half of what `torch.utils.flop_co
 from __future__ import annotations
 
 import functools
+import math
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
+from archgen.diagnostics import MOST_NAMES
 from archgen.expressions import Expression, Index, ManyName, Value, evaluate, is_number, names_of
 from archgen.records import Record
 
@@ -104,6 +106,7 @@ class Reads(NamedTuple):
 
 
 POINTWISE = Reads(1, (0,))
+MOST_DIVIDED = 4096  # channels whose divisors are looked for
 MOST_PHASES = 4096  # positions in a row that read differently; beyond, what they read is not worked out
 
 
@@ -159,6 +162,18 @@ class Kind(NamedTuple):
         if type(value) is int and self.article in _INTEGERS:
             return ""
         return "" if _TESTS[self.article](value) else f"takes {self.article}"
+
+    def instead(self, value: Value, text: str) -> str:
+        """Returns what to write for a value that is refused, if that is plain; `text` is how it was written."""
+        if self.article == "true or false" and type(value) is int and value in (0, 1):
+            return f"write `{'true' if value else 'false'}`"
+        if type(value) is not float or self.article not in _INTEGERS or not text:
+            return ""
+        if "/" in text and "//" not in text:
+            return "`//` divides and rounds down, to an integer"
+        if not text[0].isdecimal():
+            return f"write `round({text})`"
+        return f"write `{int(value)}`" if value.is_integer() else ""
 
 
 def _ints(value: Value) -> bool:
@@ -353,6 +368,21 @@ def known_at_least(left: Size, right: Size) -> bool:
     return type(left) is int and type(right) is int and left >= right
 
 
+def divisors(refused: Size, *counts: Size) -> str:
+    """Returns a help that lists what divides some numbers, where one that is given does not and few do."""
+    if any(type(number) is not int for number in (refused, *counts)) or (
+        refused and not any(count % refused for count in counts)
+    ):
+        return ""
+    common = math.gcd(*counts)
+    found = [number for number in range(1, min(common, MOST_DIVIDED) + 1) if common % number == 0]
+    if common > MOST_DIVIDED or not 0 < len(found) <= MOST_NAMES:
+        return ""
+    *most, last = map(str, found)
+    told = f"{', '.join(most)} and {last} divide" if most else "only 1 divides"
+    return f"{told} {'both' if len(set(counts)) > 1 else 'them'}"
+
+
 def list_claims(op: Op, rank: int, *options: str) -> Iterable[Claim]:
     """An option given as a list has one item for each spatial axis."""
     for option in options:
@@ -379,6 +409,5 @@ def spatial_claims(op: Op, x: Shape) -> Iterable[Claim]:
     word = f"`{op.name}` takes channels and one to three spatial axes; this value has {count} in all"
     yield Claim(count, ">=", 2, word, "", "it was flattened before: put the node above that")
     yield Claim(4, ">=", count, word)
-    yield Claim(
-        x.channel_axis, "==", 0, f"`{op.name}` takes its channels on axis 1, behind the batch; here they are on another"
-    )
+    word = f"`{op.name}` takes its channels on axis 1, behind the batch; here they are on another"
+    yield Claim(x.channel_axis, "==", 0, word, "", "put a `permute` before it that moves them there")

@@ -20,6 +20,7 @@ from archgen.ops.base import (
     Word,
     axes,
     axis_claims,
+    divisors,
     known_at_least,
     list_claims,
     product,
@@ -41,8 +42,9 @@ def window_size(size: Size, kernel: Size, stride: Size, padding: Size, dilation:
 def group_claims(groups: Size, channels: Size, out_channels: Size) -> Iterable[Claim]:
     """The groups share both the input's and the output's channels."""
     sentence = "`groups` is {left}, which does not divide the {right} "
-    yield Claim(groups, "divides", channels, sentence + "input channels", "groups")
-    yield Claim(groups, "divides", out_channels, sentence + "output channels", "groups")
+    help = divisors(groups, channels, out_channels)
+    yield Claim(groups, "divides", channels, sentence + "input channels", "groups", help)
+    yield Claim(groups, "divides", out_channels, sentence + "output channels", "groups", help)
 
 
 _LEAST = {"out_channels": 1, "kernel_size": 1, "stride": 1, "padding": 0, "dilation": 1, "groups": 1}

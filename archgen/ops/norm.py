@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from archgen.ops.base import Bool, Claim, Footprint, Int, Mode, Op, Real, Shape, Size, product, spatial_claims
+from archgen.ops.base import Bool, Claim, Footprint, Int, Mode, Op, Real, Shape, Size, divisors, product, spatial_claims
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -138,6 +138,7 @@ class GroupNorm(Norm):
             x.channels,
             "`num_groups` is {left}, which does not divide the {right} channels",
             "num_groups",
+            divisors(self.num_groups, x.channels),
         )
         values = x.channels // self.num_groups * product(x.spatial)
         yield Claim(values, ">=", 2, "a group has {left} value of an image: nothing to normalise", "num_groups")

@@ -18,6 +18,7 @@ from archgen.ops.base import (
     Reads,
     Shape,
     Word,
+    divisors,
     spatial_claims,
 )
 
@@ -78,9 +79,8 @@ class ChannelShuffle(Op):
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from spatial_claims(self, x)
         yield Claim(self.groups, ">=", 1, "`groups` is {left}, and must be at least {right}", "groups")
-        yield Claim(
-            self.groups, "divides", x.channels, "`groups` is {left}, which does not divide the {right} channels", "groups"
-        )
+        sentence = "`groups` is {left}, which does not divide the {right} channels"
+        yield Claim(self.groups, "divides", x.channels, sentence, "groups", divisors(self.groups, x.channels))
 
 
 class PixelShuffle(Op):
