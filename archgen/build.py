@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from archgen import files, project
 from archgen.diagnostics import Place, Problem, Source, SpecError, printable, quote
-from archgen.emit import module, write
+from archgen.emit import header, write
 from archgen.network import Network, load
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def plan(specs: Sequence[Path], folder: Path) -> tuple[Output, ...]:
             continue
         target = folder / name
         old = files.old(target)
-        if old is not None and (other := module.other_spec(old, text, target)):
+        if old is not None and (other := header.other_spec(old, text, target)):
             sentence = f"{quote(files.shown(target))} is the module of {quote(other)}, which this spec would replace"
             problems.append(_refused(path, sentence))
             continue

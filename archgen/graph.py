@@ -135,6 +135,11 @@ class Graph(Record):
     with_defaults: frozenset[str]
     notes: tuple[Note, ...]
 
+    def without_texts(self) -> Graph:
+        """The same with "x" for every free text of its author."""
+        blocks = {name: block.replace(description="x") for name, block in self.blocks.items()}
+        return self.replace(network=self.network.replace(description="x"), blocks=blocks)
+
 
 def build(spec: specs.Spec) -> Graph:
     """Returns the steps of a spec. Raises SpecError with every block that is missing, misused, unused or used by itself."""

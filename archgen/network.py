@@ -2,46 +2,49 @@
 
 from __future__ import annotations
 
-import contextlib
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from archgen import extends, graph, library, spec, trace
+from archgen.analysis import assertions
 from archgen.analysis import report as reports
 from archgen.diagnostics import Place, Problem, Source, SpecError, printable, quote, suggest
-from archgen.expressions import Expression, ExpressionError, describe, evaluate, names_of
+from archgen.expressions import Expression, ExpressionError, describe
 from archgen.expressions import parse as parse_expression
+from archgen.trace import Stopped
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from archgen.analysis.built import Built
     from archgen.analysis.cost import Costs
     from archgen.analysis.report import Report
     from archgen.contract import Contract, Examined
     from archgen.diagnostics import Note
+    from archgen.emit.header import Origin
     from archgen.symbolic import SymbolicTrace
     from archgen.trace import TracedBody
 
 
-Traces = TypeVar("Traces")
-MOST_KEPT = 2  # traces of a network, beside the newest
-_TOO_LONG = "the sizes of this network grow to formulas of more than a hundred parts, too long to work with"
-_WITHOUT_VALUE = {
-    "min_size": "no input with all sizes equal fits it, or none was found: `archgen shapes SPEC --symbolic` says more",
-    "receptive_field": "a gate, perhaps, lets every value see the whole input",
-}
+Shape: TypeAlias = "tuple[int, ...]"  # channels, then sizes
+Found = TypeVar("Found")
+MOST_KEPT = 3  # inputs of which a network keeps what was worked out: a sweep over sizes never comes back to one
 
 
-def _remember(traces: dict[tuple[int, ...], Traces], input_shape: tuple[int, ...], found: Traces) -> None:
-    """Keeps a trace for who asks next, and the few before it: those of the spec's own input and of the one beside it."""
-    while len(traces) > MOST_KEPT:
-        del traces[next(iter(traces))]
-    traces[input_shape] = found
+class _Kept(Generic[Found]):
+    """What was worked out for the newest few inputs."""
 
+    def __init__(self) -> None:
+        self.found: dict[Shape, Found] = {}
 
-def _number_text(value: Any) -> str:
-    """A number, or one for each axis, with thousands apart."""
-    return f"[{', '.join(f'{item:,}' for item in value)}]" if isinstance(value, tuple) else f"{value:,}"
+    def get(self, shape: Shape, work_out: Callable[[Shape], Found]) -> Found:
+        if shape not in self.found:
+            made = work_out(shape)
+            while len(self.found) >= MOST_KEPT:
+                del self.found[next(iter(self.found))]
+            self.found[shape] = made
+        return self.found[shape]
 
 
 def load(path: str | Path, settings: tuple[str, ...] = ()) -> Network:
@@ -92,7 +95,7 @@ def _overridden(read: spec.Spec, settings: tuple[str, ...]) -> spec.Spec:
 
 
 class Network:
-    """A spec that was read without a problem, and what follows from it.
+    """A spec that was read without a problem, and what follows from it: each trace is made once for an input, and kept.
 
     path: its file. spec: what the author wrote. graph: the same as steps.
     texts: of the file and of those that it extends.
@@ -100,8 +103,10 @@ class Network:
 
     def __init__(self, path: Path, read: spec.Spec, steps: graph.Graph, texts: tuple[str, ...]) -> None:
         self.path, self.spec, self.graph, self.texts = path, read, steps, texts
-        self._traces: dict[tuple[int, ...], TracedBody | trace.Stopped] = {}
-        self._symbolic_traces: dict[tuple[int, ...], SymbolicTrace | None] = {}
+        self._on_numbers: _Kept[TracedBody | Stopped] = _Kept()
+        self._on_names: _Kept[dict[str, TracedBody]] = _Kept()
+        self._on_sizes: _Kept[SymbolicTrace | None] = _Kept()
+        self._examined: _Kept[Examined | None] = _Kept()
 
     @property
     def name(self) -> str:
@@ -127,19 +132,13 @@ class Network:
         try:
             traced = self.trace(shape, with_bias)
             steps, outputs = traced.steps, tuple(output.sizes for output in traced.outputs)
-        except trace.Stopped as stopped:
+        except Stopped as stopped:
             steps, problem = stopped.finished, self._advised(stopped.problem, shape)
         totals = reports.totals(steps)
         if problem is None:
-            problem = self.report(shape).problem if with_bias else self.broken_assertion(totals, shape)
+            problem = self.report(shape).problem if with_bias else self._broken(totals, shape)
         name = self.path.as_posix()
         return reports.Report(self.name, name, shape, outputs, totals, reports.rows(steps), problem, with_bias=with_bias)
-
-    def without_texts(self) -> Network:
-        """Returns the same network with "x" for every free text of its author: descriptions, the file's name, what it says."""
-        texts = {block.name: block.replace(description="x") for block in self.graph.blocks.values()}
-        steps = self.graph.replace(network=self.graph.network.replace(description="x"), blocks=texts)
-        return Network(Path("x.yaml"), self.spec.replace(description="x"), steps, ("x",))
 
     def trace(self, input_shape: tuple[int, ...], with_bias: bool = False) -> trace.TracedBody:
         """Traces the network on numbers; raises trace.Stopped, and SpecError for an input with another number of sizes."""
@@ -150,22 +149,22 @@ class Network:
             raise SpecError(Problem(Place(Source(f"--input {'x'.join(map(str, input_shape))}", ""), 0, 0), sentence))
         if with_bias:
             return trace.numbers(self.graph, input_shape, {}, with_bias)
-        if input_shape not in self._traces:
-            try:
-                found: TracedBody | trace.Stopped = trace.numbers(self.graph, input_shape, {})
-            except trace.Stopped as stopped:
-                found = stopped
-            _remember(self._traces, input_shape, found)
-        known = self._traces[input_shape]
-        if isinstance(known, trace.Stopped):
-            raise known.with_traceback(None)
-        return known
+        found = self._on_numbers.get(input_shape, self._trace_on_numbers)
+        if isinstance(found, Stopped):
+            raise found.with_traceback(None)
+        return found
+
+    def _trace_on_numbers(self, shape: Shape) -> TracedBody | Stopped:
+        try:
+            return trace.numbers(self.graph, shape, {})
+        except Stopped as stopped:
+            return stopped
 
     def traced(self, input_shape: tuple[int, ...] | None = None) -> TracedBody:
         """Traces the network on numbers, by default for the spec's own input; raises SpecError where a layer does not fit."""
         try:
             return self.trace(tuple(input_shape or self.spec.input))
-        except trace.Stopped as stopped:
+        except Stopped as stopped:
             raise SpecError(self._advised(stopped.problem, tuple(input_shape or self.spec.input))) from None
 
     def built_for(self, input_shape: tuple[int, ...] | None = None) -> tuple[int, ...]:
@@ -176,7 +175,7 @@ class Network:
     def _own(self) -> TracedBody | None:
         try:
             return self.trace(self.spec.input)
-        except trace.Stopped:
+        except Stopped:
             return None
 
     def built(self, input_shape: tuple[int, ...] | None = None) -> Built | None:
@@ -208,7 +207,7 @@ class Network:
         """Whether the network runs on an input, with the weights that it is built with."""
         try:
             steps = self.trace(shape).steps
-        except trace.Stopped:
+        except Stopped:
             return False
         if self._own is None or self._features_of(shape) == shape:
             return True
@@ -237,7 +236,19 @@ class Network:
         """
         from archgen.analysis import cost
 
-        return cost.costs(self.graph, self.traced(input_shape), batch, dtype)
+        traced = self.traced(input_shape)
+        return cost.costs(self.graph, traced, self._named(tuple(input_shape or self.spec.input)), batch, dtype)
+
+    def _named(self, shape: Shape) -> dict[str, TracedBody]:
+        """The network and each of its blocks traced on names. Raises SpecError where a size can't be said in Python.
+
+        Free texts of the spec are not in the graph that is traced, so none can be in what is generated of the trace.
+        """
+        return self._on_names.get(shape, lambda shape: trace.names(self._bare, shape, self.traced(shape)))
+
+    @cached_property
+    def _bare(self) -> graph.Graph:
+        return self.graph.without_texts()
 
     def examine(self, input_shape: tuple[int, ...] | None = None) -> Examined:
         """Returns what holds for inputs of every size: each layer's output as a function of it, and the network's contract.
@@ -247,69 +258,39 @@ class Network:
         """
         shape = tuple(input_shape or self.spec.input)
         self.traced(shape)
-        found = self._examined(shape)
+        found = self._examined.get(shape, self._examine)
         if found is None:
-            raise SpecError(Problem(self.spec.place, _TOO_LONG))
+            raise SpecError(Problem(self.spec.place, assertions.TOO_LONG))
         return found
 
     def contract(self, input_shape: tuple[int, ...] | None = None) -> Contract | None:
         """Returns the contract of a network that runs on such an input; None where formulas grow too long for `examine`."""
-        found = self._examined(tuple(input_shape or self.spec.input))
+        found = self._examined.get(tuple(input_shape or self.spec.input), self._examine)
         return None if found is None else found.contract
 
-    def _examined(self, input_shape: tuple[int, ...]) -> Examined | None:
+    def _examine(self, shape: Shape) -> Examined | None:
         from archgen import contract  # beside the plain report it takes long to import
 
-        traced = self._symbolic(input_shape)
+        traced = self._symbolic(shape)
         return None if traced is None else contract.examine(self.graph, traced)
 
-    def _symbolic(self, input_shape: tuple[int, ...]) -> SymbolicTrace | None:
-        """Traces the network on symbolic sizes; None where these grow too long, or where something else does not fit."""
+    def _symbolic(self, shape: Shape) -> SymbolicTrace | None:
+        """The network traced on symbolic sizes; None where these grow too long, or where something else does not fit."""
+        return self._on_sizes.get(shape, self._trace_on_sizes)
+
+    def _trace_on_sizes(self, shape: Shape) -> SymbolicTrace | None:
         from archgen import sizes, symbolic
 
-        if input_shape not in self._symbolic_traces:
-            found: SymbolicTrace | None = None
-            with contextlib.suppress(trace.Stopped, sizes.TooManyParts):
-                found = symbolic.trace(self.graph, input_shape)
-            _remember(self._symbolic_traces, input_shape, found)
-        return self._symbolic_traces[input_shape]
+        try:
+            return symbolic.trace(self.graph, shape)
+        except (Stopped, sizes.TooManyParts):
+            return None
 
-    def broken_assertion(self, totals: reports.Totals, input_shape: tuple[int, ...]) -> Problem | None:
-        """Returns the first claim of `assert` that the totals, the contract or the costs for an input of this shape break.
-
-        Costs are those of one image in float32; contract and costs are worked out where a claim names them.
-        """
-        known: dict[str, Any] = {"parameters": totals.parameters, "buffers": totals.buffers, "macs": totals.macs}
-        for assertion in self.spec.assertions:
-            named = sorted(names_of(assertion.value))
-            try:
-                if not known.keys() >= spec.COSTS.intersection(named):
-                    known |= self.costs(input_shape).claims()
-            except SpecError as error:
-                return error.problems[0]
-            if not known.keys() >= set(named):
-                contract = self.contract(self.built_for(input_shape))
-                if contract is None:
-                    return Problem(assertion.place, _TOO_LONG)
-                known |= vars(contract)
-            unknown = [name for name in named if known[name] is None]
-            if unknown:
-                return Problem(assertion.place, f"`{unknown[0]}` has no value for this network", _WITHOUT_VALUE[unknown[0]])
-            try:
-                holds = evaluate(assertion.value, known)
-            except ExpressionError as error:
-                return Problem(assertion.place, error.sentence, error.help)
-            if type(holds) is not bool:
-                return Problem(assertion.place, f"a claim is true or false, not {describe(holds)}", "compare it: `macs <= 2e9`")
-            if not holds:
-                have = ", ".join(f"`{name}` is {_number_text(known[name])}" for name in named)
-                return Problem(assertion.place, f"this claim is broken: {have}", self._where(named))
-        return None
-
-    def _where(self, named: list[str]) -> str:
-        """Which command shows where the numbers of a claim come from."""
-        option = " --memory" if spec.COSTS.intersection(named) else " --symbolic" if spec.CONTRACT.intersection(named) else ""
-        return f"`archgen shapes {printable(self.path.as_posix())}{option}` shows the layers; else change the claim"
+    def _broken(self, totals: reports.Totals, shape: Shape) -> Problem | None:
+        """The first claim of `assert` that does not hold for an input."""
+        return assertions.broken(
+            self.spec.assertions, totals, lambda: self.costs(shape), lambda: self.contract(self.built_for(shape)), self.path
+        )
 
     def checked(self) -> Network:
         """Returns the network itself if it fits its own input; raises SpecError if not."""
@@ -318,20 +299,32 @@ class Network:
             raise SpecError(problem)
         return self
 
+    @property
+    def origin(self) -> Origin:
+        """Where the generated module comes from."""
+        from archgen.emit.header import Origin
+
+        return Origin(self.path, self.texts)
+
     @cached_property
     def _source(self) -> str:
-        from archgen.emit import module
+        from archgen.emit import module, proof
 
-        return module.source(self)
+        numbers, contract = self.traced(), self.contract()
+        named = self._named(self.spec.input)
+        text = module.text(self.graph, numbers, named, contract, self.spec.description, self.origin)
+        proof.check(text, self.graph, numbers)
+        proof.check_texts(text, module.text(self._bare, numbers, named, contract, "x", module.NOWHERE))
+        return text
 
     def source(self, folder: Path | None = None) -> str:
-        """Returns the text of the generated module. Raises SpecError where a layer does not fit.
+        """Returns the text of the generated module, proved against the trace. Raises SpecError where a layer does not fit.
 
         folder: where the module is to stand, which its header tells, by default that of its project.
         """
-        from archgen.emit import module
+        from archgen.emit import header
 
-        return self._source if folder is None else module.in_folder(self._source, self, folder)
+        return self._source if folder is None else header.in_folder(self._source, self.origin, folder)
 
     def module(self, **arguments: Any) -> Any:
         """Builds the generated module in torch, with its constructor's arguments. Raises EnvironmentFault without torch."""

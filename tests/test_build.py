@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 from archgen import EnvironmentFault
-from archgen.emit import module, write
+from archgen.emit import header, write
 from tests.conftest import SMALL, Result
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def sealed(body: str) -> str:
     """A text that archgen could have written."""
-    return module.sealed(f"{module.MARKER}specs/x.yaml; do not edit.\n# Regenerate\n# SHA-256\n{body}\n")
+    return header.sealed(f"{header.MARKER}specs/x.yaml; do not edit.\n# Regenerate\n# SHA-256\n{body}\n")
 
 
 TEXT, NEW = sealed("x = 1"), sealed("x = 2")

@@ -99,7 +99,7 @@ def test_an_internal_error(
         "archgen.trace.numbers",
         "archgen.trace.names",
         "archgen.emit.module._classes",
-        "archgen.emit.module._rendered",
+        "archgen.emit.module.text",
         "archgen.emit.proof.check",
         "archgen.emit.proof.check_texts",
         "archgen.emit.write.write",

@@ -68,7 +68,7 @@ def test_the_proof_catches_a_wrong_argument(old: str, new: str, named: str) -> N
     source = network.source()
     assert old in source
     with pytest.raises(proof.ProofError, match=named):
-        proof.check(source.replace(old, new), network, network.trace(network.spec.input))
+        proof.check(source.replace(old, new), network.graph, network.trace(network.spec.input))
 
 
 @pytest.mark.parametrize(
@@ -90,9 +90,9 @@ def test_the_proof_catches_a_wrong_argument(old: str, new: str, named: str) -> N
 def test_the_proof_catches_what_no_template_produces(line: str) -> None:
     network = archgen.load(ROOT / "specs/resnet18.yaml")
     numbers = network.trace(network.spec.input)
-    proof.check(network.source(), network, numbers)
+    proof.check(network.source(), network.graph, numbers)
     with pytest.raises(proof.ProofError):
-        proof.check(network.source() + line + "\n", network, numbers)
+        proof.check(network.source() + line + "\n", network.graph, numbers)
 
 
 def test_a_network_that_does_not_fit_has_no_source(tmp_path: Path) -> None:

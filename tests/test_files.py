@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from archgen import files
-from archgen.emit import module
+from archgen.emit import header
 from tests.conftest import ROOT, SMALL, Result
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def test_an_output_folder_behind_a_link_that_leads_out(
 ) -> None:
     (project / "pyproject.toml").write_text(f'[tool.archgen]\ngenerated = "{generated}"\n')
     (project / "gen").symlink_to(outside)
-    (outside / "small.py").write_text(f"{module.MARKER}specs/small.yaml; do not edit.\n{SECRET}\n")
+    (outside / "small.py").write_text(f"{header.MARKER}specs/small.yaml; do not edit.\n{SECRET}\n")
     (outside / "inner/small.py").write_text((outside / "small.py").read_text())
     before = entries(outside)
     result = archgen(*command)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 import archgen
-from archgen.emit import module, proof
+from archgen.emit import header, module, proof
 from archgen.emit.layout import docstring
 
 if TYPE_CHECKING:
@@ -147,8 +147,8 @@ def test_a_careless_template_is_caught(
     """Whatever the text: that the code depends on it at all is the fault. All of them parse or not as they may."""
     network = written(tmp_path)
     network.spec = network.spec.replace(description=text)  # the loader would refuse some
-    clean = module._rendered
-    monkeypatch.setattr(module, "_rendered", lambda of, *others: sink(clean(of, *others), of.spec.description))
+    clean = module.text
+    monkeypatch.setattr(module, "text", lambda *given: sink(clean(*given), given[4]))  # what the spec says of the network
     with pytest.raises((proof.ProofError, SyntaxError, ValueError)):
         network.source()
 
@@ -216,7 +216,7 @@ def test_what_no_template_writes_is_caught(old: str, new: str, tmp_path: Path) -
     assert changed != source
     ast.parse(changed)
     with pytest.raises(proof.ProofError):
-        proof.check(changed, network, network.trace(network.spec.input))
+        proof.check(changed, network.graph, network.trace(network.spec.input))
 
 
 def test_a_class_of_an_op_that_is_changed_is_caught() -> None:
@@ -225,7 +225,7 @@ def test_a_class_of_an_op_that_is_changed_is_caught() -> None:
     changed = source.replace("return x.permute(self.dims)", "return x", 1)
     assert changed != source
     with pytest.raises(proof.ProofError, match="the class Permute is not the text that its op brings"):
-        proof.check(changed, network, network.trace(network.spec.input))
+        proof.check(changed, network.graph, network.trace(network.spec.input))
 
 
 # ---- what `forward` does
@@ -259,19 +259,19 @@ def test_another_flow_of_data_is_caught(spec: str, old: str, new: str, told: str
     changed = source.replace(old, new, 1)
     ast.parse(changed)
     with pytest.raises(proof.ProofError, match=re.escape(told)):
-        proof.check(changed, network, network.trace(network.spec.input))
+        proof.check(changed, network.graph, network.trace(network.spec.input))
 
 
 # ---- the seal
 
 
 def test_the_seal_is_that_of_all_other_lines() -> None:
-    text = module.sealed("a\nb\nc\nd\n")
-    assert module.is_sealed(text)
+    text = header.sealed("a\nb\nc\nd\n")
+    assert header.is_sealed(text)
     lines = text.split("\n")
     assert [*lines[:3], *lines[4:]] == ["a", "b", "c", "d", ""]
     for number in range(len(text)):
         changed = text[:number] + ("0" if text[number] != "0" else "1") + text[number + 1 :]
-        assert not module.is_sealed(changed)
-    assert not module.is_sealed("")
-    assert not module.is_sealed("a\nb\nc\nd\n")
+        assert not header.is_sealed(changed)
+    assert not header.is_sealed("")
+    assert not header.is_sealed("a\nb\nc\nd\n")

@@ -11,7 +11,6 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archgen import trace
 from archgen.analysis import memory
 from archgen.analysis import report as reports
 from archgen.analysis.columns import GAP, WIDTH, aligned, facts, shape_text
@@ -98,11 +97,9 @@ class Costs:
 _NOTHING = Use(0, 0, 0)
 
 
-def costs(graph: Graph, traced: TracedBody, batch: int = 1, dtype: str = "float32") -> Costs:
-    """Works out what a traced network costs. Raises SpecError where no module can be generated, whose memory this is."""
+def costs(graph: Graph, traced: TracedBody, named: dict[str, TracedBody], batch: int = 1, dtype: str = "float32") -> Costs:
+    """Works out what a network costs. traced, named: its traces on numbers and on names, which tell the module's variables."""
     item = DTYPES[dtype]
-    entering = traced.steps[0].inputs[0] if traced.steps else traced.outputs[0]
-    named = trace.names(graph, entering.sizes, traced)
     evaluating = memory.inference(graph, traced, named, batch, item)
     training = memory.training(graph, traced, named, batch, item)
     rows = reports.rows(traced.steps)

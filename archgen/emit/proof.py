@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from archgen.emit.recorder import Module
-    from archgen.graph import Input
-    from archgen.network import Network
+    from archgen.graph import Graph, Input
     from archgen.ops import Op
     from archgen.trace import Traced, TracedBody
 
@@ -55,13 +54,13 @@ class ProofError(Exception):
     """The generated text is not what it must be: a fault of archgen, never of a spec."""
 
 
-def check(text: str, network: Network, numbers: TracedBody) -> None:
+def check(text: str, graph: Graph, numbers: TracedBody) -> None:
     """Raises ProofError unless the text has the allowed shape and builds exactly the layers of the trace."""
     tree = without_own_classes(ast.parse(text.encode()))
     _check_shape(tree)
-    module = construct(tree, network.name, OWN_CLASSES)
+    module = construct(tree, graph.network.name, OWN_CLASSES)
     check_layers(module, numbers.steps)
-    _check_flow(module, network, numbers)
+    _check_flow(module, graph, numbers)
     try:
         overwrites.check(tree)
     except overwrites.OverwriteError as error:
@@ -84,16 +83,16 @@ def check_layers(module: Module, steps: tuple[Traced, ...]) -> None:
             raise ProofError(f"{path} is built as {built[path].built}, and the trace has {layer}")
 
 
-def _check_flow(module: Module, network: Network, numbers: TracedBody) -> None:
+def _check_flow(module: Module, graph: Graph, numbers: TracedBody) -> None:
     """Runs `forward` on values that know how they were made, and follows the steps of the trace beside it."""
-    body = network.graph.network
+    body = graph.network
     for training in (False, True) if body.training_results else (False,):
         results = (*body.results, *body.training_results) if training else body.results
         module.train(training)
         flow, followed = Flow(), Flow()
         followed.made = flow.made  # so that the same value has the same number
         found = module(flow.value("input"))
-        expected = _followed(numbers.steps, results, network, followed.value("input"), "", training)
+        expected = _followed(numbers.steps, results, graph, followed.value("input"), "", training)
         if flow.calls != followed.calls:
             pairs = zip([*flow.calls, ("", 0)], [*followed.calls, ("", 0)])
             have, wanted = next((have, wanted) for have, wanted in pairs if have != wanted)
@@ -106,7 +105,7 @@ def _check_flow(module: Module, network: Network, numbers: TracedBody) -> None:
 
 
 def _followed(
-    steps: tuple[Traced, ...], results: tuple[Input, ...], network: Network, x: Value, prefix: str, training: bool
+    steps: tuple[Traced, ...], results: tuple[Input, ...], graph: Graph, x: Value, prefix: str, training: bool
 ) -> tuple[Value, ...]:
     values: list[Any] = [x]
 
@@ -125,7 +124,7 @@ def _followed(
         elif step.role == "merge":
             values.append(_merged(step, [one for one, condition in zip(taken, step.conditions) if condition]))
         else:
-            values.append(_taken(step, network, taken[0], prefix + step.name, training))
+            values.append(_taken(step, graph, taken[0], prefix + step.name, training))
     return tuple(map(value, results))
 
 
@@ -136,14 +135,14 @@ def _merged(step: Traced, present: list[Value]) -> Value:
     return functools.reduce(signs[step.type], present)
 
 
-def _taken(step: Traced, network: Network, x: Value, path: str, training: bool) -> Value:
+def _taken(step: Traced, graph: Graph, x: Value, path: str, training: bool) -> Value:
     """What one step makes of a value."""
     if step.role == "chain":
         for child in step.children:
-            x = _taken(child, network, x, f"{path}.{child.name}", training)
+            x = _taken(child, graph, x, f"{path}.{child.name}", training)
         return x
     if step.role == "block":
-        (x,) = _followed(step.children, network.graph.blocks[step.type].results, network, x, path + ".", training)
+        (x,) = _followed(step.children, graph.blocks[step.type].results, graph, x, path + ".", training)
         return x
     if step.role == "line":
         assert step.op is not None

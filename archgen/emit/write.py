@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archgen import files
-from archgen.emit import module
+from archgen.emit import header
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 def is_ours(data: bytes) -> bool:
     """Whether archgen wrote this file: its first line says so."""
-    return data.startswith(module.MARKER.encode())
+    return data.startswith(header.MARKER.encode())
 
 
 def is_generated(path: Path) -> bool:
     """Whether a plain file is archgen's own; what can't be read is another's."""
     try:
-        return is_ours(files.contents(path, len(module.MARKER), follow=False))
+        return is_ours(files.contents(path, len(header.MARKER), follow=False))
     except (files.NotAFile, OSError):
         return False
 
@@ -30,7 +30,7 @@ def not_ours(data: bytes) -> str:
     if not is_ours(data):
         return "not written by archgen"
     text = data.decode(errors="replace").replace("\r\n", "\n")
-    return "" if module.is_sealed(text) else "edited since archgen wrote it"
+    return "" if header.is_sealed(text) else "edited since archgen wrote it"
 
 
 def write(texts: Mapping[Path, str], folder: Path, force: bool = False) -> dict[Path, bool]:

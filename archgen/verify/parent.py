@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from archgen import files, project
 from archgen.diagnostics import EnvironmentFault, quote
-from archgen.emit import module, write
+from archgen.emit import header, write
 from archgen.verify import limits
 from archgen.verify.result import Check, Verification
 
@@ -88,7 +88,7 @@ def _on_disk(path: Path, network: Network) -> Check:
     have, wanted = found.split(b"\n"), source.encode().split(b"\n")
     shorter = min(len(have), len(wanted))
     line = next((number for number in range(shorter) if have[number] != wanted[number]), shorter) + 1
-    if other := module.other_spec(found, source, path):
+    if other := header.other_spec(found, source, path):
         advice = "rename one of the two, or build this one into another folder with `-o`, and verify it with the same `-o`"
         return Check(name, 1, f"{shown} is the module of {quote(other)}: {advice}")
     reason = write.not_ours(found)
