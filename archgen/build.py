@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archgen import files, project
-from archgen.diagnostics import Place, Problem, Source, SpecError, printable, quote
+from archgen.diagnostics import Place, Problem, Source, SpecError, no_command, printable, quote
 from archgen.emit import header, write
 from archgen.network import Network, load
 
@@ -116,5 +116,4 @@ def _unix(data: bytes) -> bytes:
 
 def _safe(line: str) -> str:
     """Escapes what a terminal or the log of a CI would take for a command."""
-    text = printable(line)
-    return text.replace("::", ":\\x3a", 1) if text.lstrip().startswith("::") else text
+    return no_command(printable(line))

@@ -8,7 +8,9 @@ Each command imports what it needs when it runs: `shapes` is to answer before a 
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import io
 import os
 import re
 import sys
@@ -18,7 +20,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from archgen import __version__, files
-from archgen.diagnostics import EnvironmentFault, SpecError, plain, printable, quote, render_all, render_fault
+from archgen.diagnostics import EnvironmentFault, SpecError, no_command, plain, printable, quote, render_all, render_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -49,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Until then no garbage is searched for: there is next to none, and to look through what is alive takes a third of the time.
     """
+    _open_streams()
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -59,11 +62,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _silence()
         return BROKEN_PIPE
     except OSError as error:
-        click.echo(f"error: {printable(str(error))}", err=True)
+        with contextlib.suppress(OSError):  # the disk that is full may be the one of the errors
+            click.echo(f"error: {printable(str(error))}", err=True)
         return ENVIRONMENT
     finally:
         if collecting:
             gc.enable()
+
+
+def _open_streams() -> None:
+    """Python has no streams where whoever started it has closed them: what is said goes nowhere then."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
 
 
 def _run(arguments: list[str]) -> int:
@@ -71,7 +82,10 @@ def _run(arguments: list[str]) -> int:
         result = cli.main(arguments, prog_name="archgen", standalone_mode=False)
         return result if isinstance(result, int) else OK
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        for line in shown.getvalue().splitlines():  # it may quote the name of a stranger's file
+            click.echo(no_command(printable(line)), err=True)
         return REFUSED
     except SpecError as error:
         _print_problems(error)
@@ -152,11 +166,12 @@ def _input_shape(context: click.Context, option: click.Parameter, text: str | No
     return tuple(map(int, text.split("x")))
 
 
-SPECS = click.argument("specs", nargs=-1, required=True, metavar="SPEC...", type=click.Path(path_type=Path))
+PATH = click.Path(path_type=Path, readable=False)  # whether it can be read, and what is to blame, is for `files` to say
+SPECS = click.argument("specs", nargs=-1, required=True, metavar="SPEC...", type=PATH)
 DEBUG = click.option("--debug", is_flag=True, expose_value=False, help="Show the trace of an internal error.")
 SET = click.option("settings", "--set", multiple=True, metavar="NAME=VALUE", help="Another value of a network's argument.")
 INPUT = click.option("shape", "--input", metavar="SHAPE", callback=_input_shape, help="Another input, as 3x320x320.")
-FOLDER = click.option("folder", "-o", metavar="DIR", type=click.Path(path_type=Path), help="The folder of the generated files.")
+FOLDER = click.option("folder", "-o", metavar="DIR", type=PATH, help="The folder of the generated files.")
 STRICT = click.option("--strict", is_flag=True, help="Refuse a spec of which there is a note, with exit code 2.")
 DEVICE = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where the module runs.")
 
@@ -183,7 +198,7 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("name", metavar="NAME")
-@click.option("target", "-o", metavar="FILE", type=click.Path(path_type=Path), help="The file to write, by default NAME.yaml.")
+@click.option("target", "-o", metavar="FILE", type=PATH, help="The file to write, by default NAME.yaml.")
 @DEBUG
 def init(name: str, target: Path | None) -> int:
     """Write a spec to start from: one of `archgen list`.
@@ -271,7 +286,7 @@ def validate(specs: tuple[Path, ...], strict: bool) -> int:
 
 
 @cli.command()
-@click.argument("spec", metavar="SPEC", type=click.Path(path_type=Path))
+@click.argument("spec", metavar="SPEC", type=PATH)
 @click.option("--depth", type=click.IntRange(min=1), metavar="N", help="Show no rows below this depth.")
 @INPUT
 @click.option("--batch", type=click.IntRange(1, LONGEST), metavar="N", default=1, help="Count shapes and MACs for N images.")
@@ -355,7 +370,7 @@ def _memory(network: Network, report: Report, depth: int | None, batch: int, dty
 
 
 @cli.command()
-@click.argument("spec", metavar="SPEC", type=click.Path(path_type=Path))
+@click.argument("spec", metavar="SPEC", type=PATH)
 @click.argument("layer", required=False, default="")
 @INPUT
 @SET
@@ -382,13 +397,13 @@ def explain(spec: Path, layer: str, shape: tuple[int, ...] | None, settings: tup
 
 
 @cli.command()
-@click.argument("spec", metavar="SPEC", type=click.Path(path_type=Path))
+@click.argument("spec", metavar="SPEC", type=PATH)
 @click.option(
     "target",
     "-o",
     metavar="FILE",
     required=True,
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Where to: by its end, SVG (.svg), Mermaid (.mmd) or a page (.html).",
 )
 @INPUT
@@ -426,7 +441,7 @@ def _can_print(signs: str) -> bool:
 
 
 @cli.command()
-@click.argument("spec", metavar="SPEC", type=click.Path(path_type=Path))
+@click.argument("spec", metavar="SPEC", type=PATH)
 @DEBUG
 def show(spec: Path) -> int:
     """Show a spec with those that it extends merged in, and which file gave what.
@@ -453,7 +468,7 @@ def show(spec: Path) -> int:
 
 
 @cli.command()
-@click.argument("specs", nargs=-1, metavar="[SPEC...]", type=click.Path(path_type=Path))
+@click.argument("specs", nargs=-1, metavar="[SPEC...]", type=PATH)
 @FOLDER
 @click.option("--check", is_flag=True, help="Write nothing; show what is stale, missing or left over.")
 @click.option("--verify", "verified", is_flag=True, help="Verify what was built (needs torch).")

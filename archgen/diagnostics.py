@@ -204,7 +204,7 @@ def _call(place: Place, block: str, style: Style) -> list[str]:
 
 def _said(labels: list[tuple[str, str]], sentence: str, style: Style) -> list[str]:
     """Returns a sentence behind its labels, each with its role, in lines of 80 columns; no word is broken, a path neither."""
-    labels = [(_no_command(label) + ":", role) for label, role in labels]
+    labels = [(no_command(label) + ":", role) for label, role in labels]
     shown = " ".join(style(label, role) if role else label for label, role in labels)
     first, *others = sentence.split("\n")
     head, *rest = _wrapped(first, sum(len(label) + 1 for label, _ in labels))
@@ -214,7 +214,8 @@ def _said(labels: list[tuple[str, str]], sentence: str, style: Style) -> list[st
     return [f"{shown} {head}", *rest]
 
 
-def _no_command(line: str) -> str:
+def no_command(line: str) -> str:
+    """Returns a line that starts no workflow command of a CI."""
     start = line.lstrip()
     return line if not start.startswith("::") else line[: len(line) - len(start)] + "\\x3a" + start[1:]
 
@@ -232,7 +233,7 @@ def _wrapped(line: str, before: int) -> list[str]:
         wrapper = textwrap.TextWrapper(WIDTH, " " * before, HANGING, break_long_words=False, break_on_hyphens=False)
         parts = wrapper.wrap(parts[0]) or [""]
         parts[0] = parts[0][before:]
-    return list(map(_no_command, parts))
+    return list(map(no_command, parts))
 
 
 def _excerpt(place: Place, style: Style) -> list[str]:

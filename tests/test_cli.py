@@ -290,6 +290,34 @@ def test_verify(archgen: Callable[..., Result], project: Path, monkeypatch: pyte
     ]
 
 
+STREAMS = [
+    ("shapes specs/small.yaml", ">&-", 0),
+    ("shapes specs/small.yaml", ">&- 2>&- <&-", 0),
+    ("shapes specs/none.yaml", ">&- 2>&- <&-", 2),
+    ("build --check", "2>&-", 1),
+    ("nonsense", "2>&-", 2),
+    ("shapes specs/small.yaml", ">/dev/full", 3),
+    ("shapes specs/small.yaml", ">/dev/full 2>/dev/full", 3),
+    ("shapes specs/none.yaml", "2>/dev/full", 3),
+    ("nonsense", "2>/dev/full", 3),
+]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is full")
+@pytest.mark.parametrize(("command", "streams", "code"), STREAMS)
+def test_streams_that_are_closed_or_full(command: str, streams: str, code: int, project: Path) -> None:
+    """A traceback would end with 1, which says that something differs from its spec."""
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -m archgen {command} {streams}', sys.executable],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (code, False)
+
+
 def test_verify_of_a_spec_that_was_not_built(archgen: Callable[..., Result], project: Path) -> None:
     """What would be written is verified, and that it is not there is said."""
     pytest.importorskip("torch")

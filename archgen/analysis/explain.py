@@ -11,7 +11,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archgen.analysis.columns import WIDTH, shape_text
-from archgen.diagnostics import Place, Problem, Source, SpecError, printable, suggest
+from archgen.diagnostics import Place, Problem, Source, SpecError, no_command, printable, suggest
 from archgen.expressions import Binary, Call, Expression, Failed, Name, Select, Value, evaluate, render
 from archgen.graph import Apply, Chain, Hold, Merge, Repeat
 from archgen.graph import Call as BlockCall
@@ -138,7 +138,8 @@ def _shown(entries: tuple[Entry, ...]) -> Iterator[str]:
 
 def _folded(label: str, part: str) -> list[str]:
     indent = " " * (LABEL + 2)
-    return textwrap.wrap(f"  {label:<{LABEL}}{part}", WIDTH, subsequent_indent=indent, break_on_hyphens=False)
+    lines = textwrap.wrap(f"  {label:<{LABEL}}{part}", WIDTH, subsequent_indent=indent, break_on_hyphens=False)
+    return list(map(no_command, lines))
 
 
 # ---- arithmetic
@@ -316,7 +317,7 @@ class _Explainer:
         entries, does = self.inside(node, done, names, path), ""
         if done.role == "block":
             block = self.graph.blocks[done.type]
-            does, why = block.description, [*why, *self.constants(block, done)]
+            does, why = printable(" ".join(block.description.split())), [*why, *self.constants(block, done)]
         arguments = ", ".join(f"{name} {_value_text(value)}" for name, value in done.arguments)
         title = f"{done.type}{' (' if arguments else ''}{arguments}{')' if arguments else ''}: {change}"
         key = (done.type, done.arguments, done.inputs) if done.role == "block" else None

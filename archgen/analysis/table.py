@@ -79,12 +79,13 @@ def json_text(report: Report, depth: int | None = None, batch: int = 1, costs: C
 
 
 def json_lines(values: dict[str, Any], layers: list[dict[str, Any]]) -> str:
-    """Returns JSON text with a line for each value, and for each layer, which come last."""
+    """Returns JSON text with a line for each value, and for each layer, which come last; it stands in the logs of CI, too."""
     import json
 
     head = [f"  {json.dumps(key)}: {json.dumps(value)},\n" for key, value in values.items()]
     body = ",\n".join("    " + json.dumps(layer) for layer in layers)
-    return "{\n" + "".join(head) + '  "layers": [\n' + body + ("\n" if body else "") + "  ]\n}"
+    text = "{\n" + "".join(head) + '  "layers": [\n' + body + ("\n" if body else "") + "  ]\n}"
+    return text.replace("##[", "##\\u005b")  # as `printable` does it
 
 
 def _batched(counts: dict[str, Any], batch: int) -> dict[str, Any]:
