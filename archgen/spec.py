@@ -30,7 +30,7 @@ from archgen.ops.base import KINDS
 from archgen.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable, Mapping
 
     from archgen.ops import Op
 
@@ -43,6 +43,7 @@ IMAGE_CHANNELS = (1, 3, 4)  # grey, colours, colours and opacity
 LEAST_IMAGE = 8  # positions of the smallest image that anybody trains on
 _WORDS = ("depth", "first", "when", "from", "shortcut", "split")
 _TRUTHS = {"yes": "true", "on": "true", "no": "false", "off": "false"}  # as YAML 1.1 has them, and Python's in lowercase
+_NOTHING = ("", "~", "null", "none", "false", "no", "off", "remove", "delete")  # as nodes: no layer is meant
 _SECTIONS = ("stem", "stages", "head")
 _NO_LAYERS = "write `stem:`, `stages:` or `head:`, and below it lines as `conv1: {conv: 64, kernel_size: 3}`"
 _HOLDING = (*COMPOSITIONS, "shortcut")  # keys of a node below which layers have names
@@ -120,6 +121,15 @@ _NO_KEYS = {
     **dict.fromkeys(("layers", "backbone", "body", "model"), "the layers of a network stand in `stem`, `stages` and `head`"),
     **dict.fromkeys(("const", "constants", "vars", "variables"), "constants stand in `let`"),
 }
+
+
+class TakenOut(Record):
+    """A layer that a spec takes out of those that it extends: where it says so, and the texts that don't know of it."""
+
+    uncompared: ClassVar[frozenset[str]] = frozenset()
+
+    place: Place
+    older: frozenset[Source]
 
 
 class Argument(Record):
@@ -272,9 +282,15 @@ class _Scope:
 
 
 class Reader:
-    """Reads one file's tree and collects every problem in it. `library` names the blocks that come with archgen."""
+    """Reads one file's tree and collects every problem in it. `library` names the blocks that come with archgen.
 
-    def __init__(self, library: Iterable[str] = ()) -> None:
+    taken_out, replaced: what a spec did to the layers of those that it extends, by their names and by the places of the new.
+    """
+
+    def __init__(
+        self, library: Iterable[str] = (), taken_out: Mapping[str, TakenOut] | None = None, replaced: Container[Place] = ()
+    ) -> None:
+        self.taken_out, self.replaced = taken_out or {}, replaced
         self.problems: list[Problem] = []
         self.idle: list[
             Problem
@@ -346,8 +362,8 @@ class Reader:
             stem=sections[0],
             stages=sections[1],
             head=sections[2],
-            outputs=self.outputs(keys.get("outputs"), layers),
-            training_outputs=self.outputs(keys.get("training_outputs"), layers),
+            outputs=self.outputs("outputs", keys, layers),
+            training_outputs=self.outputs("training_outputs", keys, layers),
             assertions=self.assertions(keys.get("assert")),
             blocks=tuple(self.block(key, value) for key, value in blocks_tree),
             notes=(),
@@ -531,12 +547,15 @@ class Reader:
         scope.known = {*TOTALS, *CONTRACT, *COSTS}
         return tuple(Assertion(self.text(item), self.value(item, scope), item.place) for item in tree.items)
 
-    def outputs(self, tree: source.Tree | None, layers: Layers) -> tuple[Reference, ...]:
-        if tree is None:
+    def outputs(self, key: str, keys: dict[str, source.Tree], layers: Layers) -> tuple[Reference, ...]:
+        if key not in keys:
             return ()
-        found = self.references(tree)
+        found = self.references(keys[key])
         known = [layer.name for layer in layers]
+        kept = ", ".join(reference.name for reference in found if reference.name in known)
         for reference in found:
+            if reference.name not in known and self.is_taken_out(reference, f"write `{key}: [{kept}]` as well"):
+                continue
             if reference.name not in known and reference.name in self.inside:
                 around = self.inside[reference.name][0]
                 sentence = _stands_inside(reference.name, around, "can be an output")
@@ -546,6 +565,15 @@ class Reader:
                     reference.place, f"there is no layer {quote(reference.name)}", suggest(reference.name, known, "layers")
                 )
         return found
+
+    def is_taken_out(self, reference: Reference, help: str) -> bool:
+        """Whether a later spec took the layer out that one before it names: that is told where it was taken out."""
+        gone = self.taken_out.get(reference.name)
+        if gone is None or reference.place.source not in gone.older:
+            return False
+        where = reference.place.seen_from(gone.place)
+        self.problem(gone.place, f"this takes out {quote(reference.name)}, which is named at {where}", help)
+        return True
 
     # ---- nodes
 
@@ -603,6 +631,8 @@ class Reader:
 
     def unknown_source(self, reference: Reference, earlier: set[str], layer: str, here: set[str]) -> None:
         known = ["input", *sorted(earlier)]
+        if self.is_taken_out(reference, f"write as well what `{layer}` takes instead: `{layer}: {{from: ...}}`"):
+            return
         way = self.inside.get(reference.name, ())
         around = next((name for name in way if name in earlier or name in here), "")
         if around and around in earlier:
@@ -655,7 +685,9 @@ class Reader:
             self.problem(key.place, f"{quote(text)} can't stand alone", f"write {_AS_MAPPING.get(text, _MERGED.format(text))}")
         elif text not in OPS and text not in self.blocks and text not in self.library:
             what = "is no op or block" if text else "a node is expected here"
-            self.problem(key.place, f"{quote(text)} {what}" if text else what, self.suggest_kind(text))
+            meant = key.place in self.replaced and text.lower() in _NOTHING
+            help = "to take the layer out write `{when: false}`" if meant else self.suggest_kind(text)
+            self.problem(key.place, f"{quote(text)} {what}" if text else what, help)
             return False
         return True
 
@@ -1338,9 +1370,14 @@ def _shape_of(tree: source.Tree) -> str:
     return "a list" if isinstance(tree, source.Sequence) else quote(tree.text) if tree.text else "nothing"
 
 
-def read(tree: source.Mapping, library: Iterable[str] = ()) -> Spec:
-    """Returns the spec of a tree. Raises SpecError with every problem found."""
-    reader = Reader(library)
+def read(
+    tree: source.Mapping,
+    library: Iterable[str] = (),
+    taken_out: Mapping[str, TakenOut] | None = None,
+    replaced: Container[Place] = (),
+) -> Spec:
+    """Returns the spec of a tree, which may be merged of several. Raises SpecError with every problem found."""
+    reader = Reader(library, taken_out, replaced)
     spec = reader.spec(tree)
     reader.finish()
     return spec
