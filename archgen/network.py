@@ -60,7 +60,10 @@ def load(path: str | Path, settings: tuple[str, ...] = ()) -> Network:
     """
     path = Path(path)
     loaded = extends.load(path)
-    read = _overridden(spec.read(loaded.tree, library.block_names(), loaded.taken_out, loaded.replaced), settings)
+    read = _overridden(
+        spec.read(loaded.tree, library.block_names(), loaded.taken_out if len(loaded.texts) > 1 else None, loaded.replaced),
+        settings,
+    )
     steps = graph.build(read)
     read = read.replace(notes=(*read.notes, *extends.dropped_options(loaded, steps.blocks)))
     return Network(path, read, steps, loaded.texts)

@@ -53,6 +53,7 @@ _ABOVE = "put the node above, and name it in the merge: `from: [A, B]`"
 _LINES = "write `name: value` lines below its key"
 _NAMED = "layers have names: write lines as `conv1: {conv: 64, kernel_size: 3}` below its key"
 _LISTED = "layers have names, and a list is one layer: write `{body: [...]}`"
+_OTHER_SECTION = "write it under the name and in the section that the layer has where it is taken over from"
 _BLOCKS = "a block is written `Unit: {layers: {conv1: {conv: 64, kernel_size: 3}}}`"
 _TEXT = "write a text, in quotes where it has signs of YAML"
 _SIZES = "write a number, for a size the usual one: the module runs on others too"
@@ -88,6 +89,7 @@ def is_empty(tree: source.Tree) -> bool:
 
 
 _OPTIONS = frozenset(name for op in OPS.values() for name in op.fields)
+_HELD = [name for name, op in OPS.items() if op.torch_class and not op.infers]  # ops that an argument may hold
 _OWN_CLASSES = frozenset(op.__name__ for op in OPS.values() if op.module_source)
 
 
@@ -291,6 +293,7 @@ class Reader:
         self, library: Iterable[str] = (), taken_out: Mapping[str, TakenOut] | None = None, replaced: Container[Place] = ()
     ) -> None:
         self.taken_out, self.replaced = taken_out or {}, replaced
+        self.extending = taken_out is not None
         self.problems: list[Problem] = []
         self.idle: list[
             Problem
@@ -495,8 +498,12 @@ class Reader:
         count = len(self.problems)
         value = self.value(tree, nothing)
         if len(self.problems) > count and isinstance(tree, source.Scalar) and tree.text not in names.union(_TRUTHS):
-            plain = is_empty(tree) or tree.text.isidentifier()
-            self.problems[count] = self.problems[count].replace(help=help if plain else self.problems[count].help)
+            near = nearest(tree.text, _HELD) if tree.text.isidentifier() else None
+            if near:
+                self.problems[count] = self.problems[count].replace(help=f"the nearest is `{near}`; {help}")
+                return Parameter(key.text, "op", value, key.place)
+            if is_empty(tree) or tree.text.isidentifier():
+                self.problems[count] = self.problems[count].replace(help=help)
         return Parameter(key.text, _type_of(value), value, key.place)
 
     def constants(self, tree: source.Tree | None, scope: _Scope) -> tuple[Constant, ...]:
@@ -728,7 +735,9 @@ class Reader:
         else:
             unknown = [key for key, _ in tree.entries if key.text not in _WORDS and key.text not in _OPTIONS]
             if not unknown:
-                self.problem(tree.place, "this node has no kind", "name its op or block: `{conv: 64, kernel_size: 3}`")
+                takes_out = self.extending and _keys(tree) == ["when"]
+                help = _OTHER_SECTION if takes_out else "name its op or block: `{conv: 64, kernel_size: 3}`"
+                self.problem(tree.place, "this node has no kind", help)
                 return
             alone = [key for key, value in tree.entries if key in unknown and is_empty(value)]
             near = [key for key in unknown if other_names.help_for(key.text) or nearest(key.text, self.kinds())]
@@ -817,7 +826,9 @@ class Reader:
                 help = f"it is the value beside `{key.text}` at {other}: leave one of them out"
                 self.problem(name.place, f"the option {quote(name.text)} is given twice", help)
         if key.text in OPS:
-            given = {argument.name for argument in arguments}
+            given = {argument.name for argument in arguments}.union(
+                key.text for key, _ in _entries(value)
+            )  # where they stand in it
             known = OPS[key.text].fields
             meant = {other_names.option(name, known) or nearest(name, known) or "" for name in given.difference(known)}
             self.incomplete.append((key, given | meant))
