@@ -20,14 +20,26 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from archgen import __version__, files
-from archgen.diagnostics import EnvironmentFault, SpecError, no_command, plain, printable, quote, render_all, render_fault
+from archgen.diagnostics import (
+    EnvironmentFault,
+    Place,
+    Problem,
+    Source,
+    SpecError,
+    no_command,
+    plain,
+    printable,
+    quote,
+    render_all,
+    render_fault,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from archgen.analysis.report import Report
     from archgen.build import Output
-    from archgen.diagnostics import Note, Problem
+    from archgen.diagnostics import Note
     from archgen.diagnostics import Style as _Style
     from archgen.network import Network
 
@@ -162,7 +174,10 @@ def _input_shape(context: click.Context, option: click.Parameter, text: str | No
     if text is None:
         return None
     if not re.fullmatch(r"[1-9][0-9]{0,8}(x[1-9][0-9]{0,8}){0,7}", text):
-        raise click.BadParameter(f"{quote(text)} is no shape; write channels, height and width as 3x320x320")
+        listed = re.fullmatch("[1-9][0-9]{0,8}([^0-9]+[1-9][0-9]{0,8}){1,3}", text)
+        sizes = re.findall("[0-9]+", text) if listed else ["3", "320", "320"]
+        help = f"write channels, then sizes, with `x` between: `--input {'x'.join(sizes)}`"
+        raise SpecError(Problem(Place(Source("--input", ""), 0, 0), f"{quote(text)} is no shape", help))
     return tuple(map(int, text.split("x")))
 
 

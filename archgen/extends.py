@@ -16,7 +16,7 @@ from archgen.diagnostics import Note, Place, Problem, SpecError, quote
 from archgen.expressions import SPEC, render
 from archgen.ops import OPS, Op
 from archgen.records import Record
-from archgen.spec import COMPOSITIONS, is_empty, is_kind
+from archgen.spec import COMPOSITIONS, TakenOut, is_empty, is_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -32,12 +32,14 @@ class Loaded(Record):
     """A spec's tree, merged over the specs that it extends; all their texts, its own first; what the values replaced.
 
     changed: the nodes of another kind than those whose place they take, the old one before the new.
+    taken_out: the layers that some spec takes out, by name.
     """
 
     tree: source.Mapping
     texts: tuple[str, ...]
     replaced: Mapping[Place, source.Tree]
     changed: tuple[tuple[source.Mapping, source.Mapping], ...]
+    taken_out: Mapping[str, TakenOut]
 
 
 def load(path: Path) -> Loaded:
@@ -58,7 +60,7 @@ def load(path: Path) -> Loaded:
     merged, merge = chain.pop(), _Merge()
     while chain:
         merged = merge.spec(merged, chain.pop())
-    return Loaded(merged, texts, merge.replaced, tuple(merge.changed))
+    return Loaded(merged, texts, merge.replaced, tuple(merge.changed), merge.taken_out)
 
 
 def _parent(tree: source.Tree, seen: list[Path], root: Path) -> Path:
@@ -92,8 +94,11 @@ class _Merge:
     def __init__(self) -> None:
         self.replaced: dict[Place, source.Tree] = {}
         self.changed: list[tuple[source.Mapping, source.Mapping]] = []
+        self.taken_out: dict[str, TakenOut] = {}
+        self.older: frozenset[Source] = frozenset()  # the texts merged before the child at hand
 
     def spec(self, parent: source.Mapping, child: source.Mapping) -> source.Mapping:
+        self.older |= {parent.place.source}
         own = source.Mapping(tuple(entry for entry in child.entries if entry[0].text != "extends"), child.place)
         base = source.Mapping(tuple(entry for entry in parent.entries if entry[0].text != "extends"), child.place)
         return self.mappings(base, own, self.section)
@@ -145,8 +150,11 @@ class _Merge:
             return new
         merged = self.mappings(old, new, lambda _, a, b: self.node(a, b))
         there = {key.text for key, _ in old.entries}  # else the name may be misspelt: the reader refuses such a node
-        kept = tuple((key, node) for key, node in merged.entries if not (_deleted(node) and key.text in there))
-        return source.Mapping(kept, merged.place)
+        gone = {
+            key.text: TakenOut(key.place, self.older) for key, node in merged.entries if _deleted(node) and key.text in there
+        }
+        self.taken_out |= gone
+        return source.Mapping(tuple(entry for entry in merged.entries if entry[0].text not in gone), merged.place)
 
     def node(self, old: source.Tree, new: source.Tree) -> source.Tree:
         if _deleted(new) or isinstance(new, source.Sequence) or isinstance(old, source.Sequence):

@@ -47,6 +47,14 @@ class _Kept(Generic[Found]):
         return self.found[shape]
 
 
+def _other_rank(given: tuple[int, ...], own: tuple[int, ...]) -> Problem:
+    """What is wrong with an input of another number of sizes than the spec's; a single number may be meant for all of them."""
+    numbers = "1 number" if len(given) == 1 else f"{len(given)} numbers"
+    sentence = f"`{'x'.join(map(str, given))}` is {numbers}, and this network takes {len(own)}: channels, then sizes"
+    meant = (own[0], *given * (len(own) - 1)) if len(given) == 1 else own
+    return Problem(Place(Source("--input", ""), 0, 0), sentence, f"write `--input {'x'.join(map(str, meant))}`")
+
+
 def load(path: str | Path, settings: tuple[str, ...] = ()) -> Network:
     """Reads a spec.
 
@@ -59,7 +67,8 @@ def load(path: str | Path, settings: tuple[str, ...] = ()) -> Network:
 
 def of(loaded: extends.Loaded, path: Path, settings: tuple[str, ...] = ()) -> Network:
     """Reads a spec whose tree is loaded; all else as `load` does it."""
-    read = _overridden(spec.read(loaded.tree, library.block_names()), settings)
+    taken_out = loaded.taken_out if len(loaded.texts) > 1 else None
+    read = _overridden(spec.read(loaded.tree, library.block_names(), taken_out, loaded.replaced), settings)
     steps = graph.build(read)
     called = {name: block.parameters for name, block in steps.blocks.items()}
     read = read.replace(notes=(*read.notes, *extends.dropped_options(loaded, called)))
@@ -68,7 +77,7 @@ def of(loaded: extends.Loaded, path: Path, settings: tuple[str, ...] = ()) -> Ne
 
 def _overridden(read: spec.Spec, settings: tuple[str, ...]) -> spec.Spec:
     for setting in settings:
-        place = Place(Source(f"--set {setting}", ""), 0, 0)
+        place = Place(Source("--set", ""), 0, 0)
         name, equals, text = setting.partition("=")
         settable: tuple[spec.Parameter | spec.Constant, ...] = (*read.parameters, *read.constants)
         known = [named.name for named in settable]
@@ -79,9 +88,9 @@ def _overridden(read: spec.Spec, settings: tuple[str, ...]) -> spec.Spec:
         try:
             value = parse_expression(text)
         except ExpressionError as error:
-            raise SpecError(Problem(place, error.sentence, error.help)) from None
+            raise SpecError(Problem(place, f"in {quote(setting)}, {error.sentence}", error.help)) from None
         if isinstance(value, Expression):
-            raise SpecError(Problem(place, "a setting is a number, true or false"))
+            raise SpecError(Problem(place, f"{quote(name)} takes a number, true or false, not {quote(text)}"))
         for parameter in read.parameters:
             article, is_one = trace.ARGUMENT_TYPES[parameter.type]
             if parameter.name == name and not is_one(value):
@@ -143,10 +152,7 @@ class Network:
     def trace(self, input_shape: tuple[int, ...], with_bias: bool = False) -> trace.TracedBody:
         """Traces the network on numbers; raises trace.Stopped, and SpecError for an input with another number of sizes."""
         if len(input_shape) != len(self.spec.input):
-            sentence = (
-                f"an input of {len(input_shape) - 1} sizes does not fit this network: it takes {len(self.spec.input) - 1}"
-            )
-            raise SpecError(Problem(Place(Source(f"--input {'x'.join(map(str, input_shape))}", ""), 0, 0), sentence))
+            raise SpecError(_other_rank(input_shape, self.spec.input))
         if with_bias:
             return trace.numbers(self.graph, input_shape, {}, with_bias)
         found = self._on_numbers.get(input_shape, self._trace_on_numbers)

@@ -30,7 +30,7 @@ from archgen.ops.base import KINDS
 from archgen.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable, Mapping
 
     from archgen.ops import Op
 
@@ -43,6 +43,7 @@ IMAGE_CHANNELS = (1, 3, 4)  # grey, colours, colours and opacity
 LEAST_IMAGE = 8  # positions of the smallest image that anybody trains on
 _WORDS = ("depth", "first", "when", "from", "shortcut", "split")
 _TRUTHS = {"yes": "true", "on": "true", "no": "false", "off": "false"}  # as YAML 1.1 has them, and Python's in lowercase
+_NOTHING = ("", "~", "null", "none", "false", "no", "off", "remove", "delete")  # as nodes: no layer is meant
 _SECTIONS = ("stem", "stages", "head")
 _NO_LAYERS = "write `stem:`, `stages:` or `head:`, and below it lines as `conv1: {conv: 64, kernel_size: 3}`"
 _HOLDING = (*COMPOSITIONS, "shortcut")  # keys of a node below which layers have names
@@ -52,6 +53,7 @@ _ABOVE = "put the node above, and name it in the merge: `from: [A, B]`"
 _LINES = "write `name: value` lines below its key"
 _NAMED = "layers have names: write lines as `conv1: {conv: 64, kernel_size: 3}` below its key"
 _LISTED = "layers have names, and a list is one layer: write `{body: [...]}`"
+_OTHER_SECTION = "write it under the name and in the section that the layer has where it is taken over from"
 _BLOCKS = "a block is written `Unit: {layers: {conv1: {conv: 64, kernel_size: 3}}}`"
 _TEXT = "write a text, in quotes where it has signs of YAML"
 _SIZES = "write a number, for a size the usual one: the module runs on others too"
@@ -87,6 +89,7 @@ def is_empty(tree: source.Tree) -> bool:
 
 
 _OPTIONS = frozenset(name for op in OPS.values() for name in op.fields)
+_HELD = [name for name, op in OPS.items() if op.torch_class and not op.infers]  # ops that an argument may hold
 _OWN_CLASSES = frozenset(op.__name__ for op in OPS.values() if op.module_source)
 
 
@@ -120,6 +123,15 @@ _NO_KEYS = {
     **dict.fromkeys(("layers", "backbone", "body", "model"), "the layers of a network stand in `stem`, `stages` and `head`"),
     **dict.fromkeys(("const", "constants", "vars", "variables"), "constants stand in `let`"),
 }
+
+
+class TakenOut(Record):
+    """A layer that a spec takes out of those that it extends: where it says so, and the texts that don't know of it."""
+
+    uncompared: ClassVar[frozenset[str]] = frozenset()
+
+    place: Place
+    older: frozenset[Source]
 
 
 class Argument(Record):
@@ -272,9 +284,16 @@ class _Scope:
 
 
 class Reader:
-    """Reads one file's tree and collects every problem in it. `library` names the blocks that come with archgen."""
+    """Reads one file's tree and collects every problem in it. `library` names the blocks that come with archgen.
 
-    def __init__(self, library: Iterable[str] = ()) -> None:
+    taken_out, replaced: what a spec did to the layers of those that it extends, by their names and by the places of the new.
+    """
+
+    def __init__(
+        self, library: Iterable[str] = (), taken_out: Mapping[str, TakenOut] | None = None, replaced: Container[Place] = ()
+    ) -> None:
+        self.taken_out, self.replaced = taken_out or {}, replaced
+        self.extending = taken_out is not None
         self.problems: list[Problem] = []
         self.idle: list[
             Problem
@@ -346,8 +365,8 @@ class Reader:
             stem=sections[0],
             stages=sections[1],
             head=sections[2],
-            outputs=self.outputs(keys.get("outputs"), layers),
-            training_outputs=self.outputs(keys.get("training_outputs"), layers),
+            outputs=self.outputs("outputs", keys, layers),
+            training_outputs=self.outputs("training_outputs", keys, layers),
             assertions=self.assertions(keys.get("assert")),
             blocks=tuple(self.block(key, value) for key, value in blocks_tree),
             notes=(),
@@ -479,8 +498,12 @@ class Reader:
         count = len(self.problems)
         value = self.value(tree, nothing)
         if len(self.problems) > count and isinstance(tree, source.Scalar) and tree.text not in names.union(_TRUTHS):
-            plain = is_empty(tree) or tree.text.isidentifier()
-            self.problems[count] = self.problems[count].replace(help=help if plain else self.problems[count].help)
+            near = nearest(tree.text, _HELD) if tree.text.isidentifier() else None
+            if near:
+                self.problems[count] = self.problems[count].replace(help=f"the nearest is `{near}`; {help}")
+                return Parameter(key.text, "op", value, key.place)
+            if is_empty(tree) or tree.text.isidentifier():
+                self.problems[count] = self.problems[count].replace(help=help)
         return Parameter(key.text, _type_of(value), value, key.place)
 
     def constants(self, tree: source.Tree | None, scope: _Scope) -> tuple[Constant, ...]:
@@ -531,12 +554,15 @@ class Reader:
         scope.known = {*TOTALS, *CONTRACT, *COSTS}
         return tuple(Assertion(self.text(item), self.value(item, scope), item.place) for item in tree.items)
 
-    def outputs(self, tree: source.Tree | None, layers: Layers) -> tuple[Reference, ...]:
-        if tree is None:
+    def outputs(self, key: str, keys: dict[str, source.Tree], layers: Layers) -> tuple[Reference, ...]:
+        if key not in keys:
             return ()
-        found = self.references(tree)
+        found = self.references(keys[key])
         known = dict.fromkeys(layer.name for layer in layers)
+        kept = ", ".join(reference.name for reference in found if reference.name in known)
         for reference in found:
+            if reference.name not in known and self.is_taken_out(reference, f"write `{key}: [{kept}]` as well"):
+                continue
             if reference.name not in known and reference.name in self.inside:
                 around = self.inside[reference.name][0]
                 sentence = _stands_inside(reference.name, around, "can be an output")
@@ -546,6 +572,15 @@ class Reader:
                     reference.place, f"there is no layer {quote(reference.name)}", suggest(reference.name, known, "layers")
                 )
         return found
+
+    def is_taken_out(self, reference: Reference, help: str) -> bool:
+        """Whether a later spec took the layer out that one before it names: that is told where it was taken out."""
+        gone = self.taken_out.get(reference.name)
+        if gone is None or reference.place.source not in gone.older:
+            return False
+        where = reference.place.seen_from(gone.place)
+        self.problem(gone.place, f"this takes out {quote(reference.name)}, which is named at {where}", help)
+        return True
 
     # ---- nodes
 
@@ -603,6 +638,8 @@ class Reader:
 
     def unknown_source(self, reference: Reference, earlier: set[str], layer: str, here: set[str]) -> None:
         known = ["input", *sorted(earlier)]
+        if self.is_taken_out(reference, f"write as well what `{layer}` takes instead: `{layer}: {{from: ...}}`"):
+            return
         way = self.inside.get(reference.name, ())
         around = next((name for name in way if name in earlier or name in here), "")
         if around and around in earlier:
@@ -655,7 +692,9 @@ class Reader:
             self.problem(key.place, f"{quote(text)} can't stand alone", f"write {_AS_MAPPING.get(text, _MERGED.format(text))}")
         elif text not in OPS and text not in self.blocks and text not in self.library:
             what = "is no op or block" if text else "a node is expected here"
-            self.problem(key.place, f"{quote(text)} {what}" if text else what, self.suggest_kind(text))
+            meant = key.place in self.replaced and text.lower() in _NOTHING
+            help = "to take the layer out write `{when: false}`" if meant else self.suggest_kind(text)
+            self.problem(key.place, f"{quote(text)} {what}" if text else what, help)
             return False
         return True
 
@@ -696,7 +735,9 @@ class Reader:
         else:
             unknown = [key for key, _ in tree.entries if key.text not in _WORDS and key.text not in _OPTIONS]
             if not unknown:
-                self.problem(tree.place, "this node has no kind", "name its op or block: `{conv: 64, kernel_size: 3}`")
+                takes_out = self.extending and _keys(tree) == ["when"]
+                help = _OTHER_SECTION if takes_out else "name its op or block: `{conv: 64, kernel_size: 3}`"
+                self.problem(tree.place, "this node has no kind", help)
                 return
             alone = [key for key, value in tree.entries if key in unknown and is_empty(value)]
             near = [key for key in unknown if other_names.help_for(key.text) or nearest(key.text, self.kinds())]
@@ -785,7 +826,9 @@ class Reader:
                 help = f"it is the value beside `{key.text}` at {other}: leave one of them out"
                 self.problem(name.place, f"the option {quote(name.text)} is given twice", help)
         if key.text in OPS:
-            given = {argument.name for argument in arguments}
+            given = {argument.name for argument in arguments}.union(
+                key.text for key, _ in _entries(value)
+            )  # where they stand in it
             known = OPS[key.text].fields
             meant = {other_names.option(name, known) or nearest(name, known) or "" for name in given.difference(known)}
             self.incomplete.append((key, given | meant))
@@ -1338,9 +1381,14 @@ def _shape_of(tree: source.Tree) -> str:
     return "a list" if isinstance(tree, source.Sequence) else quote(tree.text) if tree.text else "nothing"
 
 
-def read(tree: source.Mapping, library: Iterable[str] = ()) -> Spec:
-    """Returns the spec of a tree. Raises SpecError with every problem found."""
-    reader = Reader(library)
+def read(
+    tree: source.Mapping,
+    library: Iterable[str] = (),
+    taken_out: Mapping[str, TakenOut] | None = None,
+    replaced: Container[Place] = (),
+) -> Spec:
+    """Returns the spec of a tree, which may be merged of several. Raises SpecError with every problem found."""
+    reader = Reader(library, taken_out, replaced)
     spec = reader.spec(tree)
     reader.finish()
     return spec

@@ -202,6 +202,31 @@ def test_a_setting_without_its_value(archgen: Callable[..., Result], project: Pa
     assert "write `--set num_classes=VALUE`" in result.err
 
 
+@pytest.mark.parametrize(
+    ("option", "text", "said"),
+    [
+        ("--set", "foo=1", "--set: error: there is no argument or constant `foo`"),
+        ("--set", "num_classes=", "--set: error: in `num_classes=`, a value is expected, not the end"),
+        ("--set", "num_classes=x", "--set: error: `num_classes` takes a number, true or false, not `x`"),
+        ("--set", "num_classes=2.5", "--set: error: argument `num_classes` takes an integer, not `2.5`"),
+        ("--input", "288", "--input: error: `288` is 1 number, and this network takes 3: channels, then sizes"),
+        ("--input", "1x3x32x32", "--input: error: `1x3x32x32` is 4 numbers, and this network takes 3: channels, then sizes"),
+        ("--input", "3,64,64", "--input: error: `3,64,64` is no shape"),
+        ("--input", "abc", "--input: error: `abc` is no shape"),
+    ],
+)
+@pytest.mark.parametrize("command", ["shapes", "explain"])
+def test_a_fault_of_an_option_has_the_option_as_its_place(
+    command: str, option: str, text: str, said: str, archgen: Callable[..., Result], project: Path
+) -> None:
+    result = archgen(command, "specs/small.yaml", option, text)
+    told = " ".join(result.err.split())
+    assert (result.code, result.out) == (2, "")
+    assert told.startswith(said)
+    for given in re.findall("write [^`]*(?:`x` between: )?`--input ([^`]*)`", told):
+        assert archgen(command, "specs/small.yaml", "--input", given).code == 0
+
+
 def test_rows_up_to_the_layer_that_does_not_fit(archgen: Callable[..., Result], project: Path) -> None:
     (project / "bad.yaml").write_text(
         SMALL.replace("  relu: relu", "  pool: {max_pool: 2}\n  conv2: {conv: 8, kernel_size: 99, padding: 0}")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 TOO_LONG = "the sizes of this network grow to formulas of more than a hundred parts, too long to work with"
 _WITHOUT_VALUE = {
-    "min_size": "no input with all sizes equal fits it: `archgen shapes SPEC --symbolic` says why",
+    "min_size": "no input with all sizes equal fits it, or none was found: `archgen shapes SPEC --symbolic` says more",
     "receptive_field": "a gate, perhaps, lets every value see the whole input",
 }
 

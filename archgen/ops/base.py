@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
 from archgen.diagnostics import MOST_NAMES
@@ -147,6 +148,9 @@ class Footprint(NamedTuple):
 SHARED = Footprint(shared=True)
 
 
+_NUMBER = re.compile(r"-?[0-9.][0-9._e+-]*", re.IGNORECASE)
+
+
 class Kind(NamedTuple):
     """What an option's value may be: the test on an evaluated value, its name in a sentence, and its JSON Schema."""
 
@@ -171,7 +175,7 @@ class Kind(NamedTuple):
             return ""
         if "/" in text and "//" not in text:
             return "`//` divides and rounds down, to an integer"
-        if not text[0].isdecimal():
+        if not _NUMBER.fullmatch(text):
             return f"write `round({text})`"
         return f"write `{int(value)}`" if value.is_integer() else ""
 
