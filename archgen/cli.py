@@ -47,7 +47,7 @@ SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit code.
 
-    Until then no garbage is searched for: there is next to none, and to look through all that is alive takes a third of the time.
+    Until then no garbage is searched for: there is next to none, and to look through all that lives takes a third of the time.
     """
     collecting = gc.isenabled()
     gc.disable()

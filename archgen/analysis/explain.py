@@ -64,7 +64,7 @@ def text(graph: Graph, traced: TracedBody, layer: str = "", signs: Signs = PRETT
 
     layer: a path as the report shows it, as `layer2.0.conv1`. Raises SpecError, with the nearest, where there is none.
     """
-    entries = _Explainer(graph, signs).body(graph.network, traced.steps, traced.names, "")
+    entries = _Explainer(graph, signs, once=not layer).body(graph.network, traced.steps, traced.names, "")
     if layer:
         return "\n".join(_shown((found(entries, layer),)))
     shape = shape_text(traced.steps[0].inputs[0].sizes) if traced.steps else ""
@@ -288,18 +288,23 @@ def _sum_of_tensors(tensors: tuple[tuple[str, tuple[Any, ...]], ...], numbers: d
 
 
 class _Explainer:
-    """Goes through the steps of each body and what the trace made of them, side by side."""
+    """Goes through the steps of each body and what the trace made of them, side by side.
 
-    def __init__(self, graph: Graph, signs: Signs) -> None:
-        self.graph, self.signs = graph, signs
+    once: whether what is in a block is wanted only where its key first appears.
+    """
+
+    def __init__(self, graph: Graph, signs: Signs, once: bool) -> None:
+        self.graph, self.signs, self.once = graph, signs, once
+        self.seen: set[Any] = set()
         self.known: dict[tuple[Op, Shape, Shape], list[tuple[str, str]]] = {}
 
     def body(self, body: Body, traced: tuple[Traced, ...], names: dict[str, Value], prefix: str) -> tuple[Entry, ...]:
         entries = []
+        sums = _sums(body, traced)
         for number, (step, done) in enumerate(zip(body.steps, traced)):
             if done.role == "split":
                 continue
-            why = [*self.why(step, done, names), *self.meets(body, number, traced)]
+            why = [*self.why(step, done, names), *self.meets(step, done, sums.get(number + 1))]
             entries.append(self.entry(step.node, done, names, prefix + done.name, why))
         return tuple(entries)
 
@@ -313,13 +318,16 @@ class _Explainer:
             title = f"{op_title(done.op, done.type, done.inputs[0])}: {change}"
             parts = self.op_parts(done.op, done.inputs[0], done.output)
             return Entry(path, title, (*why, *parts), (), done.op.name, _first_line(type(done.op).__doc__ or ""))
-        entries, does = self.inside(node, done, names, path), ""
-        if done.role == "block":
-            block = self.graph.blocks[done.type]
-            does, why = block.description, [*why, *self.constants(block, done)]
         arguments = ", ".join(f"{name} {_value_text(value)}" for name, value in done.arguments)
         title = f"{done.type}{' (' if arguments else ''}{arguments}{')' if arguments else ''}: {change}"
         key = (done.type, done.arguments, done.inputs) if done.role == "block" else None
+        if key in self.seen and self.once:
+            return Entry(path, title, (), key=key)
+        entries, does = self.inside(node, done, names, path), ""
+        if done.role == "block":
+            self.seen.add(key)
+            block = self.graph.blocks[done.type]
+            does, why = block.description, [*why, *self.constants(block, done)]
         return Entry(path, title, (*why, *self.container_parts(done)), entries, done.type, does, key)
 
     def op_parts(self, op: Op, x: Shape, y: Shape) -> list[tuple[str, str]]:
@@ -355,20 +363,14 @@ class _Explainer:
     def condition(self, value: Value, names: dict[str, Value]) -> str:
         return f"{render(value)}: {render(_with_numbers(value, names))} is {str(evaluate(value, names)).lower()}"
 
-    def meets(self, body: Body, number: int, traced: tuple[Traced, ...]) -> list[tuple[str, str]]:
+    def meets(self, step: Step, done: Traced, merge: Traced | None) -> list[tuple[str, str]]:
         """What a way around needs its layers for: without them the shapes that a sum meets would differ."""
-        done = traced[number]
-        if body.steps[number].when is True or done.role == "merge":
+        if step.when is True or done.role == "merge" or merge is None:
             return []
-        for step, merge in zip(body.steps, traced):
-            if not isinstance(step.node, Merge) or step.node.kind == "concat":
-                continue
-            if any(source.value == number + 1 for source in step.inputs):
-                entering, needed = shape_text(done.inputs[0].sizes), shape_text(merge.output.sizes)
-                if entering == needed:
-                    return [("so", f"`{merge.name}` takes {needed} as it is")]
-                return [("needed for", f"`{merge.name}`: its other side is {needed}, and the input {entering}")]
-        return []
+        entering, needed = shape_text(done.inputs[0].sizes), shape_text(merge.output.sizes)
+        if entering == needed:
+            return [("so", f"`{merge.name}` takes {needed} as it is")]
+        return [("needed for", f"`{merge.name}`: its other side is {needed}, and the input {entering}")]
 
     def merge_parts(self, node: AnyNode, done: Traced) -> list[tuple[str, str]]:
         assert isinstance(node, Merge)
@@ -410,6 +412,16 @@ class _Explainer:
             return []
         total = f"{sum(counts):,}"
         return [(label, total if terms == [total] else f"{' + '.join(terms)} = {total}")]
+
+
+def _sums(body: Body, traced: tuple[Traced, ...]) -> dict[int, Traced]:
+    """The first sum or product that reads each value of a body."""
+    found: dict[int, Traced] = {}
+    for step, merge in zip(body.steps, traced):
+        if isinstance(step.node, Merge) and step.node.kind != "concat":
+            for source in step.inputs:
+                found.setdefault(source.value, merge)
+    return found
 
 
 def _kind(node: AnyNode) -> str:
