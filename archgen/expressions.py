@@ -316,6 +316,7 @@ _ARITHMETIC = ("+", "-", "*", "/", "//", "%")
 _DIVISIONS = ("/", "//", "%")
 _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 _PRECEDENCE = {"or": 1, "and": 2, "not": 3, **dict.fromkeys(_COMPARISONS, 4), "+": 5, "-": 5, "*": 6, "/": 6, "//": 6, "%": 6}
+_OPERATORS = {level: [sign for sign, other in _PRECEDENCE.items() if other == level] for level in _PRECEDENCE.values()}
 _NEGATED, _CONDITIONAL, _ATOM = 7, 0, 9
 
 
@@ -754,7 +755,7 @@ class _Parser:
         if least > _PRECEDENCE["*"]:
             return self.signed()
         left = self.binary(least + 1)
-        while operator := self.takes(*(sign for sign, level in _PRECEDENCE.items() if level == least)):
+        while operator := self.takes(*_OPERATORS[least]):
             left = Binary(operator, left, self.binary(least + 1))
             if operator in _COMPARISONS and self.token.text in _COMPARISONS:
                 raise ExpressionError(

@@ -189,9 +189,9 @@ def _quotient(value: Binary, numbers: dict[str, Value], signs: Signs, outer: int
     return f"({joined})" if outer else joined
 
 
-def equation(value: Value, numbers: dict[str, Value], signs: Signs = PRETTY) -> str:
+def equation(value: Value, numbers: dict[str, Value], result: int, signs: Signs = PRETTY) -> str:
     """Returns `figures` with what they come to: `64 · 3 = 192`; a single number stands alone."""
-    left, right = figures(value, numbers, signs), f"{evaluate(value, numbers):,}"
+    left, right = figures(value, numbers, signs), f"{result:,}"
     return left if left == right else f"{left} = {right}"
 
 
@@ -255,12 +255,18 @@ def op_parts(op: Op, x: Shape, y: Shape, signs: Signs = PRETTY) -> list[tuple[st
     """Each axis of the result that changes, the parameters, the buffers and the MACs: pairs of a label and an equation."""
     on_names = named(op, x)
     parts = _axis_parts(on_names, y, signs)
-    tensors = {"parameters": on_names.op.weights(on_names.x), "buffers": on_names.op.buffers(on_names.x)}
-    parts += [(label, _sum_of_tensors(shapes, on_names.numbers, signs)) for label, shapes in tensors.items() if shapes]
+    for label, said, tensors in (
+        ("parameters", on_names.op.weights(on_names.x), op.weights(x)),
+        ("buffers", on_names.op.buffers(on_names.x), op.buffers(x)),
+    ):
+        if said:
+            terms = [f"{name} {figures(product(shape), on_names.numbers, signs)}" for name, shape in said]
+            total = sum(product(shape) for _, shape in tensors)
+            parts.append((label, f"{' + '.join(terms)} = {total:,}"))
     if op.macs(x, y):
         leaving = {f"output {axis}": size for axis, size in enumerate(y.sizes)}
         macs = on_names.op.macs(on_names.x, Shape(tuple(Name(name, "int") for name in leaving), y.channel_axis))
-        parts.append(("MACs", equation(macs, {**on_names.numbers, **leaving}, signs)))
+        parts.append(("MACs", equation(macs, {**on_names.numbers, **leaving}, op.macs(x, y), signs)))
     return parts
 
 
@@ -271,17 +277,11 @@ def _axis_parts(on_names: Named, y: Shape, signs: Signs) -> list[tuple[str, str]
         if len(entering.sizes) == len(leaving.sizes) and size == entering.sizes[axis]:
             continue
         said = f", its {size.name}" if isinstance(size, Name) and not size.name.startswith("size ") else ""
-        parts.append((label, equation(size, on_names.numbers, signs) + said))
+        parts.append((label, equation(size, on_names.numbers, y.sizes[axis], signs) + said))
     spatial = [part for label, part in parts if label not in ("channels", "features")]
     if len(spatial) == y.rank > 1 and len(set(spatial)) == 1:  # all axes alike
         return [*(part for part in parts if part[0] == "channels"), ("size", spatial[0])]
     return parts
-
-
-def _sum_of_tensors(tensors: tuple[tuple[str, tuple[Any, ...]], ...], numbers: dict[str, Value], signs: Signs) -> str:
-    terms = [f"{name} {figures(product(shape), numbers, signs)}" for name, shape in tensors]
-    total = sum(evaluate(product(shape), numbers) for _, shape in tensors)
-    return f"{' + '.join(terms)} = {total:,}"
 
 
 # ---- the walk
