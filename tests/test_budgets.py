@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from archgen import load, trace
+from archgen.diagnostics import BUDGET, SpecError
 from tests.conftest import ROOT, python
 from tests.hostile import DOCUMENTS
 
@@ -146,6 +148,27 @@ def test_it_is_refused_before_it_is_made(name: str, tmp_path: Path) -> None:
     assert found.stderr.startswith(f"{spec}:")
     assert len(found.stderr) < 16_000
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["blocks of different layers", "a depth of a milliard", "calls of different layers"])
+def test_no_other_size_is_looked_for_where_there_is_too_much(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An input that does not fit is answered with the nearest that do: a search that must not begin here."""
+    spec = tmp_path / "x.yaml"
+    spec.write_text(REFUSED[name][0])
+    network, traced, times = load(spec), trace.numbers, []
+
+    def counting(*given: Any) -> Any:
+        times.append(given)
+        return traced(*given)
+
+    monkeypatch.setattr(trace, "numbers", counting)
+    for _ in range(2):
+        with pytest.raises(SpecError) as caught:
+            network.checked()
+    (problem,) = caught.value.problems
+    assert (len(times), problem.code, problem.help) == (1, BUDGET, "")
 
 
 def doubling(make: str, count: int = 40) -> str:
