@@ -73,6 +73,11 @@ class Expression(Record):
         return any(map(may_fail, self.operands))
 
     @cached_property
+    def selects(self) -> bool:
+        """Whether a shape rule's own conditional is in it."""
+        return isinstance(self, Select) or any(map(selects, self.operands))
+
+    @cached_property
     def _hash(self) -> int:
         return super().__hash__()
 
@@ -265,6 +270,11 @@ def is_whole(value: Value) -> bool:
 def may_fail(value: Value) -> bool:
     """Whether a value is none for some values of its names."""
     return any(map(may_fail, value)) if type(value) is tuple else isinstance(value, Expression) and value.may_fail
+
+
+def selects(value: Value) -> bool:
+    """Whether a shape rule's own conditional is in a value."""
+    return any(map(selects, value)) if type(value) is tuple else isinstance(value, Expression) and value.selects
 
 
 def limited(value: Expression) -> Any:

@@ -220,6 +220,9 @@ def test_a_value_lies_in_few_storages() -> None:
         for layer in (overwrites.Layer(fresh=True), overwrites.UNKNOWN):
             value = run.through([(layer, True, line)], value)
             assert len(value) <= 2
+    for _ in range(100):
+        value = run.either(value, run.new())  # a sum that may be left out
+        assert len(value) <= overwrites.MOST_STORAGES
     with pytest.raises(overwrites.OverwriteError):
         run.call(overwrites.Layer(inplace=True), value, 100)
 

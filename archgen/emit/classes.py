@@ -28,6 +28,7 @@ from archgen.expressions import (
     may_fail,
     names_of,
     render,
+    selects,
     surely_read,
 )
 from archgen.flow import follows_fresh
@@ -197,6 +198,8 @@ class ClassBuilder:
 
     def specialised(self, value: Any) -> Any:
         """Drops a shape rule's own conditionals where every call of this block decides them alike, and so do its defaults."""
+        if not selects(value):
+            return value
         if isinstance(value, Select):
             decided = self.decided(value.test)
             if decided == {True}:
