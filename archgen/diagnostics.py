@@ -30,6 +30,7 @@ MOST_QUOTED = 70  # characters of a spec that a sentence quotes: they fit in a l
 MOST_SHOWN = 20  # problems; a reader mends the first few and runs again
 MOST_CALLS = 3  # of the calls that lead to a problem, the outermost
 MOST_NAMES = 12  # known names that a help lists
+BUDGET = "E-BUDGET"  # the code of a problem with how much a spec asks for: no other size of the input would help
 MOST_CANDIDATES = 500  # a hostile spec may define thousands of names, and difflib takes some 30 us for each
 
 

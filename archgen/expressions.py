@@ -78,6 +78,11 @@ class Expression(Record):
         return any(map(may_fail, self.operands))
 
     @cached_property
+    def selects(self) -> bool:
+        """Whether a shape rule's own conditional is in it."""
+        return isinstance(self, Select) or any(map(selects, self.operands))
+
+    @cached_property
     def _hash(self) -> int:
         return super().__hash__()
 
@@ -272,6 +277,11 @@ def may_fail(value: Value) -> bool:
     return any(map(may_fail, value)) if type(value) is tuple else isinstance(value, Expression) and value.may_fail
 
 
+def selects(value: Value) -> bool:
+    """Whether a shape rule's own conditional is in a value."""
+    return any(map(selects, value)) if type(value) is tuple else isinstance(value, Expression) and value.selects
+
+
 def limited(value: Expression) -> Any:
     """Returns an expression just made, or TOO_LONG if it has too many parts. Whatever makes one of names asks here."""
     return value if value.parts <= MOST_PARTS else TOO_LONG
@@ -321,6 +331,7 @@ _ARITHMETIC = ("+", "-", "*", "/", "//", "%")
 _DIVISIONS = ("/", "//", "%")
 _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 _PRECEDENCE = {"or": 1, "and": 2, "not": 3, **dict.fromkeys(_COMPARISONS, 4), "+": 5, "-": 5, "*": 6, "/": 6, "//": 6, "%": 6}
+_OPERATORS = {level: [sign for sign, other in _PRECEDENCE.items() if other == level] for level in _PRECEDENCE.values()}
 _NEGATED, _CONDITIONAL, _ATOM = 7, 0, 9
 
 
@@ -770,7 +781,7 @@ class _Parser:
         if least > _PRECEDENCE["*"]:
             return self.signed()
         left = self.binary(least + 1)
-        while operator := self.takes(*(sign for sign, level in _PRECEDENCE.items() if level == least)):
+        while operator := self.takes(*_OPERATORS[least]):
             left = Binary(operator, left, self.binary(least + 1))
             if operator in _COMPARISONS and self.token.text in _COMPARISONS:
                 raise ExpressionError(

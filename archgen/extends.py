@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archgen import files, source, yamltext
-from archgen.diagnostics import Note, Place, Problem, SpecError, quote
+from archgen.diagnostics import Note, Place, Problem, Source, SpecError, quote
 from archgen.expressions import SPEC, render
 from archgen.ops import OPS, Op
 from archgen.records import Record

@@ -103,9 +103,10 @@ class Flow:
             if value not in positions or self.steps[number].role not in _CALLS or len(self.readers[value]) != 1:
                 return
             position, source = positions[value], self.inputs(self.steps[number])[0]
-            if position < first and (len(self.readers[source]) > 1 or source.part >= 0):
-                yield number
-            first = min(first, position)
+            if position > first or (len(self.readers[source]) == 1 and source.part < 0):
+                return  # it has a line of its own, above which those before it must run
+            yield number
+            first = position
 
     def only_reader(self, number: int) -> int | None:
         """The step that alone reads a value; None where there are more, or where it is returned."""

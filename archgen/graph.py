@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias
 
 from archgen import library
 from archgen import spec as specs
-from archgen.diagnostics import Note, Place, Problem, SpecError, nearest, quote, suggest
+from archgen.budget import Budget
+from archgen.diagnostics import BUDGET, Note, Place, Problem, SpecError, nearest, quote, suggest
 from archgen.expressions import SPEC, ExpressionError, Name, Value, evaluate, names_of, render, stand_for
 from archgen.names import Scope
 from archgen.ops import OPS, Op
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 DEPTH_NAMES = specs.DEPTH_NAMES
 MOST_LEVELS = 64  # of blocks and sequences in each other; each takes some ten calls of Python's for whoever walks them
 MOST_SUMMED = 256  # values of one sum: a chain of as many operators, which Python's own parser must walk
+MOST_NAMES_GIVEN = 200_000  # arguments and constants of blocks, those of each call; the zoo needs 200
 _NODE_WORDS = ("depth", "first", "when", "from")  # beside the arguments of a block
 
 
@@ -165,6 +167,7 @@ class _Builder:
         self.level = 0  # how many blocks and sequences are being built
         self.levels: dict[str, int] = {}  # of each block that is built: how many it nests, itself among them
         self.applied: set[str] = set()
+        self.names = Budget(MOST_NAMES_GIVEN)
 
     def problem(self, place: Place, sentence: str, help: str = "") -> None:
         problem = Problem(place, sentence, help)
@@ -229,6 +232,12 @@ class _Builder:
         if self.level >= MOST_LEVELS:
             raise SpecError(*self.problems, Problem(place, _TOO_DEEP))
         self.level += 1
+
+    def count_names(self, count: int, place: Place) -> None:
+        """Counts what a call of a block must find values for. Raises SpecError where all calls have too much of it."""
+        if not self.names.spend(count):
+            sentence = f"all calls together have more than {MOST_NAMES_GIVEN:,} arguments and constants to find values for"
+            raise SpecError(*self.problems, Problem(place, sentence, code=BUDGET))
 
     def levels_of(self, node: AnyNode) -> int:
         """How many blocks and sequences nest in a node."""
@@ -492,6 +501,7 @@ class _Scope:
     def arguments(
         self, node: specs.Use, block: specs.Block, written: tuple[specs.Argument, ...], repeated: bool
     ) -> tuple[tuple[str, Value, Place], ...]:
+        self.builder.count_names(len(block.parameters) + len(block.constants), node.place)
         known = dict.fromkeys(parameter.name for parameter in block.parameters)
         given: dict[str, specs.Argument] = {}
         for argument in written:

@@ -125,7 +125,10 @@ class Scope:
         self.lowest: dict[str, int] = {}  # of a name with a number: below it none is free
 
     def free(self, *wanted: str, beside: Container[str] = ()) -> str:
-        """Returns the first of the wanted names that is free and not in `beside`, else the last with the lowest number."""
+        """Returns the first of the wanted names that is free and not in `beside`, else the last with the lowest number.
+
+        A name that is in `beside` no more must be told (`again`): lower numbers are not tried twice.
+        """
         for name in wanted:
             if name not in self.taken and name not in beside:
                 return name
@@ -136,7 +139,7 @@ class Scope:
         return numbered
 
     def again(self, name: str) -> None:
-        """Tells that a name which was beside the taken ones is free again."""
+        """Makes a name free that was beside the taken ones."""
         start, _, number = name.rpartition("_")
         if start in self.lowest and number.isdecimal():
             self.lowest[start] = min(self.lowest[start], int(number))

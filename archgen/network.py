@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 from archgen import extends, graph, library, spec, trace
 from archgen.analysis import assertions
 from archgen.analysis import report as reports
-from archgen.diagnostics import Place, Problem, Source, SpecError, printable, quote, suggest
+from archgen.diagnostics import BUDGET, Place, Problem, Source, SpecError, printable, quote, suggest
 from archgen.expressions import Expression, ExpressionError, describe
 from archgen.expressions import parse as parse_expression
 from archgen.trace import Stopped
@@ -223,7 +223,7 @@ class Network:
 
     def _advised(self, problem: Problem, shape: tuple[int, ...]) -> Problem:
         """The problem, with the nearest inputs that fit where the sizes of this one are to blame."""
-        near = () if problem.code == trace.BUDGET else self._nearest(shape)
+        near = () if problem.code == BUDGET else self._nearest(shape)
         if not near:
             return problem
         texts = ["x".join(map(str, one)) for one in near]

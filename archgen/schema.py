@@ -347,7 +347,7 @@ def _validator() -> Validator:
     import jsonschema
 
     draft = jsonschema.Draft202012Validator
-    every_rule, refer = draft.VALIDATORS["allOf"], draft.VALIDATORS["$ref"]
+    every_rule, refer, others = (draft.VALIDATORS[keyword] for keyword in ("allOf", "$ref", "additionalProperties"))
     budget, seen = Budget(MOST_PARTS), set[tuple[str, str]]()
 
     def those_of_the_kind(validator: Validator, rules: list[Schema], node: Any, schema: Schema) -> Iterable[ValidationError]:
@@ -359,7 +359,14 @@ def _validator() -> Validator:
             seen.add(known)
             yield from refer(validator, name, part, schema)
 
-    kind: Any = jsonschema.validators.extend(draft, {"allOf": those_of_the_kind, "$ref": unless_seen})  # type: ignore[no-untyped-call]
+    def in_order(validator: Validator, rule: Any, node: Any, schema: Schema) -> Iterable[ValidationError]:
+        """jsonschema goes through a set, which has another order in each process."""
+        by_one = isinstance(node, dict) and isinstance(rule, dict)
+        for part in [{name: value} for name, value in node.items()] if by_one else [node]:
+            yield from others(validator, rule, part, schema)
+
+    rules = {"allOf": those_of_the_kind, "$ref": unless_seen, "additionalProperties": in_order}
+    kind: Any = jsonschema.validators.extend(draft, rules)  # type: ignore[no-untyped-call]
     validator: Validator = kind(_document())
     return validator
 

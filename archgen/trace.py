@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from archgen import fitting
-from archgen.diagnostics import MOST_NAMES, Place, Problem, SpecError
+from archgen.diagnostics import BUDGET, MOST_NAMES, Place, Problem, SpecError
 from archgen.expressions import (
     SPEC,
     Conditional,
@@ -62,8 +62,8 @@ if TYPE_CHECKING:
     from archgen.spec import Constant, Parameter
 
 MOST_LAYERS = 10_000
-BUDGET = "E-BUDGET"  # the code of a problem with how much a spec asks for: no other size would help
 MOST_STEPS = 5 * MOST_LAYERS  # steps looked at, each once for each arguments and shape; those left out cost time too
+NAMES_OF_A_STEP = 16  # arguments and constants of a block that cost about as much as a step
 MOST_VALUES = 2**61  # of a weight or an output: its bytes must be a number that torch can hold
 AXIS_NAMES = {0: (), 1: ("in_length",), 2: ("in_height", "in_width"), 3: ("in_depth", "in_height", "in_width")}
 OPEN_NAMES = {rank: tuple(name.replace("in_", "out ") for name in names) for rank, names in AXIS_NAMES.items()}  # none's own
@@ -240,12 +240,16 @@ class _Tracer:
     def value(self, value: Value, names: Environment, place: Place) -> Any:
         return _evaluated(value, names, place)
 
-    def node(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
-        node, name, place = step.node, step.name, step.place
-        self.seen += 1
+    def count(self, steps: int, place: Place) -> None:
+        self.seen += steps
         if self.seen > MOST_STEPS:
             sentence = f"the network has more than {MOST_STEPS:,} steps, those among them that are left out"
+            sentence += f", each {NAMES_OF_A_STEP} arguments and constants of a block counted as one"
             raise Stopped(Problem(place, sentence, code=BUDGET))
+
+    def node(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
+        node, name, place = step.node, step.name, step.place
+        self.count(1, place)
         kind = type(node)
         if kind is Apply:
             return self.apply(name, node, inputs[0], names, place)  # type: ignore[arg-type]
@@ -575,6 +579,7 @@ class NumberTracer(_Tracer):
         key = (body.name, repr(given), x)  # repr tells 1 from 1.0, and 0.0 from -0.0
         found = self.bodies.get(key)
         if found is None:
+            self.count((len(body.parameters) + len(body.constants)) // NAMES_OF_A_STEP, body.place)
             names = scope(body, given, x)
             steps, values = self.steps(body, x, names)
             leaving = (*body.results, *body.training_results)

@@ -1,9 +1,10 @@
-"""What hostile specs take, by command: processor time and memory of whole processes, as a table of Markdown.
+"""What hostile specs take, by command: processor time and memory of whole processes, as tables of Markdown.
 
     python -m tests.budgets [--limit 60] [--only TEXT] [--commands validate,show]
 
 Each document of `tests/hostile.py` is given to each command that reads a spec, in a process of its own; the operating system
-says then what that took. `-`: the command refused the spec (exit code 2). More than the limit of seconds is `> LIMIT`.
+says then what that took. `-`: the command refused the spec (exit code 2). More than the limit of seconds is `> LIMIT`. The last
+table has the most that documents of a kind took.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.hostile import DOCUMENTS
+from tests.hostile import DOCUMENTS, KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -92,24 +93,33 @@ def main() -> None:
     parser.add_argument("--commands", default=",".join(COMMANDS))
     options = parser.parse_args()
     commands = options.commands.split(",")
-    worst = {command: [0.0, 0] for command in commands}
+    chosen = {name: files for name, files in DOCUMENTS.items() if options.only in name}
+    found: dict[str, list[Run]] = {}
 
-    def rows() -> Iterable[tuple[str, list[str]]]:
-        for name, text in DOCUMENTS.items():
-            if options.only not in name:
-                continue
+    def measured() -> Iterable[tuple[str, list[str]]]:
+        for name, files in chosen.items():
             with tempfile.TemporaryDirectory() as folder:
-                spec = Path(folder) / "net.yaml"
-                spec.write_text(text)
-                found = {command: run(command, spec, options.limit) for command in commands}
-            for command, one in found.items():
-                worst[command] = [max(worst[command][0], one.seconds), max(worst[command][1], one.peak)]
-            yield f"{name}, {len(text) / 1024:.0f} KiB", [one.text(options.limit) for one in found.values()]
-        yield "**the most**", [f"{seconds:.1f} s {peak / 2**20:.0f}" for seconds, peak in worst.values()]
+                for file, text in files.items():
+                    Path(folder, file).write_text(text)
+                found[name] = [run(command, Path(folder, "net.yaml"), options.limit) for command in commands]
+            size = sum(map(len, files.values())) / 1024
+            yield f"{name}, {size:.0f} KiB", [one.text(options.limit) for one in found[name]]
 
-    for line in table(rows(), commands):
-        print(line, flush=True)
-    print("\nSeconds of processor time, and MiB at the peak.")
+    def by_kind() -> Iterable[tuple[str, list[str]]]:
+        for kind, documents in KINDS.items():
+            rows = [found[name] for name in documents if name in found]
+            if rows:
+                yield f"{len(rows)} of {kind}", list(map(most, zip(*rows)))
+
+    for rows in (measured(), by_kind()):
+        for line in table(rows, commands):
+            print(line, flush=True)
+        print()
+    print("The most seconds of processor time, and MiB at the peak.")
+
+
+def most(runs: tuple[Run, ...]) -> str:
+    return f"{max(one.seconds for one in runs):.1f} s {max(one.peak for one in runs) / 2**20:.0f}"
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -15,6 +16,7 @@ import jsonschema
 import pytest
 
 import archgen as package
+from archgen import source
 from archgen.emit.proof import ProofError
 from archgen.network import Network
 from archgen.ops import MAC_CONVENTION
@@ -24,6 +26,9 @@ from tests.conftest import ROOT, SMALL, Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from archgen.diagnostics import Source
+    from archgen.source import Mapping
 
 COMMANDS = ["init", "list", "ops", "validate", "shapes", "explain", "graph", "show", "build", "verify"]
 RESNET = ROOT / "specs/resnet18.yaml"
@@ -153,6 +158,32 @@ def test_validate(archgen: Callable[..., Result], project: Path) -> None:
     assert (result.code, result.out) == (2, "specs/small.yaml: ok\n")
     assert "bad.yaml:6:" in result.err
     assert "worse.yaml:8:" in result.err
+
+
+@pytest.mark.parametrize("command", ["validate", "shapes", "show", "explain"])
+def test_a_spec_is_read_once(
+    command: str, archgen: Callable[..., Result], project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    def counting(text: Source) -> Mapping:
+        read.append(text.name)
+        return parse(text)
+
+    parse = source.parse
+    monkeypatch.setattr(source, "parse", counting)
+    assert archgen(command, "specs/small.yaml").code == 0
+    assert [name for name in read if name.endswith("small.yaml")] == ["specs/small.yaml"]
+
+
+def test_no_garbage_is_searched_for_while_a_command_runs(
+    archgen: Callable[..., Result], project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    during: list[bool] = []
+    monkeypatch.setattr("archgen.extends.load", lambda path: during.append(gc.isenabled()))
+    assert gc.isenabled()
+    assert archgen("show", "specs/small.yaml").code == 70  # nothing was loaded
+    assert (during, gc.isenabled()) == ([False], True)
 
 
 # ---- shapes

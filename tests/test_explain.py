@@ -91,14 +91,14 @@ def test_every_op_is_explained(name: str) -> None:
 
 
 def test_a_wrong_equation_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rule on names is the only source: where it differs from that on numbers, the check says so."""
+    """The terms are those of the rule on names: where it differs from that on numbers, the check says so."""
     right = Linear.macs
 
     def wrong(self: Linear, x: Shape, y: Shape) -> Any:
         return right(self, x, y) + (1 if isinstance(x.channels, Name) else 0)
 
     monkeypatch.setattr(Linear, "macs", wrong)
-    assert faults(Linear(10), Shape((512,))) == ["MACs: 10·512 + 1 = 5,121, not {5120}"]
+    assert faults(Linear(10), Shape((512,))) == ["MACs: 10·512 + 1 = 5,120, not {5120}"]
 
 
 def test_the_issues_example() -> None:
@@ -106,6 +106,14 @@ def test_the_issues_example() -> None:
     assert parts["size"] == "⌊(56 + 2·1 - 1·(3 - 1) - 1) / 2⌋ + 1 = 28"
     assert parts["parameters"] == "weight 64 · 64 · 3 · 3 + bias 64 = 36,928"
     assert parts["MACs"] == "64 · 28 · 28 · 64 · 3 · 3 = 28,901,376"
+
+
+def test_numbers_beyond_those_of_expressions_are_explained() -> None:
+    """A spec's own expressions end at 2**40; what follows from its sizes does not."""
+    x = Shape((1, 10**6, 10**6))
+    op = Conv(1, 3, 1, 1)
+    assert faults(op, x) == []
+    assert dict(op_parts(op, x, op.output(x)))["MACs"].endswith(" = 9,000,000,000,000")
 
 
 def test_axes_that_differ_stand_apart() -> None:

@@ -181,4 +181,6 @@ def test_free_names_are_given_in_order() -> None:
     scope = names.Scope(["layers", "layers_2"])
     assert [scope.take("layers"), scope.take("layers"), scope.free("layers", "modules")] == ["layers_3", "layers_4", "modules"]
     assert scope.free("modules", beside={"modules", "modules_2"}) == "modules_3"
+    scope.again("modules_2")
+    assert scope.free("modules", beside={"modules"}) == "modules_2"
     assert [scope.free(word) for word in ("class", "x", "torch", "list")] == ["class_2", "x_2", "torch_2", "list_2"]

@@ -211,3 +211,40 @@ def test_what_is_right_is_accepted() -> None:
 def test_what_is_wrong_is_refused(old: str, new: str) -> None:
     with pytest.raises(overwrites.OverwriteError):
         checked(old, new)
+
+
+def test_a_value_lies_in_few_storages() -> None:
+    """Of a long row of layers that may be missing or keep what they make, a value does not list every storage."""
+    run, value = overwrites._Run(), {overwrites.ENTERING: 0}
+    for line in range(100):
+        for layer in (overwrites.Layer(fresh=True), overwrites.UNKNOWN):
+            value = run.through([(layer, True, line)], value)
+            assert len(value) <= 2
+    for _ in range(100):
+        value = run.either(value, run.new())  # a sum that may be left out
+        assert len(value) <= overwrites.MOST_STORAGES
+    with pytest.raises(overwrites.OverwriteError):
+        run.call(overwrites.Layer(inplace=True), value, 100)
+
+
+def test_the_two_ways_of_an_if_are_joined() -> None:
+    """What one way of an `if` overwrites is lost behind it; what neither sets stays what it was."""
+    layers = {"act": overwrites.Layer(inplace=True), "conv": overwrites.Layer(fresh=True)}
+    text = """
+def forward(self, x):
+    y = self.conv(x)
+    if a:
+        z = self.conv(y)
+    else:
+        z = self.conv(x)
+    return z + y
+"""
+
+    def followed(text: str) -> overwrites.Layer:
+        (found,) = ast.parse(text).body
+        assert isinstance(found, ast.FunctionDef)
+        return overwrites._Forward(layers).result(found.body)
+
+    assert followed(text).fresh
+    with pytest.raises(overwrites.OverwriteError, match="a value is read that a layer in place has overwritten"):
+        followed(text.replace("self.conv(y)", "self.act(y)"))

@@ -120,6 +120,15 @@ def test_a_straight_chain_is_straight() -> None:
     assert len({x for x, _ in svg.place(drawn("resnet18")[0]).places}) == 1
 
 
+def test_the_longest_of_too_many_arrows_are_straight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each row that an arrow passes is a place to lay out: a network of skips alone would have millions."""
+    boxes = tuple(Box(f"b{number}", "", "op", "") for number in range(6))
+    drawing = Drawing("skips", boxes, (*itertools.pairwise(range(6)), (0, 2), (2, 4), (0, 5)))
+    assert [len(path) for path in svg.place(drawing).paths] == [2] * 5 + [3, 3, 6]
+    monkeypatch.setattr(svg, "MOST_PASSED", 4)
+    assert [len(path) for path in svg.place(drawing).paths] == [2] * 5 + [3, 3, 2]
+
+
 # ---- the files
 
 

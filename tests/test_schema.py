@@ -294,6 +294,21 @@ def test_validate_tells_a_disagreement_as_its_own_bug(
     )
 
 
+def test_equal_parts_are_looked_at_once_and_the_first_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    stricter = json.loads(schema.text())
+    stricter["$defs"]["op.max_pool"]["properties"]["kernel_size"] = {"maximum": 2}
+    monkeypatch.setattr(schema, "_document", lambda: stricter)
+    monkeypatch.setattr(schema, "MOST_PARTS", 40)
+    equal = "".join(f"  a{number}: {{conv: 3, kernel_size: 3}}\n" for number in range(60))
+    different = "".join(f"  a{number}: {{dropout: {number} / 100}}\n" for number in range(60))
+    bad = "  z: {max_pool, kernel_size: 3}\n"
+    with pytest.raises(schema.Disagreement):
+        schema.agree(source.parse(Source("x.yaml", START + equal + bad)))
+    schema.agree(source.parse(Source("x.yaml", START + different + bad)))
+    with pytest.raises(schema.Disagreement):
+        schema.agree(source.parse(Source("x.yaml", START + bad + different)))
+
+
 def test_only_validate_reads_it(project: Path, archgen: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schema, "FILE", project / "missing.json")
     schema._document.cache_clear()

@@ -64,7 +64,7 @@ def text(graph: Graph, traced: TracedBody, layer: str = "", signs: Signs = PRETT
 
     layer: a path as the report shows it, as `layer2.0.conv1`. Raises SpecError, with the nearest, where there is none.
     """
-    entries = _Explainer(graph, signs).body(graph.network, traced.steps, traced.names, "")
+    entries = _Explainer(graph, signs, once=not layer).body(graph.network, traced.steps, traced.names, "")
     if layer:
         return "\n".join(_shown((found(entries, layer),)))
     shape = shape_text(traced.steps[0].inputs[0].sizes) if traced.steps else ""
@@ -190,9 +190,9 @@ def _quotient(value: Binary, numbers: dict[str, Value], signs: Signs, outer: int
     return f"({joined})" if outer else joined
 
 
-def equation(value: Value, numbers: dict[str, Value], signs: Signs = PRETTY) -> str:
+def equation(value: Value, numbers: dict[str, Value], result: int, signs: Signs = PRETTY) -> str:
     """Returns `figures` with what they come to: `64 · 3 = 192`; a single number stands alone."""
-    left, right = figures(value, numbers, signs), f"{evaluate(value, numbers):,}"
+    left, right = figures(value, numbers, signs), f"{result:,}"
     return left if left == right else f"{left} = {right}"
 
 
@@ -256,12 +256,18 @@ def op_parts(op: Op, x: Shape, y: Shape, signs: Signs = PRETTY) -> list[tuple[st
     """Each axis of the result that changes, the parameters, the buffers and the MACs: pairs of a label and an equation."""
     on_names = named(op, x)
     parts = _axis_parts(on_names, y, signs)
-    tensors = {"parameters": on_names.op.weights(on_names.x), "buffers": on_names.op.buffers(on_names.x)}
-    parts += [(label, _sum_of_tensors(shapes, on_names.numbers, signs)) for label, shapes in tensors.items() if shapes]
+    for label, said, tensors in (
+        ("parameters", on_names.op.weights(on_names.x), op.weights(x)),
+        ("buffers", on_names.op.buffers(on_names.x), op.buffers(x)),
+    ):
+        if said:
+            terms = [f"{name} {figures(product(shape), on_names.numbers, signs)}" for name, shape in said]
+            total = sum(product(shape) for _, shape in tensors)
+            parts.append((label, f"{' + '.join(terms)} = {total:,}"))
     if op.macs(x, y):
         leaving = {f"output {axis}": size for axis, size in enumerate(y.sizes)}
         macs = on_names.op.macs(on_names.x, Shape(tuple(Name(name, "int") for name in leaving), y.channel_axis))
-        parts.append(("MACs", equation(macs, {**on_names.numbers, **leaving}, signs)))
+        parts.append(("MACs", equation(macs, {**on_names.numbers, **leaving}, op.macs(x, y), signs)))
     return parts
 
 
@@ -272,35 +278,34 @@ def _axis_parts(on_names: Named, y: Shape, signs: Signs) -> list[tuple[str, str]
         if len(entering.sizes) == len(leaving.sizes) and size == entering.sizes[axis]:
             continue
         said = f", its {size.name}" if isinstance(size, Name) and not size.name.startswith("size ") else ""
-        parts.append((label, equation(size, on_names.numbers, signs) + said))
+        parts.append((label, equation(size, on_names.numbers, y.sizes[axis], signs) + said))
     spatial = [part for label, part in parts if label not in ("channels", "features")]
     if len(spatial) == y.rank > 1 and len(set(spatial)) == 1:  # all axes alike
         return [*(part for part in parts if part[0] == "channels"), ("size", spatial[0])]
     return parts
 
 
-def _sum_of_tensors(tensors: tuple[tuple[str, tuple[Any, ...]], ...], numbers: dict[str, Value], signs: Signs) -> str:
-    terms = [f"{name} {figures(product(shape), numbers, signs)}" for name, shape in tensors]
-    total = sum(evaluate(product(shape), numbers) for _, shape in tensors)
-    return f"{' + '.join(terms)} = {total:,}"
-
-
 # ---- the walk
 
 
 class _Explainer:
-    """Goes through the steps of each body and what the trace made of them, side by side."""
+    """Goes through the steps of each body and what the trace made of them, side by side.
 
-    def __init__(self, graph: Graph, signs: Signs) -> None:
-        self.graph, self.signs = graph, signs
+    once: whether what is in a block is wanted only where its key first appears.
+    """
+
+    def __init__(self, graph: Graph, signs: Signs, once: bool) -> None:
+        self.graph, self.signs, self.once = graph, signs, once
+        self.seen: set[Any] = set()
         self.known: dict[tuple[Op, Shape, Shape], list[tuple[str, str]]] = {}
 
     def body(self, body: Body, traced: tuple[Traced, ...], names: dict[str, Value], prefix: str) -> tuple[Entry, ...]:
         entries = []
+        sums = _sums(body, traced)
         for number, (step, done) in enumerate(zip(body.steps, traced)):
             if done.role == "split":
                 continue
-            why = [*self.why(step, done, names), *self.meets(body, number, traced)]
+            why = [*self.why(step, done, names), *self.meets(step, done, sums.get(number + 1))]
             entries.append(self.entry(step.node, done, names, prefix + done.name, why))
         return tuple(entries)
 
@@ -314,13 +319,16 @@ class _Explainer:
             title = f"{op_title(done.op, done.type, done.inputs[0])}: {change}"
             parts = self.op_parts(done.op, done.inputs[0], done.output)
             return Entry(path, title, (*why, *parts), (), done.op.name, _first_line(type(done.op).__doc__ or ""))
-        entries, does = self.inside(node, done, names, path), ""
-        if done.role == "block":
-            block = self.graph.blocks[done.type]
-            does, why = printable(" ".join(block.description.split())), [*why, *self.constants(block, done)]
         arguments = ", ".join(f"{name} {_value_text(value)}" for name, value in done.arguments)
         title = f"{done.type}{' (' if arguments else ''}{arguments}{')' if arguments else ''}: {change}"
         key = (done.type, done.arguments, done.inputs) if done.role == "block" else None
+        if key in self.seen and self.once:
+            return Entry(path, title, (), key=key)
+        entries, does = self.inside(node, done, names, path), ""
+        if done.role == "block":
+            self.seen.add(key)
+            block = self.graph.blocks[done.type]
+            does, why = printable(" ".join(block.description.split())), [*why, *self.constants(block, done)]
         return Entry(path, title, (*why, *self.container_parts(done)), entries, done.type, does, key)
 
     def op_parts(self, op: Op, x: Shape, y: Shape) -> list[tuple[str, str]]:
@@ -356,20 +364,14 @@ class _Explainer:
     def condition(self, value: Value, names: dict[str, Value]) -> str:
         return f"{render(value)}: {render(_with_numbers(value, names))} is {str(evaluate(value, names)).lower()}"
 
-    def meets(self, body: Body, number: int, traced: tuple[Traced, ...]) -> list[tuple[str, str]]:
+    def meets(self, step: Step, done: Traced, merge: Traced | None) -> list[tuple[str, str]]:
         """What a way around needs its layers for: without them the shapes that a sum meets would differ."""
-        done = traced[number]
-        if body.steps[number].when is True or done.role == "merge":
+        if step.when is True or done.role == "merge" or merge is None:
             return []
-        for step, merge in zip(body.steps, traced):
-            if not isinstance(step.node, Merge) or step.node.kind == "concat":
-                continue
-            if any(source.value == number + 1 for source in step.inputs):
-                entering, needed = shape_text(done.inputs[0].sizes), shape_text(merge.output.sizes)
-                if entering == needed:
-                    return [("so", f"`{merge.name}` takes {needed} as it is")]
-                return [("needed for", f"`{merge.name}`: its other side is {needed}, and the input {entering}")]
-        return []
+        entering, needed = shape_text(done.inputs[0].sizes), shape_text(merge.output.sizes)
+        if entering == needed:
+            return [("so", f"`{merge.name}` takes {needed} as it is")]
+        return [("needed for", f"`{merge.name}`: its other side is {needed}, and the input {entering}")]
 
     def merge_parts(self, node: AnyNode, done: Traced) -> list[tuple[str, str]]:
         assert isinstance(node, Merge)
@@ -411,6 +413,16 @@ class _Explainer:
             return []
         total = f"{sum(counts):,}"
         return [(label, total if terms == [total] else f"{' + '.join(terms)} = {total}")]
+
+
+def _sums(body: Body, traced: tuple[Traced, ...]) -> dict[int, Traced]:
+    """The first sum or product that reads each value of a body."""
+    found: dict[int, Traced] = {}
+    for step, merge in zip(body.steps, traced):
+        if isinstance(step.node, Merge) and step.node.kind != "concat":
+            for source in step.inputs:
+                found.setdefault(source.value, merge)
+    return found
 
 
 def _kind(node: AnyNode) -> str:

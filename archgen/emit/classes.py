@@ -28,6 +28,7 @@ from archgen.expressions import (
     may_fail,
     names_of,
     render,
+    selects,
     surely_read,
 )
 from archgen.flow import follows_fresh
@@ -86,6 +87,7 @@ class ClassBuilder:
                 ]
         self.on_numbers = on_numbers  # of the network: its shapes become comments
         self.decisions: dict[Value, set[Any]] = {}
+        self.known_defaults: dict[str, dict[str, Value | None]] = {}
         self.in_place: dict[str, Value] = {}  # constants that are written out where they are read
         self.start()
 
@@ -196,6 +198,8 @@ class ClassBuilder:
 
     def specialised(self, value: Any) -> Any:
         """Drops a shape rule's own conditionals where every call of this block decides them alike, and so do its defaults."""
+        if not selects(value):
+            return value
         if isinstance(value, Select):
             decided = self.decided(value.test)
             if decided == {True}:
@@ -388,20 +392,24 @@ class ClassBuilder:
         body, written = self.callees[step.type]
         x = step.inputs[0]
         sizes = {"in_channels": x.channels, **dict(zip(AXIS_NAMES[x.rank], x.spatial))}
-        given = dict(step.arguments)
+        defaults = self.defaults_of(body)
         positional: list[Value] = [sizes[name] for name in written.inferred]
         named: dict[str, Value] = {}
-        for parameter in body.parameters:
-            if parameter.name not in given:
-                continue
-            value = given[parameter.name]
-            if parameter.name in written.tuples:
+        for name, value in step.arguments:  # in the order of the parameters
+            if name in written.tuples:
                 value = spread(value, written.rank)
-            if parameter.default is None:
+            default = defaults[name]
+            if default is None:
                 positional.append(value)
-            elif not same(value, parameter.default):
-                named[parameter.name] = value
+            elif not same(value, default):
+                named[name] = value
         return positional, named
+
+    def defaults_of(self, block: Body) -> dict[str, Value | None]:
+        """The defaults of a block's arguments, which many calls ask for."""
+        if block.name not in self.known_defaults:
+            self.known_defaults[block.name] = {parameter.name: parameter.default for parameter in block.parameters}
+        return self.known_defaults[block.name]
 
     def call(self, step: Traced) -> Text:
         positional, named = self.arguments(step)

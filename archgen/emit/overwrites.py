@@ -39,6 +39,7 @@ Value: TypeAlias = "dict[int, int]"  # the storages that it may lie in, and how 
 ENTERING = 0
 KEPT = 1  # stands for all that are kept and not overwritten yet: to overwrite one of them is refused, whichever it is
 UNKNOWN = Layer()
+MOST_STORAGES = 16  # of one value, as after so many sums that an argument may leave out
 
 
 def check(tree: ast.Module) -> None:
@@ -86,8 +87,13 @@ class _Run:
         return {KEPT: 0}
 
     def either(self, left: Value, right: Value) -> Value:
-        """A value that is one or the other: it was overwritten if one of them was."""
+        """A value that is one or the other: it was overwritten if one of them was.
+
+        What may lie in many storages is not to be overwritten at all, so that no value has more than those.
+        """
         both = {key: min(left.get(key, right.get(key, 0)), right.get(key, left.get(key, 0))) for key in {**left, **right}}
+        if len(both) > MOST_STORAGES:
+            self.kept |= both.keys()
         wanted = {key for key, count in both.items() if key in self.kept and self.overwritten[key] == count}
         return {**{key: both[key] for key in both if key not in wanted}, **({KEPT: 0} if wanted else {})}
 

@@ -56,7 +56,7 @@ class ProofError(Exception):
 
 def check(text: str, graph: Graph, numbers: TracedBody) -> None:
     """Raises ProofError unless the text has the allowed shape and builds exactly the layers of the trace."""
-    tree = without_own_classes(ast.parse(text.encode()))
+    tree = without_own_classes(_parsed(text))
     _check_shape(tree)
     module = construct(tree, graph.network.name, OWN_CLASSES)
     check_layers(module, numbers.steps)
@@ -65,6 +65,12 @@ def check(text: str, graph: Graph, numbers: TracedBody) -> None:
         overwrites.check(tree)
     except overwrites.OverwriteError as error:
         raise ProofError(str(error)) from None
+
+
+@functools.lru_cache(maxsize=1)
+def _parsed(text: str) -> ast.Module:
+    """The tree of a text, kept from one half of the proof for the next: nobody changes it."""
+    return ast.parse(text.encode())
 
 
 def check_layers(module: Module, steps: tuple[Traced, ...]) -> None:
@@ -161,6 +167,7 @@ def check_texts(text: str, neutral: str) -> None:
     fixed.
     """
     mine, others = _without_texts(text), _without_texts(neutral)
+    _parsed.cache_clear()
     if mine != others:
         line = next((a for a, b in zip(mine, others) if a != b), "the number of lines")
         raise ProofError(f"the code depends on a text of the spec: {line.strip()}")
@@ -171,7 +178,7 @@ def _without_texts(text: str) -> list[str]:
     if not _PLAIN.fullmatch(text):
         raise ProofError("the module holds other characters than line feeds and printable ASCII")
     lines = text.split("\n")
-    tree = ast.parse(text.encode())
+    tree = _parsed(text)
     kept, end = [], 0
     for said in (tree.body[0], *(node.body[0] for node in tree.body if isinstance(node, ast.ClassDef))):
         first, last = said.lineno - 1, said.end_lineno or 0

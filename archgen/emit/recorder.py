@@ -5,6 +5,7 @@ layers, sums and the like, in the same order, from the same input.
 """
 
 from __future__ import annotations
+import __future__
 
 import ast
 import builtins
@@ -148,10 +149,6 @@ def construct(tree: ast.Module, name: str, own_classes: Iterable[str]) -> Module
     own_classes: those that ops bring with them, which are layers here.
     """
     body: list[ast.stmt] = [node for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))]
-    for function in functions(tree):
-        function.returns = None
-        for argument in function.args.args:
-            argument.annotation = None
     scope: dict[str, Any] = {
         "nn": _Layers(),
         "torch": _Torch,
@@ -161,7 +158,9 @@ def construct(tree: ast.Module, name: str, own_classes: Iterable[str]) -> Module
         "__name__": "generated",
     }
     scope |= {own: functools.partial(Layer, own) for own in own_classes}
-    exec(compile(ast.Module(body, []), "<generated>", "exec"), scope)
+    exec(
+        compile(ast.Module(body, []), "<generated>", "exec", __future__.annotations.compiler_flag), scope
+    )  # these stay unread text
     built = scope[name]()
     assert isinstance(built, Module)
     return built
