@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from archgen.expressions import is_number
 from archgen.ops.base import POINTWISE, SHARED, Claim, Footprint, Int, Mode, Op, Reads, Real, Shape, Size, Word, product
 
 if TYPE_CHECKING:
@@ -144,12 +145,14 @@ class PReLU(Activation):
     init: Real = 0.25
 
     def claims(self, x: Shape) -> Iterable[Claim]:
-        if self.num_parameters != 1:
+        if self.num_parameters == 1:
+            return
+        if is_number(self.num_parameters):  # where it waits for a name it may be 1
             yield Claim(
                 x.channel_axis, "==", 0, "`prelu` takes its channels on axis 1, behind the batch; here they are on another"
             )
-            sentence = "`num_parameters` is {left}, but there are {right} channels; 1 would serve all"
-            yield Claim(self.num_parameters, "==", x.channels, sentence, "num_parameters")
+        sentence = "`num_parameters` is {left}, but there are {right} channels; 1 would serve all"
+        yield Claim(self.num_parameters, "==", x.channels, sentence, "num_parameters")
 
     def weights(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
         return (("weight", (self.num_parameters,)),)
