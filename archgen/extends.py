@@ -39,7 +39,7 @@ class Loaded(Record):
     texts: tuple[str, ...]
     replaced: Mapping[Place, source.Tree]
     changed: tuple[tuple[source.Mapping, source.Mapping], ...]
-    taken_out: Mapping[str, TakenOut]
+    taken_out: dict[str, TakenOut]
 
 
 def load(path: Path) -> Loaded:

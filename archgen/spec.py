@@ -30,7 +30,7 @@ from archgen.ops.base import KINDS
 from archgen.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping
+    from collections.abc import Container, Iterable
 
     from archgen.ops import Op
 
@@ -290,7 +290,7 @@ class Reader:
     """
 
     def __init__(
-        self, library: Iterable[str] = (), taken_out: Mapping[str, TakenOut] | None = None, replaced: Container[Place] = ()
+        self, library: Iterable[str] = (), taken_out: dict[str, TakenOut] | None = None, replaced: Container[Place] = ()
     ) -> None:
         self.taken_out, self.replaced = taken_out or {}, replaced
         self.extending = taken_out is not None
@@ -1384,7 +1384,7 @@ def _shape_of(tree: source.Tree) -> str:
 def read(
     tree: source.Mapping,
     library: Iterable[str] = (),
-    taken_out: Mapping[str, TakenOut] | None = None,
+    taken_out: dict[str, TakenOut] | None = None,
     replaced: Container[Place] = (),
 ) -> Spec:
     """Returns the spec of a tree, which may be merged of several. Raises SpecError with every problem found."""
