@@ -15,6 +15,7 @@ import pytest
 
 from archgen import load, trace
 from archgen.diagnostics import BUDGET, SpecError
+from tests import budgets
 from tests.conftest import ROOT, python
 from tests.hostile import DOCUMENTS
 
@@ -380,3 +381,10 @@ def test_the_limits_are_real(tmp_path: Path) -> None:
         greedy = [sys.executable, "-c", CHILD.replace("main([*command.split(), spec])", "greed()"), "1", "", "x"]
         greedy[2] = f"def greed():\n    {code}\n{greedy[2]}"
         assert subprocess.run(greedy, capture_output=True, check=False).returncode not in (0, 2)
+
+
+def test_the_peak_is_the_commands_own(tmp_path: Path) -> None:
+    """Also below a process that is itself larger than any command may be."""
+    (tmp_path / "net.yaml").write_text((ROOT / "specs/resnet18.yaml").read_text())
+    large = b"x" * 2**28
+    assert budgets.run("validate", tmp_path / "net.yaml", limit=20).peak < len(large)

@@ -100,7 +100,8 @@ def test_a_wrong_contract_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     chosen: list[tuple[int, ...]] = [(size, size) for size in (7, 8, 9, 10)]
     assert against_torch.differences(network, network.examine(), chosen) == []
     monkeypatch.setattr(contract, "where", lambda *_: ALL)
-    assert len(against_torch.differences(network, network.examine(), chosen)) == 2
+    astray = package.load(tmp_path / "net.yaml")
+    assert len(against_torch.differences(astray, astray.examine(), chosen)) == 2
 
 
 # ---- published figures
