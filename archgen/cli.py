@@ -440,7 +440,7 @@ def graph(spec: Path, target: Path, shape: tuple[int, ...] | None, settings: tup
     if target.suffix not in picture.FORMATS:
         raise click.UsageError(f"{quote(target.name)} must end in {', '.join(picture.FORMATS)}")
     network = load(spec, settings)
-    text = picture.text(network, target.suffix, shape)
+    text = network.picture(target.suffix, shape)
     changed = files.write({target: text}, target.parent, (lambda _: "") if force else picture.not_ours)[target]
     _tell_built(network, shape)
     click.echo(f"{'wrote' if changed else 'unchanged'} {printable(files.shown(target))}")
@@ -469,7 +469,7 @@ def show(spec: Path) -> int:
       archgen show specs/resnet34.yaml
     """
     from archgen import extends, network
-    from archgen.show import text
+    from archgen.show import Used, text
 
     loaded = extends.load(spec)
     try:
@@ -477,7 +477,7 @@ def show(spec: Path) -> int:
     except SpecError:
         click.echo(text(loaded, None, _style(sys.stdout)), nl=False)
         raise
-    click.echo(text(loaded, found, _style(sys.stdout)), nl=False)
+    click.echo(text(loaded, Used(found.spec, found.graph), _style(sys.stdout)), nl=False)
     found.checked()
     return OK
 

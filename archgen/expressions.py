@@ -96,34 +96,34 @@ class Expression(Record):
         return type(self) is type(other) and all(_alike(getattr(self, name), getattr(other, name)) for name in self.fields)
 
     def __add__(self, other: Value) -> Any:
-        return binary("+", self, other)
+        return symbolic("+", self, other)
 
     def __radd__(self, other: Value) -> Any:
-        return binary("+", other, self)
+        return symbolic("+", other, self)
 
     def __sub__(self, other: Value) -> Any:
-        return binary("-", self, other)
+        return symbolic("-", self, other)
 
     def __rsub__(self, other: Value) -> Any:
-        return binary("-", other, self)
+        return symbolic("-", other, self)
 
     def __mul__(self, other: Value) -> Any:
-        return binary("*", self, other)
+        return symbolic("*", self, other)
 
     def __rmul__(self, other: Value) -> Any:
-        return binary("*", other, self)
+        return symbolic("*", other, self)
 
     def __floordiv__(self, other: Value) -> Any:
-        return binary("//", self, other)
+        return symbolic("//", self, other)
 
     def __rfloordiv__(self, other: Value) -> Any:
-        return binary("//", other, self)
+        return symbolic("//", other, self)
 
     def __mod__(self, other: Value) -> Any:
-        return binary("%", self, other)
+        return symbolic("%", self, other)
 
     def __rmod__(self, other: Value) -> Any:
-        return binary("%", other, self)
+        return symbolic("%", other, self)
 
 
 class Name(Expression):
@@ -351,8 +351,7 @@ def bounded(value: Any) -> Any:
 def binary(operator: str, left: Value, right: Value) -> Value:
     """Applies an operator to two values: a number if both are, else an expression, kept as short as a person would write it."""
     if isinstance(left, Expression) or isinstance(right, Expression):
-        _refuse_lists(f"`{operator}` takes two numbers", left, right)
-        return _symbolic(operator, left, right)
+        return symbolic(operator, left, right)
     if operator in ("==", "!=") and (type(left) is tuple) == (type(right) is tuple):
         return bool(_OPERATIONS[operator](left, right))
     if not (is_number(left) and is_number(right)):
@@ -363,17 +362,18 @@ def binary(operator: str, left: Value, right: Value) -> Value:
     return bounded(_OPERATIONS[operator](left, right))  # type: ignore[no-any-return]
 
 
-def _refuse_lists(sentence: str, *values: Value) -> None:
+def refuse_lists(sentence: str, *values: Value) -> None:
     for value in values:
         if isinstance(value, ManyName):
             raise ExpressionError(f"{sentence}, and `{value.name}` is given a list by some call", help=_COUNTED)
 
 
-def _symbolic(operator: str, left: Value, right: Value) -> Value:
+def symbolic(operator: str, left: Value, right: Value) -> Value:
     """An operator on names. What it gives for numbers is what the operator itself gives, to the last bit and in its type.
 
     Integers are exact in any order. A float is rounded at each step, and 0 times a float may be -0.0; times 1 it stays itself.
     """
+    refuse_lists(f"`{operator}` takes two numbers", left, right)
     if operator == "*" and (_is_one(left) or _is_one(right)):
         return right if _is_one(left) else left
     exact = _exact(operator, left, right) if is_whole(left) and is_whole(right) else None
@@ -546,7 +546,7 @@ def _call(value: Call, names: Environment) -> Value:
 def call(name: str, *arguments: Value) -> Any:
     """Applies one of the language's functions."""
     if any(isinstance(argument, Expression) for argument in arguments):
-        _refuse_lists(f"`{name}` takes numbers", *arguments)
+        refuse_lists(f"`{name}` takes numbers", *arguments)
         return limited(Call(name, arguments))
     for argument in arguments:
         if not is_number(argument):

@@ -269,6 +269,21 @@ class Network:
             raise SpecError(Problem(self.spec.place, assertions.TOO_LONG))
         return found
 
+    def picture(self, form: str, input_shape: tuple[int, ...] | None = None) -> str:
+        """Returns a picture as the text of a file. Raises SpecError if the network does not fit.
+
+        form: the end of its name: `.svg`, `.mmd` for Mermaid, or `.html` for a page with plots over depth.
+        """
+        from archgen.analysis import picture
+
+        drawn = picture.drawings(self.graph, self.traced(input_shape))
+        path, description = self.path.as_posix(), self.spec.description
+
+        def measured() -> tuple[Report, Costs]:
+            return self.report(input_shape), self.costs(input_shape)
+
+        return picture.text(form, drawn, self.name, description, path, measured)
+
     def contract(self, input_shape: tuple[int, ...] | None = None) -> Contract | None:
         """Returns the contract of a network that runs on such an input; None where formulas grow too long for `examine`."""
         found = self._examined.get(tuple(input_shape or self.spec.input), self._examine)

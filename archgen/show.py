@@ -6,7 +6,7 @@ import textwrap
 from collections import Counter
 from itertools import groupby
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from archgen import yamltext
 from archgen.diagnostics import WIDTH, plain, printable
@@ -18,16 +18,23 @@ if TYPE_CHECKING:
 
     from archgen.diagnostics import Place, Style
     from archgen.extends import Loaded
-    from archgen.network import Network
+    from archgen.graph import Graph
     from archgen.source import Tree
-    from archgen.spec import AnyNode, Layers
+    from archgen.spec import AnyNode, Layers, Spec
 
 _NAMED = ("args", "let", "defaults")  # if they are from several files, each entry has a line of its own
 LONGEST = 24  # characters of a replaced value that a comment shows
 
 
-def text(loaded: Loaded, network: Network | None, style: Style = plain) -> str:
-    """Returns a merged spec as YAML that is read as the same network; `network` is None where it is refused.
+class Used(NamedTuple):
+    """What a spec was read as, which says what of it is used."""
+
+    spec: Spec
+    graph: Graph
+
+
+def text(loaded: Loaded, used: Used | None, style: Style = plain) -> str:
+    """Returns a merged spec as YAML that is read as the same network; `used` is None where it is refused.
 
     What the spec took over and does not use is left out, as it is of the network.
 
@@ -35,7 +42,7 @@ def text(loaded: Loaded, network: Network | None, style: Style = plain) -> str:
     the line that it is about, or stands above where the two are too long together; `style` draws it, in the role `remark`.
     """
     origins = _Origins(loaded)
-    merged = loaded.tree if network is None else _used(loaded.tree, network)
+    merged = loaded.tree if used is None else _without_unused(loaded.tree, used)
     tree = merged.replace(entries=tuple(sorted(merged.entries, key=_rank)))
     shown: list[str] = []
     mixed = [key.text for key, value in tree.entries if key.text in _NAMED and origins.mixed(key, value)]
@@ -44,13 +51,13 @@ def text(loaded: Loaded, network: Network | None, style: Style = plain) -> str:
     return "".join(line + "\n" for line in shown)
 
 
-def _used(tree: Mapping, network: Network) -> Mapping:
-    spec = network.spec
-    used = {
+def _without_unused(tree: Mapping, used: Used) -> Mapping:
+    spec, graph = used
+    names = {
         "args": {parameter.name for parameter in spec.parameters},
         "let": {constant.name for constant in spec.constants},
-        "defaults": network.graph.with_defaults,
-        "blocks": network.graph.blocks.keys(),
+        "defaults": graph.with_defaults,
+        "blocks": graph.blocks.keys(),
     }
     sections = {"stem": spec.stem, "stages": spec.stages, "head": spec.head}
     blocks = {block.name: block.layers for block in spec.blocks}
@@ -59,8 +66,8 @@ def _used(tree: Mapping, network: Network) -> Mapping:
         return _each(definition, lambda key, value: _kept(value, blocks[name]) if key == "layers" else value)
 
     def part(key: str, value: Tree) -> Tree:
-        if key in used and isinstance(value, Mapping):
-            value = value.replace(entries=tuple(entry for entry in value.entries if entry[0].text in used[key]))
+        if key in names and isinstance(value, Mapping):
+            value = value.replace(entries=tuple(entry for entry in value.entries if entry[0].text in names[key]))
         if key in sections:
             return _kept(value, sections[key])
         return _each(value, block) if key == "blocks" else value

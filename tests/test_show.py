@@ -20,9 +20,14 @@ if TYPE_CHECKING:
 EXTENDING = [path for path in sorted(ROOT.glob("specs/*.yaml")) if "\nextends:" in "\n" + path.read_text(encoding="utf-8")]
 
 
+def shown(path: Path) -> str:
+    network = package.load(path)
+    return show.text(extends.load(path), show.Used(network.spec, network.graph))
+
+
 @pytest.mark.parametrize("path", EXTENDING, ids=lambda path: path.stem)
 def test_the_text_is_the_same_network(path: Path, tmp_path: Path) -> None:
-    text = show.text(extends.load(path), package.load(path))
+    text = shown(path)
     alone = tmp_path / path.name
     alone.write_text(text, encoding="utf-8")
     before, after = package.load(path).checked(), package.load(alone).checked()
@@ -48,7 +53,7 @@ def classes(source: str) -> str:
 def test_every_line_that_a_comment_names_holds_the_value(path: Path) -> None:
     """The words of a value that is wholly from another file all stand in the lines that its comment names."""
     checked = 0
-    for line in show.text(extends.load(path), package.load(path)).splitlines():
+    for line in shown(path).splitlines():
         remark = re.fullmatch(r" *([^#]*\S) +# ([\w./]+\.yaml):(\d+)(?:-(\d+))?", line)
         if not remark:
             continue
@@ -197,7 +202,7 @@ def test_what_a_spec_took_over_and_does_not_use_is_left_out(tmp_path: Path) -> N
     child.write_text("extends: parent.yaml\nname: Child\nstem: {a: relu, b: sigmoid, c: {when: false}}\n")
     network = package.load(child)
     assert "    def __init__(self, in_channels: int = 3) -> None:\n" in network.source()
-    text = show.text(extends.load(child), network)
+    text = shown(child)
     assert not any(f"{section}:" in text for section in ("args", "let", "defaults", "blocks"))
     alone = tmp_path / "alone.yaml"
     alone.write_text(text)

@@ -19,10 +19,11 @@ from archgen.graph import Input
 from archgen.ops.base import axes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from archgen.analysis.cost import Costs
+    from archgen.analysis.report import Report
     from archgen.graph import Body, Graph
-    from archgen.network import Network
     from archgen.ops.base import Op, Shape
     from archgen.trace import Traced, TracedBody
 
@@ -175,18 +176,19 @@ def comment(head: str) -> str:
 FORMATS = (".svg", ".mmd", ".html")
 
 
-def text(network: Network, form: str, input_shape: tuple[int, ...] | None = None) -> str:
-    """Returns the picture of a network as the text of a file. form: one of `FORMATS`. Raises SpecError if it does not fit."""
+def text(
+    form: str, drawn: tuple[Drawing, ...], name: str, description: str, spec: str, measured: Callable[[], tuple[Report, Costs]]
+) -> str:
+    """Returns the drawings of a network as the text of a file. form: one of `FORMATS`. measured: what the page adds to them."""
     from archgen.analysis import page, svg  # each takes what is above from here
 
-    drawn, start = drawings(network.graph, network.traced(input_shape)), head(network.path.as_posix())
+    start = head(spec)
     if form == ".mmd":
         found = mermaid(drawn, start)
     elif form == ".svg":
-        found = svg.svg(drawn, network.name, network.spec.description, start)
+        found = svg.svg(drawn, name, description, start)
     else:
-        report, costs = network.report(input_shape), network.costs(input_shape)
-        found = page.page(report, costs, drawn, network.spec.description, start)
+        found = page.page(*measured(), drawn, description, start)
     return sealed(found)
 
 
