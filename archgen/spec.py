@@ -283,7 +283,7 @@ class _Scope:
         self.no_names = _NO_NAMES  # what helps where none are known
 
 
-class Reader:
+class Problems:
     """Reads one file's tree and collects every problem in it. `library` names the blocks that come with archgen.
 
     taken_out, replaced: what a spec did to the layers of those that it extends, by their names and by the places of the new.
@@ -324,91 +324,6 @@ class Reader:
         if self.problems:
             raise SpecError(*self.problems)
 
-    # ---- spec and block
-
-    def spec(self, tree: source.Mapping) -> Spec:
-        self.own = tree.place.source
-        keys = self.keys(tree, SPEC_KEYS, "keys of a spec")
-        whole = Place(tree.place.source, tree.entries[0][0].place.line if tree.entries else 1, 1)
-        for key in ("name", "input"):
-            if key not in keys:
-                help = "write `name: ResNet18`" if key == "name" else "write `input: [3, 224, 224]`: channels, then the sizes"
-                self.missing(whole, f"the spec has no `{key}`", help, key)
-        blocks_tree = self.mapping(keys.get("blocks"), _BLOCKS)
-        self.blocks = tuple(key.text for key, _ in blocks_tree)
-        self.distinct((key.text, key.place) for key, _ in blocks_tree)
-        self.network = self.class_name(keys.get("name"))
-        parameters = self.parameters(keys.get("args"), _NETWORKS)
-        for parameter in parameters:
-            if parameter.default is None:
-                sentence = f"the network's argument {quote(parameter.name)} has no default"
-                self.problem(parameter.place, sentence, "write a value instead of a type: `num_classes: 1000`")
-        scope = _Scope(parameters, ())
-        constants = self.constants(keys.get("let"), scope)
-        count = len(self.problems)
-        self.inside = dict(_nested(entry for section in _SECTIONS for entry in _entries(keys.get(section))))
-        sections: list[Layers] = []
-        layers: Layers = ()
-        for section in _SECTIONS:  # one scope in three parts
-            sections.append(self.layers(keys.get(section), scope, {layer.name for layer in layers}))
-            layers += sections[-1]
-        self.unique(layers, parameters, constants)
-        if not layers and len(self.problems) == count:
-            self.missing(whole, "the network has no layers", _NO_LAYERS, *_SECTIONS)
-        spec = Spec(
-            name=self.network,
-            description=self.text(keys.get("description")),
-            input=self.input(keys.get("input")),
-            parameters=parameters,
-            constants=constants,
-            option_defaults=self.defaults(keys.get("defaults"), scope),
-            stem=sections[0],
-            stages=sections[1],
-            head=sections[2],
-            outputs=self.outputs("outputs", keys, layers),
-            training_outputs=self.outputs("training_outputs", keys, layers),
-            assertions=self.assertions(keys.get("assert")),
-            blocks=tuple(self.block(key, value) for key, value in blocks_tree),
-            notes=(),
-            idle=(),
-            place=whole,
-        )
-        self.complete(spec.option_defaults)
-        spec = self.reached_network(spec, scope, keys.get("outputs"))
-        unused = self.all_used(parameters, constants, scope, "the network", whole)
-        return spec.replace(
-            parameters=tuple(item for item in parameters if item.name not in unused),
-            constants=tuple(item for item in constants if item.name not in unused),
-            notes=tuple(self.notes),
-            idle=tuple(self.idle),
-        )
-
-    def block(self, key: source.Scalar, tree: source.Tree) -> Block:
-        reason = _why_no_class(key.text)
-        if not reason and key.text == self.network:
-            reason = "is the name of the network"
-        if reason:
-            self.problem(key.place, f"a block can't be called {quote(key.text)}: it {reason}", names.rule(reason))
-        count = len(self.problems)
-        keys = self.keys(tree, BLOCK_KEYS, "keys of a block", _BLOCKS)
-        if "layers" not in keys and (isinstance(tree, source.Mapping) or len(self.problems) == count):
-            sentence = f"the block {quote(key.text)} has no `layers`"
-            self.missing(key.place, sentence, "write `layers:`, its nodes below", "layers")
-        required = f"a required argument has a type ({', '.join(TYPES)}), an optional one a value as its default"
-        parameters = self.parameters(keys.get("args"), required)
-        scope = _Scope(parameters, ())
-        constants = self.constants(keys.get("let"), scope)
-        self.inside = dict(_nested(_entries(keys.get("layers"))))
-        layers = self.layers(keys.get("layers"), scope, set())
-        self.unique(layers, parameters, constants)
-        (kept,) = self.reached([(("blocks", key.text, "layers"), layers)])
-        self.forget(scope, layers, kept)
-        self.all_used(parameters, constants, scope, f"block {quote(key.text)}", key.place)
-        description, paper = self.text(keys.get("description")), self.text(keys.get("paper"))
-        return Block(key.text, description, paper, parameters, constants, kept, key.place)
-
-    # ---- the parts of a spec
-
     def keys(self, tree: source.Tree, known: tuple[str, ...], what: str, help: str = _LINES) -> dict[str, source.Tree]:
         found = {}
         self.meant = set()
@@ -443,6 +358,31 @@ class Reader:
             return ""
         return tree.text
 
+    def unique(self, layers: Layers, parameters: tuple[Parameter, ...], constants: tuple[Constant, ...]) -> None:
+        """No two arguments and no two attributes of a class share a name, whatever the case of its letters."""
+        named: tuple[Parameter | Constant, ...] = (*parameters, *constants)
+        self.distinct((item.name, item.place) for item in named)
+        self.distinct(attributes(layers))
+
+    def distinct(self, named: Iterable[tuple[str, Place]]) -> None:
+        seen: dict[str, tuple[str, Place]] = {}
+        for name, place in named:
+            folded = name.casefold()
+            if folded in seen:
+                first, where = seen[folded]
+                kind = "used twice" if first == name else f"too like {quote(first)}"
+                self.problem(
+                    place,
+                    f"the name {quote(name)} is {kind}; the other is at {where.seen_from(place)}",
+                    "give it another name",
+                )
+            else:
+                seen[folded] = (name, place)
+
+
+class Values(Problems):
+    """Reads values, which are expressions, and names."""
+
     def class_name(self, tree: source.Tree | None) -> str:
         text = self.text(tree)
         reason = _why_no_class(text)
@@ -450,17 +390,6 @@ class Reader:
             sentence = f"the network can't be called {quote(text)}: it {reason}" if text else "a name is missing here"
             self.problem(tree.place, sentence, names.rule(reason))
         return text
-
-    def input(self, tree: source.Tree | None) -> tuple[int, ...]:
-        if tree is None:
-            return ()
-        items = tree.items if isinstance(tree, source.Sequence) else ()
-        sizes = tuple(self.constant_int(item) for item in items)
-        if not 2 <= len(items) <= 4:
-            self.problem(tree.place, "`input` lists the channels, then one, two or three sizes", _as_input(tree))
-        elif meant := _meant_input(sizes):
-            self.note(tree.place, *meant)
-        return sizes
 
     def constant_int(self, tree: source.Tree) -> int:
         count = len(self.problems)
@@ -471,53 +400,6 @@ class Reader:
             self.problem(tree.place, f"the channels and sizes of `input` are whole numbers of at least 1{found}", _SIZES)
             return 1
         return value
-
-    def parameters(self, tree: source.Tree | None, help: str) -> tuple[Parameter, ...]:
-        """Reads arguments; `help` says what may stand for one."""
-        if isinstance(tree, source.Sequence):
-            return self.listed_parameters(tree)
-        entries = self.mapping(tree)
-        names = {"in_channels", *(key.text for key, _ in entries)}
-        return tuple(self.parameter(key, value, names, help) for key, value in entries)
-
-    def listed_parameters(self, tree: source.Sequence) -> tuple[Parameter, ...]:
-        """Arguments without values, in a list: refused, and read, so that not every use of one is a problem too."""
-        listed = [item for item in tree.items if isinstance(item, source.Scalar) and names.NAME.fullmatch(item.text)]
-        help = _LIST_OF_NAMES.format(": ..., ".join(item.text for item in listed)) if listed else _LINES
-        self.mapping(tree, help)
-        return tuple(Parameter(item.text, "int", 1, item.place) for item in listed)
-
-    def parameter(self, key: source.Scalar, tree: source.Tree, names: set[str], help: str) -> Parameter:
-        self.argument_name(key, "an argument")
-        nothing = _Scope((), (), ())
-        if isinstance(tree, source.Scalar) and tree.text in TYPES:
-            return Parameter(key.text, tree.text, None, key.place)
-        if isinstance(tree, source.Mapping) or (isinstance(tree, source.Scalar) and tree.text in OPS):
-            nothing.no_names = _NO_NAMES_OF_OPS
-            return Parameter(key.text, "op", self.op_value(tree, nothing), key.place)
-        count = len(self.problems)
-        value = self.value(tree, nothing)
-        if len(self.problems) > count and isinstance(tree, source.Scalar) and tree.text not in names.union(_TRUTHS):
-            near = nearest(tree.text, _HELD) if tree.text.isidentifier() else None
-            if near:
-                self.problems[count] = self.problems[count].replace(help=f"the nearest is `{near}`; {help}")
-                return Parameter(key.text, "op", value, key.place)
-            if is_empty(tree) or tree.text.isidentifier():
-                self.problems[count] = self.problems[count].replace(help=help)
-        return Parameter(key.text, _type_of(value), value, key.place)
-
-    def constants(self, tree: source.Tree | None, scope: _Scope) -> tuple[Constant, ...]:
-        """Each constant sees those before it."""
-        constants = []
-        entries = self.mapping(tree)
-        scope.later = {key.text for key, _ in entries}
-        for key, value in entries:
-            self.argument_name(key, "a constant")
-            constants.append(Constant(key.text, self.value(value, scope), key.place))
-            scope.known.add(key.text)
-        scope.later = set()
-        scope.read = set()  # what a constant names is used if the constant is: `all_used` sees to that
-        return tuple(constants)
 
     def argument_name(self, key: source.Scalar, what: str) -> None:
         reason = names.why_no_argument(key.text)
@@ -530,159 +412,78 @@ class Reader:
         if reason:
             self.problem(key.place, f"{what} can't be called {quote(key.text)}: it {reason}", names.rule(reason))
 
-    def defaults(self, tree: source.Tree | None, scope: _Scope) -> tuple[Default, ...]:
+    def references(self, tree: source.Tree) -> tuple[Reference, ...]:
+        items = tree.items if isinstance(tree, source.Sequence) else (tree,)
         found = []
-        for key, options in self.mapping(tree):
-            if key.text not in OPS and not _BLOCK.fullmatch(key.text):
-                self.problem(key.place, f"{quote(key.text)} is no op or block", self.suggest_kind(key.text))
-                continue
-            inside = _Scope((), ())
-            inside.known = scope.known | DEPTH_NAMES
-            arguments = tuple(self.option(key.text, option, value, inside) for option, value in self.mapping(options))
-            scope.read |= inside.read
-            found.append(Default(key.text, arguments, key.place))
+        for item in items:
+            if isinstance(item, source.Scalar):
+                found.append(Reference(item.text, item.place))
+            else:
+                names = ", ".join(key.text for key, _ in _entries(item)) or "A, B"
+                help = f"list the names of layers: `[{names}]`"
+                self.problem(item.place, f"the name of a layer is expected, not {_shape_of(item)}", help)
         return tuple(found)
 
-    def assertions(self, tree: source.Tree | None) -> tuple[Assertion, ...]:
-        if tree is None:
-            return ()
-        if not isinstance(tree, source.Sequence):
-            written = _shown_in_quotes(tree) or '"parameters <= 12_000_000"'
-            self.problem(tree.place, "`assert` is a list of conditions", f"write `assert: [{written}]`")
-            return ()
-        scope = _Scope((), ())
-        scope.known = {*TOTALS, *CONTRACT, *COSTS}
-        return tuple(Assertion(self.text(item), self.value(item, scope), item.place) for item in tree.items)
+    def value(self, tree: source.Tree, scope: _Scope, also: Iterable[str] = ()) -> Value:
+        """Reads a number, an expression or a list; `also` are words that may be meant by a name that is unknown."""
+        if isinstance(tree, source.Sequence):
+            return tuple(self.value(item, scope) for item in tree.items)
+        if not isinstance(tree, source.Scalar):
+            values = [item.text for _, item in _entries(tree) if isinstance(item, source.Scalar) and item.text]
+            help = f"values for the axes are a list: `[{', '.join(values)}]`" if 1 < len(values) == len(_keys(tree)) else ""
+            self.problem(tree.place, "a number or an expression is expected, not a mapping", help)
+            return 0
+        if listed := _TUPLE.fullmatch(tree.text):
+            self.problem(tree.place, "a list stands in square brackets", f"write `[{listed[1]}]`")
+            return 0
+        if tree.text == "":
+            self.problem(tree.place, "a value is missing here", "write one, or leave the key out")
+            return 0
+        try:
+            value = parse_expression(tree.text)
+            if isinstance(value, Expression) and not names_of(value):
+                value = evaluate(value, {})
+        except ExpressionError as error:
+            self.problem(_inside(tree, error.offset, error.length), error.sentence, error.help)
+            return 0
+        for name in sorted(names_of(value)):
+            if name in scope.known:
+                scope.read.add(name)
+            elif name in OPS:
+                help = f"an op is a node of its own: `[{{conv: 64, kernel_size: 3}}, {name}]`"
+                self.problem(tree.place, f"{quote(name)} is an op: no number can be made of it", help)
+            else:
+                offset = re.search(rf"\b{name}\b", tree.text)
+                place = _inside(tree, offset.start() if offset else 0, len(name))
+                self.problem(place, f"there is no name {quote(name)} here", self.suggest_name(name, scope, also))
+        return value
 
-    def outputs(self, key: str, keys: dict[str, source.Tree], layers: Layers) -> tuple[Reference, ...]:
-        if key not in keys:
-            return ()
-        found = self.references(keys[key])
-        known = dict.fromkeys(layer.name for layer in layers)
-        kept = ", ".join(reference.name for reference in found if reference.name in known)
-        for reference in found:
-            if reference.name not in known and self.is_taken_out(reference, f"write `{key}: [{kept}]` as well"):
-                continue
-            if reference.name not in known and reference.name in self.inside:
-                around = self.inside[reference.name][0]
-                sentence = _stands_inside(reference.name, around, "can be an output")
-                self.problem(reference.place, sentence, _OUTSIDE.format(around))
-            elif reference.name not in known:
-                self.problem(
-                    reference.place, f"there is no layer {quote(reference.name)}", suggest(reference.name, known, "layers")
-                )
-        return found
+    def suggest_name(self, name: str, scope: _Scope, also: Iterable[str]) -> str:
+        if name in DEPTH_NAMES:
+            return f"`{name}` is known only in the arguments of a node with `depth`"
+        if name in scope.later:
+            return "a constant sees only those before it"
+        if name.lower() in _TRUTHS:
+            return f"write `{_TRUTHS[name.lower()]}`"
+        if other_names.written(name) == "identity":
+            return "where the block takes an op write `identity`; else leave it out"
+        if name.lower() in ("true", "false"):
+            return f"write `{name.lower()}`"
+        near = nearest(name, also)
+        if near and not nearest(name, scope.known):
+            return f"the nearest is {quote(near)}"
+        if not scope.known:
+            return scope.no_names
+        known = suggest(name, sorted(scope.known), "names")
+        counts = "in_channels" in scope.known and not nearest(name, scope.known)
+        return f"write a number, or name it in `let`; {known}" if counts else known
 
-    def is_taken_out(self, reference: Reference, help: str) -> bool:
-        """Whether a later spec took the layer out that one before it names: that is told where it was taken out."""
-        gone = self.taken_out.get(reference.name)
-        if gone is None or reference.place.source not in gone.older:
-            return False
-        where = reference.place.seen_from(gone.place)
-        self.problem(gone.place, f"this takes out {quote(reference.name)}, which is named at {where}", help)
-        return True
 
-    # ---- nodes
-
-    def layers(self, tree: source.Tree | None, scope: _Scope, outer: set[str]) -> Layers:
-        """Reads named nodes in order; `outer` holds the values of the scopes around, which references may name too."""
-        found = []
-        earlier = set(outer)
-        if isinstance(tree, source.Mapping) and self.is_node(tree, scope):
-            help = f"give it a name: `conv1: {{{tree.entries[0][0].text}: ...}}`"
-            self.problem(tree.place, "named layers are expected here, and this is one node", help)
-            return ()
-        entries = self.mapping(tree, _LISTED if isinstance(tree, source.Sequence) else _NAMED)
-        here = {key.text for key, _ in entries}
-        for key, value in entries:
-            self.layer_name(key)
-            self.earlier = earlier
-            node = self.node(value, scope, earlier)
-            found.append(Layer(key.text, node, key.place))
-            for reference in node.sources:
-                if reference.name not in earlier and reference.name != "input":
-                    self.unknown_source(reference, earlier, key.text, here)
-            earlier.add(key.text)
-        return tuple(found)
-
-    def is_node(self, tree: source.Mapping, scope: _Scope) -> bool:
-        """Whether a mapping is one node where named nodes are expected: an op with a value that is no node itself.
-
-        `{conv: act}` is a layer called `conv` where `act` is an argument that holds an op, and a node where it is a number.
-        """
-        kinds = [(key, value) for key, value in tree.entries if key.text in OPS]
-        if len(kinds) != 1:
-            return False
-        (key, value), others = kinds[0], [name.text for name, _ in tree.entries if name is not kinds[0][0]]
-        names_an_op = isinstance(value, source.Scalar) and (is_kind(value.text) or value.text in scope.ops)
-        is_value = isinstance(value, source.Scalar) and not names_an_op and not is_empty(value)
-        return is_value and all(name in OPS[key.text].fields or name in ("when", "from") for name in others)
-
-    def branches(self, tree: source.Tree, scope: _Scope) -> Layers:
-        """Reads the branches of a merge: they run beside each other, so each sees only what enters."""
-        found = []
-        for key, value in self.mapping(tree):
-            self.layer_name(key)
-            node = self.node(value, scope, set())
-            found.append(Layer(key.text, node, key.place))
-            if node.sources:
-                self.problem(node.sources[0].place, _BRANCH, _ABOVE)
-        return tuple(found)
-
-    def layer_name(self, key: source.Scalar) -> None:
-        self.refuse_layer_name(key, names.why_no_attribute(key.text))
-
-    def refuse_layer_name(self, key: source.Scalar, reason: str) -> None:
-        if reason:
-            self.problem(key.place, f"a layer can't be called {quote(key.text)}: it {reason}", names.rule(reason))
-
-    def unknown_source(self, reference: Reference, earlier: set[str], layer: str, here: set[str]) -> None:
-        known = ["input", *sorted(earlier)]
-        if self.is_taken_out(reference, f"write as well what `{layer}` takes instead: `{layer}: {{from: ...}}`"):
-            return
-        way = self.inside.get(reference.name, ())
-        around = next((name for name in way if name in earlier or name in here), "")
-        if around and around in earlier:
-            self.problem(reference.place, _stands_inside(reference.name, around, "can be read"), _OUTSIDE.format(around))
-            return
-        if any(reference.name in values for values in self.hidden):
-            self.problem(reference.place, _BRANCH, _ABOVE)
-            return
-        if way and not around:  # they meet in a layer around both
-            sentence = f"{quote(reference.name)} runs beside {quote(layer)}, in another branch of {quote(way[-1])}"
-            self.problem(reference.place, sentence, suggest(reference.name, known, "values"))
-            return
-        if reference.name == layer:
-            sentence = f"{quote(layer)} can't take its own value"
-        elif around == layer:
-            sentence = f"{quote(layer)} can't take the value of {quote(reference.name)}, which stands inside it"
-        elif reference.name in here or around:
-            sentence = f"{quote(layer)} can't take the value of {quote(reference.name)}, which comes after it"
-        else:
-            sentence = f"no value {quote(reference.name)} comes before {quote(layer)}"
-        self.problem(reference.place, sentence, suggest(reference.name, known, "values"))
+class Options(Values):
+    """Reads an op or a block with its options."""
 
     def node(self, tree: source.Tree, scope: _Scope, earlier: set[str]) -> AnyNode:
-        if isinstance(tree, source.Sequence):
-            return Sequence(None, (), tree.place, self.items(tree, scope))
-        if isinstance(tree, source.Scalar):
-            self.kind_known(tree, scope)
-            if tree.text in OPS and tree.text not in scope.ops:
-                self.incomplete.append((tree, set()))
-            return Use(None, (), tree.place, tree.text)
-        kinds = [(key, value) for key, value in tree.entries if is_kind(key.text)]
-        if not kinds:  # an argument that holds an op stands as a bare key, so that it may also be passed on under its own name
-            kinds = [(key, value) for key, value in tree.entries if key.text in scope.ops and is_empty(value)]
-        if len(kinds) != 1:
-            self.not_one_kind(tree, kinds, scope)
-            return Use(None, (), tree.place, "identity")
-        (key, value) = kinds[0]
-        options = [(name, option) for name, option in tree.entries if name is not key]
-        when, sources = self.common(options, scope)
-        rest = [(name, option) for name, option in options if name.text not in ("when", "from")]
-        if key.text not in COMPOSITIONS:
-            return self.use(key, value, rest, scope, when, sources, tree.place)
-        return self.composition(key, value, rest, scope, when, sources, tree, earlier)
+        raise NotImplementedError  # `Nodes` has it: an op's option may hold a node
 
     def kind_known(self, key: source.Scalar, scope: _Scope) -> bool:
         text = key.text
@@ -753,41 +554,6 @@ class Reader:
         if when is not None and not isinstance(when, (bool, Expression)) and len(self.problems) == before:
             self.problem(given["when"].place, f"a condition is true or false, not {_shown(when)}", CONDITION)
         return when, self.references(given["from"]) if "from" in given else ()
-
-    def references(self, tree: source.Tree) -> tuple[Reference, ...]:
-        items = tree.items if isinstance(tree, source.Sequence) else (tree,)
-        found = []
-        for item in items:
-            if isinstance(item, source.Scalar):
-                found.append(Reference(item.text, item.place))
-            else:
-                names = ", ".join(key.text for key, _ in _entries(item)) or "A, B"
-                help = f"list the names of layers: `[{names}]`"
-                self.problem(item.place, f"the name of a layer is expected, not {_shape_of(item)}", help)
-        return tuple(found)
-
-    def items(self, tree: source.Tree, scope: _Scope) -> Layers:
-        """The nodes of a sequence: a list, or named."""
-        if isinstance(tree, source.Sequence):
-            named = [(str(number), item, item.place) for number, item in enumerate(tree.items)]
-        else:
-            named = [(key.text, item, key.place) for key, item in self.mapping(tree)]
-            for key, _ in self.mapping(tree):
-                if not key.text.isdecimal():
-                    self.refuse_layer_name(key, names.why_no_child(key.text))
-        if not named:
-            self.problem(tree.place, "a sequence needs at least one node", "where nothing is to be done write `identity`")
-        layers = tuple(Layer(name, self.node(item, scope, set()), place) for name, item, place in named)
-        for layer in layers:
-            if layer.node.sources:
-                self.problem(
-                    layer.node.sources[0].place, "`from` can't stand inside a sequence", "give the layers names, outside a list"
-                )
-            if isinstance(layer.node, (Residual, Merge)):
-                self.problem(
-                    layer.place, "a sequence holds ops, blocks and sequences: a merge is none", "put the merge in a block"
-                )
-        return layers
 
     def use(
         self,
@@ -952,6 +718,151 @@ class Reader:
             return 0
         return op(**given)
 
+    def complete(self, defaults: tuple[Default, ...]) -> None:
+        """Tells which op lacks an option that has no default."""
+        also = {default.kind: {argument.name for argument in default.arguments} for default in defaults}
+        for key, given in self.incomplete:
+            op = OPS[key.text]
+            missing = [name for name in op.fields if name not in op.defaults and name not in given | also.get(key.text, set())]
+            if missing:
+                self.problem(key.place, f"{quote(key.text)} needs `{missing[0]}`", _give(op, missing[0]))
+
+
+class Nodes(Options):
+    """Reads nodes: a use of an op or a block, or what is composed of others."""
+
+    def is_taken_out(self, reference: Reference, help: str) -> bool:
+        """Whether a later spec took the layer out that one before it names: that is told where it was taken out."""
+        gone = self.taken_out.get(reference.name)
+        if gone is None or reference.place.source not in gone.older:
+            return False
+        where = reference.place.seen_from(gone.place)
+        self.problem(gone.place, f"this takes out {quote(reference.name)}, which is named at {where}", help)
+        return True
+
+    def layers(self, tree: source.Tree | None, scope: _Scope, outer: set[str]) -> Layers:
+        """Reads named nodes in order; `outer` holds the values of the scopes around, which references may name too."""
+        found = []
+        earlier = set(outer)
+        if isinstance(tree, source.Mapping) and self.is_node(tree, scope):
+            help = f"give it a name: `conv1: {{{tree.entries[0][0].text}: ...}}`"
+            self.problem(tree.place, "named layers are expected here, and this is one node", help)
+            return ()
+        entries = self.mapping(tree, _LISTED if isinstance(tree, source.Sequence) else _NAMED)
+        here = {key.text for key, _ in entries}
+        for key, value in entries:
+            self.layer_name(key)
+            self.earlier = earlier
+            node = self.node(value, scope, earlier)
+            found.append(Layer(key.text, node, key.place))
+            for reference in node.sources:
+                if reference.name not in earlier and reference.name != "input":
+                    self.unknown_source(reference, earlier, key.text, here)
+            earlier.add(key.text)
+        return tuple(found)
+
+    def is_node(self, tree: source.Mapping, scope: _Scope) -> bool:
+        """Whether a mapping is one node where named nodes are expected: an op with a value that is no node itself.
+
+        `{conv: act}` is a layer called `conv` where `act` is an argument that holds an op, and a node where it is a number.
+        """
+        kinds = [(key, value) for key, value in tree.entries if key.text in OPS]
+        if len(kinds) != 1:
+            return False
+        (key, value), others = kinds[0], [name.text for name, _ in tree.entries if name is not kinds[0][0]]
+        names_an_op = isinstance(value, source.Scalar) and (is_kind(value.text) or value.text in scope.ops)
+        is_value = isinstance(value, source.Scalar) and not names_an_op and not is_empty(value)
+        return is_value and all(name in OPS[key.text].fields or name in ("when", "from") for name in others)
+
+    def branches(self, tree: source.Tree, scope: _Scope) -> Layers:
+        """Reads the branches of a merge: they run beside each other, so each sees only what enters."""
+        found = []
+        for key, value in self.mapping(tree):
+            self.layer_name(key)
+            node = self.node(value, scope, set())
+            found.append(Layer(key.text, node, key.place))
+            if node.sources:
+                self.problem(node.sources[0].place, _BRANCH, _ABOVE)
+        return tuple(found)
+
+    def layer_name(self, key: source.Scalar) -> None:
+        self.refuse_layer_name(key, names.why_no_attribute(key.text))
+
+    def refuse_layer_name(self, key: source.Scalar, reason: str) -> None:
+        if reason:
+            self.problem(key.place, f"a layer can't be called {quote(key.text)}: it {reason}", names.rule(reason))
+
+    def unknown_source(self, reference: Reference, earlier: set[str], layer: str, here: set[str]) -> None:
+        known = ["input", *sorted(earlier)]
+        if self.is_taken_out(reference, f"write as well what `{layer}` takes instead: `{layer}: {{from: ...}}`"):
+            return
+        way = self.inside.get(reference.name, ())
+        around = next((name for name in way if name in earlier or name in here), "")
+        if around and around in earlier:
+            self.problem(reference.place, _stands_inside(reference.name, around, "can be read"), _OUTSIDE.format(around))
+            return
+        if any(reference.name in values for values in self.hidden):
+            self.problem(reference.place, _BRANCH, _ABOVE)
+            return
+        if way and not around:  # they meet in a layer around both
+            sentence = f"{quote(reference.name)} runs beside {quote(layer)}, in another branch of {quote(way[-1])}"
+            self.problem(reference.place, sentence, suggest(reference.name, known, "values"))
+            return
+        if reference.name == layer:
+            sentence = f"{quote(layer)} can't take its own value"
+        elif around == layer:
+            sentence = f"{quote(layer)} can't take the value of {quote(reference.name)}, which stands inside it"
+        elif reference.name in here or around:
+            sentence = f"{quote(layer)} can't take the value of {quote(reference.name)}, which comes after it"
+        else:
+            sentence = f"no value {quote(reference.name)} comes before {quote(layer)}"
+        self.problem(reference.place, sentence, suggest(reference.name, known, "values"))
+
+    def node(self, tree: source.Tree, scope: _Scope, earlier: set[str]) -> AnyNode:
+        if isinstance(tree, source.Sequence):
+            return Sequence(None, (), tree.place, self.items(tree, scope))
+        if isinstance(tree, source.Scalar):
+            self.kind_known(tree, scope)
+            if tree.text in OPS and tree.text not in scope.ops:
+                self.incomplete.append((tree, set()))
+            return Use(None, (), tree.place, tree.text)
+        kinds = [(key, value) for key, value in tree.entries if is_kind(key.text)]
+        if not kinds:  # an argument that holds an op stands as a bare key, so that it may also be passed on under its own name
+            kinds = [(key, value) for key, value in tree.entries if key.text in scope.ops and is_empty(value)]
+        if len(kinds) != 1:
+            self.not_one_kind(tree, kinds, scope)
+            return Use(None, (), tree.place, "identity")
+        (key, value) = kinds[0]
+        options = [(name, option) for name, option in tree.entries if name is not key]
+        when, sources = self.common(options, scope)
+        rest = [(name, option) for name, option in options if name.text not in ("when", "from")]
+        if key.text not in COMPOSITIONS:
+            return self.use(key, value, rest, scope, when, sources, tree.place)
+        return self.composition(key, value, rest, scope, when, sources, tree, earlier)
+
+    def items(self, tree: source.Tree, scope: _Scope) -> Layers:
+        """The nodes of a sequence: a list, or named."""
+        if isinstance(tree, source.Sequence):
+            named = [(str(number), item, item.place) for number, item in enumerate(tree.items)]
+        else:
+            named = [(key.text, item, key.place) for key, item in self.mapping(tree)]
+            for key, _ in self.mapping(tree):
+                if not key.text.isdecimal():
+                    self.refuse_layer_name(key, names.why_no_child(key.text))
+        if not named:
+            self.problem(tree.place, "a sequence needs at least one node", "where nothing is to be done write `identity`")
+        layers = tuple(Layer(name, self.node(item, scope, set()), place) for name, item, place in named)
+        for layer in layers:
+            if layer.node.sources:
+                self.problem(
+                    layer.node.sources[0].place, "`from` can't stand inside a sequence", "give the layers names, outside a list"
+                )
+            if isinstance(layer.node, (Residual, Merge)):
+                self.problem(
+                    layer.place, "a sequence holds ops, blocks and sequences: a merge is none", "put the merge in a block"
+                )
+        return layers
+
     def composition(
         self,
         key: source.Scalar,
@@ -1051,93 +962,9 @@ class Reader:
         entries = tree.entries if isinstance(tree, source.Mapping) else ()
         return bool(entries) and all(isinstance(item, source.Scalar) and item.text in values for _, item in entries)
 
-    # ---- values
 
-    def value(self, tree: source.Tree, scope: _Scope, also: Iterable[str] = ()) -> Value:
-        """Reads a number, an expression or a list; `also` are words that may be meant by a name that is unknown."""
-        if isinstance(tree, source.Sequence):
-            return tuple(self.value(item, scope) for item in tree.items)
-        if not isinstance(tree, source.Scalar):
-            values = [item.text for _, item in _entries(tree) if isinstance(item, source.Scalar) and item.text]
-            help = f"values for the axes are a list: `[{', '.join(values)}]`" if 1 < len(values) == len(_keys(tree)) else ""
-            self.problem(tree.place, "a number or an expression is expected, not a mapping", help)
-            return 0
-        if listed := _TUPLE.fullmatch(tree.text):
-            self.problem(tree.place, "a list stands in square brackets", f"write `[{listed[1]}]`")
-            return 0
-        if tree.text == "":
-            self.problem(tree.place, "a value is missing here", "write one, or leave the key out")
-            return 0
-        try:
-            value = parse_expression(tree.text)
-            if isinstance(value, Expression) and not names_of(value):
-                value = evaluate(value, {})
-        except ExpressionError as error:
-            self.problem(_inside(tree, error.offset, error.length), error.sentence, error.help)
-            return 0
-        for name in sorted(names_of(value)):
-            if name in scope.known:
-                scope.read.add(name)
-            elif name in OPS:
-                help = f"an op is a node of its own: `[{{conv: 64, kernel_size: 3}}, {name}]`"
-                self.problem(tree.place, f"{quote(name)} is an op: no number can be made of it", help)
-            else:
-                offset = re.search(rf"\b{name}\b", tree.text)
-                place = _inside(tree, offset.start() if offset else 0, len(name))
-                self.problem(place, f"there is no name {quote(name)} here", self.suggest_name(name, scope, also))
-        return value
-
-    def suggest_name(self, name: str, scope: _Scope, also: Iterable[str]) -> str:
-        if name in DEPTH_NAMES:
-            return f"`{name}` is known only in the arguments of a node with `depth`"
-        if name in scope.later:
-            return "a constant sees only those before it"
-        if name.lower() in _TRUTHS:
-            return f"write `{_TRUTHS[name.lower()]}`"
-        if other_names.written(name) == "identity":
-            return "where the block takes an op write `identity`; else leave it out"
-        if name.lower() in ("true", "false"):
-            return f"write `{name.lower()}`"
-        near = nearest(name, also)
-        if near and not nearest(name, scope.known):
-            return f"the nearest is {quote(near)}"
-        if not scope.known:
-            return scope.no_names
-        known = suggest(name, sorted(scope.known), "names")
-        counts = "in_channels" in scope.known and not nearest(name, scope.known)
-        return f"write a number, or name it in `let`; {known}" if counts else known
-
-    def complete(self, defaults: tuple[Default, ...]) -> None:
-        """Tells which op lacks an option that has no default."""
-        also = {default.kind: {argument.name for argument in default.arguments} for default in defaults}
-        for key, given in self.incomplete:
-            op = OPS[key.text]
-            missing = [name for name in op.fields if name not in op.defaults and name not in given | also.get(key.text, set())]
-            if missing:
-                self.problem(key.place, f"{quote(key.text)} needs `{missing[0]}`", _give(op, missing[0]))
-
-    # ---- what belongs together
-
-    def unique(self, layers: Layers, parameters: tuple[Parameter, ...], constants: tuple[Constant, ...]) -> None:
-        """No two arguments and no two attributes of a class share a name, whatever the case of its letters."""
-        named: tuple[Parameter | Constant, ...] = (*parameters, *constants)
-        self.distinct((item.name, item.place) for item in named)
-        self.distinct(attributes(layers))
-
-    def distinct(self, named: Iterable[tuple[str, Place]]) -> None:
-        seen: dict[str, tuple[str, Place]] = {}
-        for name, place in named:
-            folded = name.casefold()
-            if folded in seen:
-                first, where = seen[folded]
-                kind = "used twice" if first == name else f"too like {quote(first)}"
-                self.problem(
-                    place,
-                    f"the name {quote(name)} is {kind}; the other is at {where.seen_from(place)}",
-                    "give it another name",
-                )
-            else:
-                seen[folded] = (name, place)
+class Unread(Nodes):
+    """Finds the layers that nobody reads, and what nobody uses."""
 
     def reached_network(self, spec: Spec, scope: _Scope, outputs: source.Tree | None) -> Spec:
         """Returns the network without the layers that it took over and that reach no output."""
@@ -1229,6 +1056,192 @@ class Reader:
                 what = "argument" if isinstance(item, Parameter) else "constant"
                 self.idle.append(Problem(item.place, f"{owner} never uses its {what} {quote(item.name)}", "remove it"))
         return inherited
+
+
+class Reader(Unread):
+    """Reads a spec, or a block of the library."""
+
+    def spec(self, tree: source.Mapping) -> Spec:
+        self.own = tree.place.source
+        keys = self.keys(tree, SPEC_KEYS, "keys of a spec")
+        whole = Place(tree.place.source, tree.entries[0][0].place.line if tree.entries else 1, 1)
+        for key in ("name", "input"):
+            if key not in keys:
+                help = "write `name: ResNet18`" if key == "name" else "write `input: [3, 224, 224]`: channels, then the sizes"
+                self.missing(whole, f"the spec has no `{key}`", help, key)
+        blocks_tree = self.mapping(keys.get("blocks"), _BLOCKS)
+        self.blocks = tuple(key.text for key, _ in blocks_tree)
+        self.distinct((key.text, key.place) for key, _ in blocks_tree)
+        self.network = self.class_name(keys.get("name"))
+        parameters = self.parameters(keys.get("args"), _NETWORKS)
+        for parameter in parameters:
+            if parameter.default is None:
+                sentence = f"the network's argument {quote(parameter.name)} has no default"
+                self.problem(parameter.place, sentence, "write a value instead of a type: `num_classes: 1000`")
+        scope = _Scope(parameters, ())
+        constants = self.constants(keys.get("let"), scope)
+        count = len(self.problems)
+        self.inside = dict(_nested(entry for section in _SECTIONS for entry in _entries(keys.get(section))))
+        sections: list[Layers] = []
+        layers: Layers = ()
+        for section in _SECTIONS:  # one scope in three parts
+            sections.append(self.layers(keys.get(section), scope, {layer.name for layer in layers}))
+            layers += sections[-1]
+        self.unique(layers, parameters, constants)
+        if not layers and len(self.problems) == count:
+            self.missing(whole, "the network has no layers", _NO_LAYERS, *_SECTIONS)
+        spec = Spec(
+            name=self.network,
+            description=self.text(keys.get("description")),
+            input=self.input(keys.get("input")),
+            parameters=parameters,
+            constants=constants,
+            option_defaults=self.defaults(keys.get("defaults"), scope),
+            stem=sections[0],
+            stages=sections[1],
+            head=sections[2],
+            outputs=self.outputs("outputs", keys, layers),
+            training_outputs=self.outputs("training_outputs", keys, layers),
+            assertions=self.assertions(keys.get("assert")),
+            blocks=tuple(self.block(key, value) for key, value in blocks_tree),
+            notes=(),
+            idle=(),
+            place=whole,
+        )
+        self.complete(spec.option_defaults)
+        spec = self.reached_network(spec, scope, keys.get("outputs"))
+        unused = self.all_used(parameters, constants, scope, "the network", whole)
+        return spec.replace(
+            parameters=tuple(item for item in parameters if item.name not in unused),
+            constants=tuple(item for item in constants if item.name not in unused),
+            notes=tuple(self.notes),
+            idle=tuple(self.idle),
+        )
+
+    def block(self, key: source.Scalar, tree: source.Tree) -> Block:
+        reason = _why_no_class(key.text)
+        if not reason and key.text == self.network:
+            reason = "is the name of the network"
+        if reason:
+            self.problem(key.place, f"a block can't be called {quote(key.text)}: it {reason}", names.rule(reason))
+        count = len(self.problems)
+        keys = self.keys(tree, BLOCK_KEYS, "keys of a block", _BLOCKS)
+        if "layers" not in keys and (isinstance(tree, source.Mapping) or len(self.problems) == count):
+            sentence = f"the block {quote(key.text)} has no `layers`"
+            self.missing(key.place, sentence, "write `layers:`, its nodes below", "layers")
+        required = f"a required argument has a type ({', '.join(TYPES)}), an optional one a value as its default"
+        parameters = self.parameters(keys.get("args"), required)
+        scope = _Scope(parameters, ())
+        constants = self.constants(keys.get("let"), scope)
+        self.inside = dict(_nested(_entries(keys.get("layers"))))
+        layers = self.layers(keys.get("layers"), scope, set())
+        self.unique(layers, parameters, constants)
+        (kept,) = self.reached([(("blocks", key.text, "layers"), layers)])
+        self.forget(scope, layers, kept)
+        self.all_used(parameters, constants, scope, f"block {quote(key.text)}", key.place)
+        description, paper = self.text(keys.get("description")), self.text(keys.get("paper"))
+        return Block(key.text, description, paper, parameters, constants, kept, key.place)
+
+    def input(self, tree: source.Tree | None) -> tuple[int, ...]:
+        if tree is None:
+            return ()
+        items = tree.items if isinstance(tree, source.Sequence) else ()
+        sizes = tuple(self.constant_int(item) for item in items)
+        if not 2 <= len(items) <= 4:
+            self.problem(tree.place, "`input` lists the channels, then one, two or three sizes", _as_input(tree))
+        elif meant := _meant_input(sizes):
+            self.note(tree.place, *meant)
+        return sizes
+
+    def parameters(self, tree: source.Tree | None, help: str) -> tuple[Parameter, ...]:
+        """Reads arguments; `help` says what may stand for one."""
+        if isinstance(tree, source.Sequence):
+            return self.listed_parameters(tree)
+        entries = self.mapping(tree)
+        names = {"in_channels", *(key.text for key, _ in entries)}
+        return tuple(self.parameter(key, value, names, help) for key, value in entries)
+
+    def listed_parameters(self, tree: source.Sequence) -> tuple[Parameter, ...]:
+        """Arguments without values, in a list: refused, and read, so that not every use of one is a problem too."""
+        listed = [item for item in tree.items if isinstance(item, source.Scalar) and names.NAME.fullmatch(item.text)]
+        help = _LIST_OF_NAMES.format(": ..., ".join(item.text for item in listed)) if listed else _LINES
+        self.mapping(tree, help)
+        return tuple(Parameter(item.text, "int", 1, item.place) for item in listed)
+
+    def parameter(self, key: source.Scalar, tree: source.Tree, names: set[str], help: str) -> Parameter:
+        self.argument_name(key, "an argument")
+        nothing = _Scope((), (), ())
+        if isinstance(tree, source.Scalar) and tree.text in TYPES:
+            return Parameter(key.text, tree.text, None, key.place)
+        if isinstance(tree, source.Mapping) or (isinstance(tree, source.Scalar) and tree.text in OPS):
+            nothing.no_names = _NO_NAMES_OF_OPS
+            return Parameter(key.text, "op", self.op_value(tree, nothing), key.place)
+        count = len(self.problems)
+        value = self.value(tree, nothing)
+        if len(self.problems) > count and isinstance(tree, source.Scalar) and tree.text not in names.union(_TRUTHS):
+            near = nearest(tree.text, _HELD) if tree.text.isidentifier() else None
+            if near:
+                self.problems[count] = self.problems[count].replace(help=f"the nearest is `{near}`; {help}")
+                return Parameter(key.text, "op", value, key.place)
+            if is_empty(tree) or tree.text.isidentifier():
+                self.problems[count] = self.problems[count].replace(help=help)
+        return Parameter(key.text, _type_of(value), value, key.place)
+
+    def constants(self, tree: source.Tree | None, scope: _Scope) -> tuple[Constant, ...]:
+        """Each constant sees those before it."""
+        constants = []
+        entries = self.mapping(tree)
+        scope.later = {key.text for key, _ in entries}
+        for key, value in entries:
+            self.argument_name(key, "a constant")
+            constants.append(Constant(key.text, self.value(value, scope), key.place))
+            scope.known.add(key.text)
+        scope.later = set()
+        scope.read = set()  # what a constant names is used if the constant is: `all_used` sees to that
+        return tuple(constants)
+
+    def defaults(self, tree: source.Tree | None, scope: _Scope) -> tuple[Default, ...]:
+        found = []
+        for key, options in self.mapping(tree):
+            if key.text not in OPS and not _BLOCK.fullmatch(key.text):
+                self.problem(key.place, f"{quote(key.text)} is no op or block", self.suggest_kind(key.text))
+                continue
+            inside = _Scope((), ())
+            inside.known = scope.known | DEPTH_NAMES
+            arguments = tuple(self.option(key.text, option, value, inside) for option, value in self.mapping(options))
+            scope.read |= inside.read
+            found.append(Default(key.text, arguments, key.place))
+        return tuple(found)
+
+    def assertions(self, tree: source.Tree | None) -> tuple[Assertion, ...]:
+        if tree is None:
+            return ()
+        if not isinstance(tree, source.Sequence):
+            written = _shown_in_quotes(tree) or '"parameters <= 12_000_000"'
+            self.problem(tree.place, "`assert` is a list of conditions", f"write `assert: [{written}]`")
+            return ()
+        scope = _Scope((), ())
+        scope.known = {*TOTALS, *CONTRACT, *COSTS}
+        return tuple(Assertion(self.text(item), self.value(item, scope), item.place) for item in tree.items)
+
+    def outputs(self, key: str, keys: dict[str, source.Tree], layers: Layers) -> tuple[Reference, ...]:
+        if key not in keys:
+            return ()
+        found = self.references(keys[key])
+        known = dict.fromkeys(layer.name for layer in layers)
+        kept = ", ".join(reference.name for reference in found if reference.name in known)
+        for reference in found:
+            if reference.name not in known and self.is_taken_out(reference, f"write `{key}: [{kept}]` as well"):
+                continue
+            if reference.name not in known and reference.name in self.inside:
+                around = self.inside[reference.name][0]
+                sentence = _stands_inside(reference.name, around, "can be an output")
+                self.problem(reference.place, sentence, _OUTSIDE.format(around))
+            elif reference.name not in known:
+                self.problem(
+                    reference.place, f"there is no layer {quote(reference.name)}", suggest(reference.name, known, "layers")
+                )
+        return found
 
 
 def _meant_input(sizes: tuple[int, ...]) -> tuple[str, str] | None:
