@@ -153,7 +153,7 @@ def _tell_built(network: Network, shape: tuple[int, ...] | None) -> None:
     """Says beside a result for another input that the module as it is built does not run on that."""
     built = network.built(shape)
     if built is not None and built.others:
-        from archgen.analysis import built_text
+        from archgen.views import built_text
 
         _tell([built_text.note(built)])
 
@@ -277,7 +277,7 @@ def validate(specs: tuple[Path, ...], strict: bool) -> int:
     Example:
       archgen validate specs/*.yaml
     """
-    from archgen import extends, schema
+    from archgen.language import extends, schema
     from archgen.network import of
 
     refused: list[Problem] = []
@@ -335,8 +335,9 @@ def shapes(
     """
     import dataclasses
 
-    from archgen.analysis import table, training
+    from archgen.analysis import training
     from archgen.network import load
+    from archgen.views import json, table
 
     if dtype and not memory:
         raise click.UsageError("--dtype goes with --memory")
@@ -355,7 +356,7 @@ def shapes(
         return OK
     if report.problem is None:
         report = dataclasses.replace(report, contract=network.contract(network.built_for(shape)))
-    text = table.json_text(report, depth, batch) if form == "json" else table.table(report, depth, batch)
+    text = json.json_text(report, depth, batch) if form == "json" else table.table(report, depth, batch)
     click.echo(text)
     if report.problem is not None:
         raise SpecError(report.problem)
@@ -363,25 +364,25 @@ def shapes(
 
 
 def _symbolic(network: Network, shape: tuple[int, ...] | None, depth: int | None, form: str) -> int:
-    from archgen.analysis import built_text, symbolic
+    from archgen.views import all_sizes, built_text
 
     found, path, built = network.examine(shape), network.path.as_posix(), network.built(shape)
     if form == "json":
-        click.echo(symbolic.json_text(found, network.name, path, depth, built))
+        click.echo(all_sizes.json_text(found, network.name, path, depth, built))
     else:
-        text = symbolic.table(found, network.name, path, depth, ascii_only=not _can_print(symbolic.SIGNS))
+        text = all_sizes.table(found, network.name, path, depth, ascii_only=not _can_print(all_sizes.SIGNS))
         click.echo("\n".join([text, *built_text.lines(built)]))
     return OK
 
 
 def _memory(network: Network, report: Report, depth: int | None, batch: int, dtype: str, form: str) -> str:
-    from archgen.analysis import built_text, cost, table
+    from archgen.views import built_text, costs, json
 
     found = network.costs(report.input_shape, batch, dtype)
     if form == "json":
-        return table.json_text(report, depth, batch, found)
+        return json.json_text(report, depth, batch, found)
     below = built_text.lines(report.built)
-    return "\n".join([cost.table(found, report.name, report.spec, depth), *below])
+    return "\n".join([costs.table(found, report.name, report.spec, depth), *below])
 
 
 @cli.command()
@@ -401,10 +402,10 @@ def explain(spec: Path, layer: str, shape: tuple[int, ...] | None, settings: tup
       archgen explain specs/d2l_resnet18.yaml
       archgen explain specs/resnet18.yaml layer2.0.conv1
     """
-    from archgen.analysis import explain
     from archgen.network import load
+    from archgen.views import arithmetic, explain
 
-    signs = explain.PRETTY if _can_print(explain.PRETTY.text) else explain.PLAIN
+    signs = arithmetic.PRETTY if _can_print(arithmetic.PRETTY.text) else arithmetic.PLAIN
     network = load(spec, settings)
     click.echo(explain.text(network.graph, network.traced(shape), layer, signs))
     _tell_built(network, shape)
@@ -434,14 +435,14 @@ def graph(spec: Path, target: Path, shape: tuple[int, ...] | None, settings: tup
     Example:
       archgen graph specs/resnet18.yaml -o resnet18.svg
     """
-    from archgen.analysis import picture
     from archgen.network import load
+    from archgen.views import markup, picture
 
     if target.suffix not in picture.FORMATS:
         raise click.UsageError(f"{quote(target.name)} must end in {', '.join(picture.FORMATS)}")
     network = load(spec, settings)
     text = network.picture(target.suffix, shape)
-    changed = files.write({target: text}, target.parent, (lambda _: "") if force else picture.not_ours)[target]
+    changed = files.write({target: text}, target.parent, (lambda _: "") if force else markup.not_ours)[target]
     _tell_built(network, shape)
     click.echo(f"{'wrote' if changed else 'unchanged'} {printable(files.shown(target))}")
     return OK
@@ -468,8 +469,9 @@ def show(spec: Path) -> int:
     Example:
       archgen show specs/resnet34.yaml
     """
-    from archgen import extends, network
-    from archgen.show import Used, text
+    from archgen import network
+    from archgen.language import extends
+    from archgen.views.show import Used, text
 
     loaded = extends.load(spec)
     try:

@@ -6,25 +6,29 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
-from archgen import extends, graph, library, spec, trace
 from archgen.analysis import assertions
 from archgen.analysis import report as reports
+from archgen.arithmetic.expressions import Expression, ExpressionError
+from archgen.arithmetic.parser import parse as parse_expression
+from archgen.arithmetic.spelling import describe
 from archgen.diagnostics import BUDGET, Place, Problem, Source, SpecError, printable, quote, suggest
-from archgen.expressions import Expression, ExpressionError, describe
-from archgen.expressions import parse as parse_expression
-from archgen.trace import Stopped
+from archgen.graph import lower
+from archgen.language import extends, library, reader
+from archgen.trace import on_names, on_numbers, traced, walk
+from archgen.trace.traced import Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from archgen.analysis.built import Built
+    from archgen.analysis.contract import Contract, Examined
     from archgen.analysis.cost import Costs
-    from archgen.analysis.report import Report
-    from archgen.contract import Contract, Examined
+    from archgen.analysis.report import Built, Report
     from archgen.diagnostics import Note
     from archgen.emit.header import Origin
-    from archgen.symbolic import SymbolicTrace
-    from archgen.trace import TracedBody
+    from archgen.graph.model import Graph
+    from archgen.language.model import Constant, Parameter, Spec
+    from archgen.trace.on_sizes import SymbolicTrace
+    from archgen.trace.traced import TracedBody
 
 
 Shape: TypeAlias = "tuple[int, ...]"  # channels, then sizes
@@ -68,18 +72,18 @@ def load(path: str | Path, settings: tuple[str, ...] = ()) -> Network:
 def of(loaded: extends.Loaded, path: Path, settings: tuple[str, ...] = ()) -> Network:
     """Reads a spec whose tree is loaded; all else as `load` does it."""
     taken_out = loaded.taken_out if len(loaded.texts) > 1 else None
-    read = _overridden(spec.read(loaded.tree, library.block_names(), taken_out, loaded.replaced), settings)
-    steps = graph.build(read)
+    read = _overridden(reader.read(loaded.tree, library.block_names(), taken_out, loaded.replaced), settings)
+    steps = lower.build(read)
     called = {name: block.parameters for name, block in steps.blocks.items()}
     read = read.replace(notes=(*read.notes, *extends.dropped_options(loaded, called)))
     return Network(path, read, steps, loaded.texts)
 
 
-def _overridden(read: spec.Spec, settings: tuple[str, ...]) -> spec.Spec:
+def _overridden(read: Spec, settings: tuple[str, ...]) -> Spec:
     for setting in settings:
         place = Place(Source("--set", ""), 0, 0)
         name, equals, text = setting.partition("=")
-        settable: tuple[spec.Parameter | spec.Constant, ...] = (*read.parameters, *read.constants)
+        settable: tuple[Parameter | Constant, ...] = (*read.parameters, *read.constants)
         known = [named.name for named in settable]
         if not equals and name in known:
             raise SpecError(Problem(place, f"{quote(name)} has no value here", f"write `--set {name}=VALUE`"))
@@ -92,7 +96,7 @@ def _overridden(read: spec.Spec, settings: tuple[str, ...]) -> spec.Spec:
         if isinstance(value, Expression):
             raise SpecError(Problem(place, f"{quote(name)} takes a number, true or false, not {quote(text)}"))
         for parameter in read.parameters:
-            article, is_one = trace.ARGUMENT_TYPES[parameter.type]
+            article, is_one = walk.ARGUMENT_TYPES[parameter.type]
             if parameter.name == name and not is_one(value):
                 help = "with `1.0` as its default in the spec, it takes any number" if type(value) is float else ""
                 raise SpecError(Problem(place, f"argument `{name}` takes {article}, not {describe(value)}", help))
@@ -110,7 +114,7 @@ class Network:
     texts: of the file and of those that it extends.
     """
 
-    def __init__(self, path: Path, read: spec.Spec, steps: graph.Graph, texts: tuple[str, ...]) -> None:
+    def __init__(self, path: Path, read: Spec, steps: Graph, texts: tuple[str, ...]) -> None:
         self.path, self.spec, self.graph, self.texts = path, read, steps, texts
         self._on_numbers: _Kept[TracedBody | Stopped] = _Kept()
         self._on_names: _Kept[dict[str, TracedBody]] = _Kept()
@@ -149,12 +153,12 @@ class Network:
         name = self.path.as_posix()
         return reports.Report(self.name, name, shape, outputs, totals, reports.rows(steps), problem, with_bias=with_bias)
 
-    def trace(self, input_shape: tuple[int, ...], with_bias: bool = False) -> trace.TracedBody:
+    def trace(self, input_shape: tuple[int, ...], with_bias: bool = False) -> traced.TracedBody:
         """Traces the network on numbers; raises trace.Stopped, and SpecError for an input with another number of sizes."""
         if len(input_shape) != len(self.spec.input):
             raise SpecError(_other_rank(input_shape, self.spec.input))
         if with_bias:
-            return trace.numbers(self.graph, input_shape, {}, with_bias)
+            return on_numbers.numbers(self.graph, input_shape, {}, with_bias)
         found = self._on_numbers.get(input_shape, self._trace_on_numbers)
         if isinstance(found, Stopped):
             raise found.with_traceback(None)
@@ -162,7 +166,7 @@ class Network:
 
     def _trace_on_numbers(self, shape: Shape) -> TracedBody | Stopped:
         try:
-            return trace.numbers(self.graph, shape, {})
+            return on_numbers.numbers(self.graph, shape, {})
         except Stopped as stopped:
             return stopped
 
@@ -189,18 +193,18 @@ class Network:
 
         Raises SpecError where a layer does not fit.
         """
-        from archgen.analysis import built
+        from archgen.analysis import built, report
 
         shape = tuple(input_shape or self.spec.input)
         if shape == self.spec.input or self._own is None:
             return None
         others = built.other_weights(reports.rows(self.traced(shape).steps), reports.rows(self._own.steps))
         near = self._nearest(shape) if others and shape[0] == self.spec.input[0] else ()
-        return built.Built(self.path.as_posix(), self.spec.input, shape, others, near)
+        return report.Built(self.path.as_posix(), self.spec.input, shape, others, near)
 
     def _nearest(self, shape: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
         """The inputs nearest to one whose sizes do not fit; nothing where they are not to blame."""
-        from archgen import nearest
+        from archgen.analysis import nearest
 
         traced = self._symbolic(self._features_of(shape))
         return () if traced is None else nearest.inputs(traced, shape, self._runs)
@@ -250,10 +254,10 @@ class Network:
 
         Free texts of the spec are not in the graph that is traced, so none can be in what is generated of the trace.
         """
-        return self._on_names.get(shape, lambda shape: trace.names(self._bare, shape, self.traced(shape)))
+        return self._on_names.get(shape, lambda shape: on_names.names(self._bare, shape, self.traced(shape)))
 
     @cached_property
-    def _bare(self) -> graph.Graph:
+    def _bare(self) -> Graph:
         return self.graph.without_texts()
 
     def examine(self, input_shape: tuple[int, ...] | None = None) -> Examined:
@@ -274,9 +278,9 @@ class Network:
 
         form: the end of its name: `.svg`, `.mmd` for Mermaid, or `.html` for a page with plots over depth.
         """
-        from archgen.analysis import picture
+        from archgen.views import drawing, picture
 
-        drawn = picture.drawings(self.graph, self.traced(input_shape))
+        drawn = drawing.drawings(self.graph, self.traced(input_shape))
         path, description = self.path.as_posix(), self.spec.description
 
         def measured() -> tuple[Report, Costs]:
@@ -290,7 +294,7 @@ class Network:
         return None if found is None else found.contract
 
     def _examine(self, shape: Shape) -> Examined | None:
-        from archgen import contract  # beside the plain report it takes long to import
+        from archgen.analysis import contract  # beside the plain report it takes long to import
 
         traced = self._symbolic(shape)
         return None if traced is None else contract.examine(self.graph, traced)
@@ -300,10 +304,11 @@ class Network:
         return self._on_sizes.get(shape, self._trace_on_sizes)
 
     def _trace_on_sizes(self, shape: Shape) -> SymbolicTrace | None:
-        from archgen import sizes, symbolic
+        from archgen.arithmetic import sizes
+        from archgen.trace import on_sizes
 
         try:
-            return symbolic.trace(self.graph, shape)
+            return on_sizes.trace(self.graph, shape)
         except (Stopped, sizes.TooManyParts):
             return None
 
@@ -329,13 +334,14 @@ class Network:
 
     @cached_property
     def _source(self) -> str:
-        from archgen.emit import module, proof
+        from archgen.emit import module
+        from archgen.proof import check, texts
 
         numbers, contract = self.traced(), self.contract()
         named = self._named(self.spec.input)
         text = module.text(self.graph, numbers, named, contract, self.spec.description, self.origin)
-        proof.check(text, self.graph, numbers)
-        proof.check_texts(text, module.text(self._bare, numbers, named, contract, "x", module.NOWHERE))
+        check.check(text, self.graph, numbers)
+        texts.check_texts(text, module.text(self._bare, numbers, named, contract, "x", module.NOWHERE))
         return text
 
     def source(self, folder: Path | None = None) -> str:
@@ -349,6 +355,6 @@ class Network:
 
     def module(self, **arguments: Any) -> Any:
         """Builds the generated module in torch, with its constructor's arguments. Raises EnvironmentFault without torch."""
-        from archgen.verify import modules
+        from archgen import modules
 
         return modules.build(self.source(), self.name, arguments)

@@ -11,10 +11,11 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archgen import files, settings, source
+from archgen import files, settings
 from archgen.diagnostics import printable, quote
-from archgen.names import DEVICES, KEYWORDS
+from archgen.language.names import DEVICES, KEYWORDS
 from archgen.records import Record
+from archgen.syntax import parser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,7 @@ class Project(Record):
         Whatever is called like a spec is one, a pipe or a link to nothing too: who reads it says what is wrong. A name with a
         dot in front is another program's, as the lock of an editor.
         """
-        source.refuse_outside(self.specs, files.shown(self.specs), "name the specs, by the path that it leads to")
+        parser.refuse_outside(self.specs, files.shown(self.specs), "name the specs, by the path that it leads to")
         found = files.listed(self.specs)
         return tuple(path for path in found if path.suffix.casefold() in SUFFIXES and not path.name.startswith("."))
 

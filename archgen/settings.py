@@ -13,9 +13,10 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
-from archgen import files, source
+from archgen import files
 from archgen.diagnostics import Place, Problem, Source, SpecError, quote, suggest
-from archgen.yaml_errors import place_at
+from archgen.syntax import parser
+from archgen.syntax.errors import place_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,8 +41,8 @@ def read(folder: Path) -> dict[str, str] | None:
     path = folder / FILE
     if not os.path.lexists(path):
         return None
-    source.refuse_outside(path, files.shown(path), "put a copy of what it leads to in its place")
-    text = source.load(path, files.shown(path), "the file", _SMALLER)
+    parser.refuse_outside(path, files.shown(path), "put a copy of what it leads to in its place")
+    text = parser.load(path, files.shown(path), "the file", _SMALLER)
     if "archgen" not in text.text:  # most files on the way up are of other projects: none of our business whether they parse
         return None
     return _settings(text)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from archgen import source
+from archgen.syntax import parser as source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ def main() -> None:
     runs = parser.parse_args().runs
     lines = sum(len(path.read_text().splitlines()) for path in SPECS)
     readers: dict[str, Callable[[Path], object]] = {
-        "archgen.source.read": source.read,
+        "archgen.syntax.parser.read": source.read,
         "yaml.safe_load": lambda path: yaml.safe_load(path.read_bytes()),
     }
     if hasattr(yaml, "CSafeLoader"):

@@ -5,22 +5,23 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from archgen import trace
+from archgen.arithmetic.spelling import render
 from archgen.diagnostics import Place, Source
-from archgen.emit import proof
-from archgen.emit.recorder import construct
-from archgen.expressions import render
-from archgen.graph import Call, Input, Step
+from archgen.graph.model import Call, Input, Step
 from archgen.ops import Op
+from archgen.proof import layers, syntax
+from archgen.proof.parsed import ProofError
+from archgen.proof.recorder import construct
 from archgen.records import Record
+from archgen.trace import on_numbers, traced, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from archgen.expressions import Value
+    from archgen.arithmetic.expressions import Value
     from archgen.network import Network
     from archgen.ops import Shape
-    from archgen.trace import Traced
+    from archgen.trace.traced import Traced
 
 _SOMEWHERE = Place(Source("", ""), 1, 1)
 
@@ -65,10 +66,10 @@ def _faults_of_a_call(network: Network, text: str, called: Called) -> Iterator[s
         steps = _traced(network, called.replace(arguments=arguments))
         if steps is None:
             continue  # the block does not fit without them
-        tree = proof.without_own_classes(ast.parse(f"{text}\n{_probe(text, called.replace(arguments=arguments))}"))
+        tree = syntax.without_own_classes(ast.parse(f"{text}\n{_probe(text, called.replace(arguments=arguments))}"))
         try:
-            proof.check_layers(construct(tree, "Probe", proof.OWN_CLASSES), steps)
-        except proof.ProofError as error:
+            layers.check_layers(construct(tree, "Probe", syntax.OWN_CLASSES), steps)
+        except ProofError as error:
             yield f"{body.name} without {', '.join(left_out)}: {error}"
 
 
@@ -77,8 +78,8 @@ def _traced(network: Network, called: Called) -> tuple[Traced, ...] | None:
     node = Call(called.block, tuple((name, value, _SOMEWHERE) for name, value in called.arguments.items()))
     alone = network.graph.network.replace(steps=(Step("a", node, (Input(0),), True, _SOMEWHERE),))
     try:
-        return trace.NumberTracer(network.graph).steps(alone, called.entering, {})[0]
-    except trace.Stopped:
+        return on_numbers.NumberTracer(network.graph).steps(alone, called.entering, {})[0]
+    except traced.Stopped:
         return None
 
 
@@ -87,12 +88,12 @@ def _probe(text: str, called: Called) -> str:
     (found,) = (node for node in ast.parse(text).body if isinstance(node, ast.ClassDef) and node.name == called.block)
     (init,) = (node for node in found.body if isinstance(node, ast.FunctionDef) and node.name == "__init__")
     x = called.entering
-    known = {**called.arguments, "in_channels": x.channels, **dict(zip(trace.AXIS_NAMES[x.rank], x.spatial))}
+    known = {**called.arguments, "in_channels": x.channels, **dict(zip(traced.AXIS_NAMES[x.rank], x.spatial))}
     said = []
     for argument in init.args.args:
         if argument.arg in known:
             value = known[argument.arg]
             is_list = argument.annotation is not None and ast.unparse(argument.annotation).startswith("tuple[int, int")
-            said.append(f"{argument.arg}={render(trace.spread(value, x.rank) if is_list else value)}")
+            said.append(f"{argument.arg}={render(walk.spread(value, x.rank) if is_list else value)}")
     call = f"{called.block}({', '.join(said)})"
     return f"class Probe(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.a = {call}\n"

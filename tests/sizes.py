@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import archgen
+from archgen.arithmetic.sizes import number_at
 from archgen.budget import Budget
-from archgen.sizes import number_at
 
 if TYPE_CHECKING:
-    from archgen.contract import Examined
+    from archgen.analysis.contract import Examined
 
 ROOT = Path(__file__).parents[1]
 
@@ -90,17 +90,17 @@ def differences(network: archgen.Network, found: Examined, chosen: list[tuple[in
 
 def contracts() -> dict[str, Any]:
     """By spec: its contract, how many merges it has, and those that break at some size."""
-    from archgen.analysis import symbolic
+    from archgen.analysis import findings
 
     told: dict[str, Any] = {}
     for path in sorted((ROOT / "specs").glob("*.yaml")):
         found = archgen.load(path).examine()
-        findings = symbolic.findings(found, ascii_only=True)
+        shown = findings.findings(found, ascii_only=True)
         told[path.stem] = {
             **found.contract.as_json(),
-            "merges": len(findings.merges),
-            "breaks": {one.paths[0]: one.rule for one in reversed(findings.breaks)},  # of the first axis where all are alike
-            "unproved": [one.path for one in findings.opened],
+            "merges": len(shown.merges),
+            "breaks": {one.paths[0]: one.rule for one in reversed(shown.breaks)},  # of the first axis where all are alike
+            "unproved": [one.path for one in shown.opened],
         }
     return told
 

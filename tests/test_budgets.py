@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from archgen import load, trace
+from archgen import load
 from archgen.diagnostics import BUDGET, SpecError
+from archgen.trace import on_numbers, walk
 from tests import budgets
 from tests.conftest import ROOT, python
 from tests.hostile import DOCUMENTS
@@ -158,13 +159,13 @@ def test_no_other_size_is_looked_for_where_there_is_too_much(
     """An input that does not fit is answered with the nearest that do: a search that must not begin here."""
     spec = tmp_path / "x.yaml"
     spec.write_text(REFUSED[name][0])
-    network, traced, times = load(spec), trace.numbers, []
+    network, traced, times = load(spec), on_numbers.numbers, []
 
     def counting(*given: Any) -> Any:
         times.append(given)
         return traced(*given)
 
-    monkeypatch.setattr(trace, "numbers", counting)
+    monkeypatch.setattr(walk, "numbers", counting)
     for _ in range(2):
         with pytest.raises(SpecError) as caught:
             network.checked()

@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 
 import archgen as package
-from archgen.analysis import built_text
+from archgen.views import built_text
 from tests import sizes as against_torch
 from tests.conftest import ROOT
 

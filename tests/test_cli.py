@@ -16,10 +16,10 @@ import jsonschema
 import pytest
 
 import archgen as package
-from archgen import source
-from archgen.emit.proof import ProofError
 from archgen.network import Network
 from archgen.ops import MAC_CONVENTION
+from archgen.proof.parsed import ProofError
+from archgen.syntax import parser
 from archgen.verify import parent
 from archgen.verify.result import Check, Verification
 from tests.conftest import ROOT, SMALL, Result
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from archgen.diagnostics import Source
-    from archgen.source import Mapping
+    from archgen.syntax.trees import Mapping
 
 COMMANDS = ["init", "list", "ops", "validate", "shapes", "explain", "graph", "show", "build", "verify"]
 RESNET = ROOT / "specs/resnet18.yaml"
@@ -97,16 +97,16 @@ def test_an_internal_error(
 @pytest.mark.parametrize(
     "stage",
     [
-        "archgen.source.parse",
-        "archgen.extends.load",
-        "archgen.spec.read",
-        "archgen.graph.build",
-        "archgen.trace.numbers",
-        "archgen.trace.names",
+        "archgen.syntax.parser.parse",
+        "archgen.language.extends.load",
+        "archgen.language.reader.read",
+        "archgen.graph.lower.build",
+        "archgen.trace.on_numbers.numbers",
+        "archgen.trace.on_names.names",
         "archgen.emit.module._classes",
         "archgen.emit.module.text",
-        "archgen.emit.proof.check",
-        "archgen.emit.proof.check_texts",
+        "archgen.proof.check.check",
+        "archgen.proof.texts.check_texts",
         "archgen.emit.write.write",
     ],
 )
@@ -170,8 +170,8 @@ def test_a_spec_is_read_once(
         read.append(text.name)
         return parse(text)
 
-    parse = source.parse
-    monkeypatch.setattr(source, "parse", counting)
+    parse = parser.parse
+    monkeypatch.setattr(parser, "parse", counting)
     assert archgen(command, "specs/small.yaml").code == 0
     assert [name for name in read if name.endswith("small.yaml")] == ["specs/small.yaml"]
 
@@ -180,7 +180,7 @@ def test_no_garbage_is_searched_for_while_a_command_runs(
     archgen: Callable[..., Result], project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     during: list[bool] = []
-    monkeypatch.setattr("archgen.extends.load", lambda path: during.append(gc.isenabled()))
+    monkeypatch.setattr("archgen.language.extends.load", lambda path: during.append(gc.isenabled()))
     assert gc.isenabled()
     assert archgen("show", "specs/small.yaml").code == 70  # nothing was loaded
     assert (during, gc.isenabled()) == ([False], True)

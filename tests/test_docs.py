@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from archgen import library
 from archgen.handbook import networks
 from archgen.handbook.pages import pages
+from archgen.language import library
 from archgen.ops import OPS
 from tests import docs
 from tests.conftest import ROOT

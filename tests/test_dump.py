@@ -10,23 +10,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archgen import dump, extends, library, source, spec, yamltext
+from archgen.arithmetic.expressions import LONGEST
+from archgen.arithmetic.spelling import SPEC, render
 from archgen.diagnostics import Place, Source
-from archgen.expressions import LONGEST, SPEC, render
-from archgen.source import Mapping, Scalar, Sequence, Tree
+from archgen.language import dump, extends, library, model, reader, vocabulary, writer
+from archgen.syntax import parser, trees
+from archgen.syntax.trees import Mapping, Scalar, Sequence, Tree
 from tests.conftest import ROOT, examples
 
 SPECS = sorted([*ROOT.glob("specs/*.yaml"), *ROOT.glob("tests/networks/*.yaml")])
 NOWHERE = Place(Source("", ""), 0, 0)
 
 
-def read(text: str) -> spec.Spec:
-    return spec.read(source.parse(Source("x.yaml", text)), library.block_names())
+def read(text: str) -> model.Spec:
+    return reader.read(parser.parse(Source("x.yaml", text)), library.block_names())
 
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_every_spec_comes_back(path: Path) -> None:
-    before = spec.read(extends.load(path).tree, library.block_names())
+    before = reader.read(extends.load(path).tree, library.block_names())
     text = dump.dump(before)
     assert read(text) == before
     assert dump.dump(read(text)) == text
@@ -127,7 +129,7 @@ _NODES = st.recursive(
     lambda inner: st.one_of(
         st.tuples(_named(inner), _named(inner)).map(lambda n: f"{{residual: {n[0]}, shortcut: {n[1]}}}"),
         st.tuples(_named(inner), _named(inner)).map(lambda n: f"{{shortcut: {n[0]}, residual: {n[1]}}}"),
-        st.tuples(st.sampled_from(spec.MERGES), _named(_ITEMS)).map(lambda n: f"{{{n[0]}: {n[1]}, split: true}}"),
+        st.tuples(st.sampled_from(vocabulary.MERGES), _named(_ITEMS)).map(lambda n: f"{{{n[0]}: {n[1]}, split: true}}"),
         _named(_ITEMS).map(lambda nodes: f"{{sequence: {nodes}, when: b == a}}"),
     ),
     max_leaves=6,
@@ -170,7 +172,7 @@ def bare(tree: Tree) -> object:
         return [(key.text, bare(value)) for key, value in tree.entries]
     if isinstance(tree, Sequence):
         return tuple(map(bare, tree.items))
-    return None if spec.is_empty(tree) else tree.text
+    return None if trees.is_empty(tree) else tree.text
 
 
 _SECTIONS = st.sampled_from(["stem", "layers", "blocks", "add", "sequence", "description"]).map(
@@ -183,8 +185,8 @@ _ENTRIES = st.lists(st.tuples(_SCALARS | _SECTIONS, _TREES), min_size=1, max_siz
 @settings(max_examples=examples(300))
 def test_any_tree_comes_back_in_harmless_text(entries: list[tuple[Scalar, Tree]]) -> None:
     tree = Mapping(tuple(entries), NOWHERE)
-    text = yamltext.text(tree)
-    assert bare(source.parse(Source("x.yaml", text))) == bare(tree)
+    text = writer.text(tree)
+    assert bare(parser.parse(Source("x.yaml", text))) == bare(tree)
     assert re.fullmatch(r"[ -~\n]*", text)
     assert "##[" not in text
     assert not re.search(r"^\s*::", text, re.MULTILINE)

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 import archgen
-from archgen.emit import proof
 from archgen.emit.layout import Group, docstring, lines
+from archgen.proof import check
+from archgen.proof.parsed import ProofError
 
 ROOT = Path(__file__).parent.parent
 SPECS = sorted((ROOT / "specs").glob("*.yaml"))
@@ -67,8 +68,8 @@ def test_the_proof_catches_a_wrong_argument(old: str, new: str, named: str) -> N
     network = archgen.load(ROOT / "specs/resnet18.yaml")
     source = network.source()
     assert old in source
-    with pytest.raises(proof.ProofError, match=named):
-        proof.check(source.replace(old, new), network.graph, network.trace(network.spec.input))
+    with pytest.raises(ProofError, match=named):
+        check.check(source.replace(old, new), network.graph, network.trace(network.spec.input))
 
 
 @pytest.mark.parametrize(
@@ -90,9 +91,9 @@ def test_the_proof_catches_a_wrong_argument(old: str, new: str, named: str) -> N
 def test_the_proof_catches_what_no_template_produces(line: str) -> None:
     network = archgen.load(ROOT / "specs/resnet18.yaml")
     numbers = network.trace(network.spec.input)
-    proof.check(network.source(), network.graph, numbers)
-    with pytest.raises(proof.ProofError):
-        proof.check(network.source() + line + "\n", network.graph, numbers)
+    check.check(network.source(), network.graph, numbers)
+    with pytest.raises(ProofError):
+        check.check(network.source() + line + "\n", network.graph, numbers)
 
 
 def test_a_network_that_does_not_fit_has_no_source(tmp_path: Path) -> None:

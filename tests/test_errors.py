@@ -17,7 +17,7 @@ import pytest
 
 import archgen
 from archgen import cli
-from archgen.spec import MOST_PROBLEMS
+from archgen.language.problems import MOST_PROBLEMS
 
 FOLDER = Path(__file__).parent / "errors"
 CASES = sorted(path.stem for path in FOLDER.glob("*.yaml"))

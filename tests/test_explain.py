@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from archgen import load
-from archgen.analysis import explain
-from archgen.analysis.explain import PLAIN, PRETTY, Signs, figures, named, op_parts
-from archgen.expressions import Name, evaluate
+from archgen.arithmetic.evaluation import evaluate
+from archgen.arithmetic.expressions import Name
 from archgen.ops import OPS, Op, Shape
-from archgen.ops.base import product
 from archgen.ops.conv import Conv, Linear
 from archgen.ops.pool import MaxPool
+from archgen.ops.value import product
+from archgen.views import explain, op_text
+from archgen.views.arithmetic import PLAIN, PRETTY, Signs, figures, named
+from archgen.views.op_text import op_parts
 from tests.conftest import ROOT, Result, python
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ def faults(op: Op, x: Shape, signs: Signs = PRETTY) -> list[str]:
         "buffers": sum(product(shape) for _, shape in op.buffers(x)),
         "MACs": op.macs(x, y),
     }
-    sizes = dict(zip(explain.axis_labels(y), y.sizes))
+    sizes = dict(zip(op_text.axis_labels(y), y.sizes))
     parts = dict(op_parts(op, x, y, signs))
     found = [f"no {label}" for label in count if bool(count[label]) != (label in parts)]
     for label, text in parts.items():

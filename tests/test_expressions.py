@@ -15,13 +15,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from archgen.expressions import (
+from archgen.arithmetic.evaluation import FUNCTIONS, binary, bounded, call, evaluate, make_divisible, minimum, select
+from archgen.arithmetic.expressions import (
     DEEPEST,
-    FUNCTIONS,
     LARGEST,
     LONGEST,
     MOST_PARTS,
-    SPEC,
     Binary,
     Conditional,
     Expression,
@@ -33,19 +32,12 @@ from archgen.expressions import (
     TooLong,
     Unary,
     Value,
-    binary,
-    bounded,
-    call,
-    evaluate,
-    make_divisible,
-    minimum,
     names_of,
-    parse,
     parts_of,
-    render,
-    select,
     surely_read,
 )
+from archgen.arithmetic.parser import parse
+from archgen.arithmetic.spelling import SPEC, render
 from tests.conftest import examples
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import archgen
-from archgen import fields
-from archgen.fields import Field
+from archgen.analysis import receptive_field
+from archgen.analysis.receptive_field import Field
 from archgen.ops import OPS, Op, Shape
-from archgen.ops.base import POINTWISE
+from archgen.ops.value import POINTWISE
 
 if TYPE_CHECKING:
-    from archgen.ops.base import Reads
+    from archgen.ops.value import Reads
 
 torch = pytest.importorskip("torch")
 
@@ -197,7 +197,7 @@ def test_a_wrong_union_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """The meta-test: a merge that forgets its second branch."""
     path = tmp_path / "net.yaml"
     path.write_text(HEAD.replace("8, 6", "12, 12") + NETWORKS["concat"])
-    monkeypatch.setattr(fields, "union", lambda left, right, budget: left)
+    monkeypatch.setattr(receptive_field, "union", lambda left, right, budget: left)
     assert network_faults(archgen.load(path), 40) != []
 
 

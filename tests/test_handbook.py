@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import archgen as package
-from archgen import library
 from archgen.handbook import catalogue, ops, text
+from archgen.language import library
 from archgen.ops import OPS, Op, Shape
 from archgen.ops.activation import PReLU, ReLU
 from archgen.ops.conv import Conv

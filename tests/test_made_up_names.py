@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import archgen
-from archgen import names
+from archgen.language import names
 from archgen.ops import OPS
 
 if TYPE_CHECKING:

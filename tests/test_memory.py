@@ -11,9 +11,9 @@ import pytest
 from archgen import load
 from archgen.ops import OPS, Op, Shape
 from archgen.ops.activation import SiLU
-from archgen.ops.base import Footprint, Mode
 from archgen.ops.conv import Conv
 from archgen.ops.pool import MaxPool
+from archgen.ops.value import Footprint, Mode
 from tests.conftest import ROOT, SMALL, Result
 
 torch = pytest.importorskip("torch")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import archgen
-from archgen import other_names
+from archgen.language import other_names
 from archgen.ops import OPS
 
 HEAD = "name: Net\ninput: [3, 32, 32]\n"

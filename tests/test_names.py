@@ -12,8 +12,8 @@ import pytest
 from hypothesis import strategies as st
 
 import archgen
-from archgen import names
-from archgen.emit.recorder import BUILTINS
+from archgen.language import names
+from archgen.proof.recorder import BUILTINS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

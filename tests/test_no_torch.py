@@ -69,9 +69,9 @@ def test_the_check_can_fail(command: str, tmp_path: Path) -> None:
         ("ops", {"jinja2", "jsonschema", "rich", "numpy", "difflib", "archgen.emit.module", "archgen.build"}),
         ("list", {"jinja2", "jsonschema", "rich", "numpy", "difflib", "archgen.emit.module", "archgen.build"}),
         ("init", {"jinja2", "jsonschema", "rich", "numpy", "archgen.emit.module", "archgen.build"}),
-        ("show", {"jinja2", "jsonschema", "rich", "numpy", "difflib", "archgen.emit.module", "archgen.analysis.table"}),
+        ("show", {"jinja2", "jsonschema", "rich", "numpy", "difflib", "archgen.emit.module", "archgen.views.table"}),
         ("explain", {"jinja2", "jsonschema", "rich", "numpy", "difflib", "archgen.emit.module", "archgen.build"}),
-        ("build", {"jsonschema", "rich", "numpy", "archgen.analysis.table"}),
+        ("build", {"jsonschema", "rich", "numpy", "archgen.views.table"}),
     ],
 )
 def test_imports_only_what_it_needs(command: str, unneeded: set[str], tmp_path: Path) -> None:

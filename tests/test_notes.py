@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 import archgen
-from archgen import cli, extends, show
+from archgen import cli
 from archgen.diagnostics import render_all
+from archgen.language import extends
+from archgen.views import show
 from tests.test_errors import faults
 
 FOLDER = Path(__file__).parent / "notes"

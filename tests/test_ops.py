@@ -14,12 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archgen.expressions import ManyName, Name, evaluate
+from archgen.arithmetic.evaluation import evaluate
+from archgen.arithmetic.expressions import ManyName, Name
 from archgen.ops import OPS, Claim, Op, Shape
 from archgen.ops.activation import PReLU
-from archgen.ops.base import KINDS
 from archgen.ops.conv import Conv, ConvTranspose, Linear
 from archgen.ops.norm import BatchNorm, InstanceNorm, LayerNorm
+from archgen.ops.options import KINDS
 from archgen.ops.pool import AvgPool, MaxPool
 from tests.conftest import examples
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 import archgen
-from archgen import flow
-from archgen.emit import overwrites, proof
+from archgen.proof import overwrites
+from archgen.proof.parsed import ProofError
+from archgen.trace import flow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from archgen.trace import Traced
+    from archgen.trace.traced import Traced
 
 NETWORKS = Path(__file__).parent / "networks"
 WORDS = {"CONV": "{conv: 4, kernel_size: 3}", "OWN": "{conv: channels, kernel_size: 3}", "SUM": "z: {add, from: [c, r]}"}
@@ -158,7 +159,7 @@ def test_a_wrong_rule_is_refused(
 ) -> None:
     assert network(tmp_path, text).source()
     mutant(monkeypatch)
-    with pytest.raises(proof.ProofError, match="in place"):
+    with pytest.raises(ProofError, match="in place"):
         network(tmp_path, text).source()
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from archgen import load
-from archgen.analysis import page, picture, svg
-from archgen.analysis.picture import Box, Drawing, drawings
+from archgen.views import markup, mermaid, page, picture, svg
+from archgen.views.drawing import Box, Drawing, drawings
 from tests.conftest import ROOT, SMALL, Result
 
 if TYPE_CHECKING:
@@ -196,12 +196,12 @@ def test_no_text_leaves_its_place(tmp_path: Path) -> None:
 
 
 def test_what_is_not_printable_is_escaped() -> None:
-    assert picture.escaped("a\u202e\u2028\x07<&é") == "a\\u202e\\u2028\\x07&lt;&amp;é"
-    comment = picture.comment("a--b---c -->")
+    assert markup.escaped("a\u202e\u2028\x07<&é") == "a\\u202e\\u2028\\x07&lt;&amp;é"
+    comment = markup.comment("a--b---c -->")
     assert ET.fromstring(f"<x>{comment}</x>").text is None
     assert comment.count("--") == 2
     box = Box('a"]:::x', "b<br/>%%c", "op", "3x4")
-    lines = picture.mermaid((Drawing("t", (box,), ()),), "head").splitlines()
+    lines = mermaid.mermaid((Drawing("t", (box,), ()),), "head").splitlines()
     assert lines[4] == '    d0n0["a#34;#93;#58;#58;#58;x<br/>b#60;br/#62;#37;#37;c"]'
 
 
@@ -226,7 +226,7 @@ def test_a_file_of_others_is_left_alone(archgen: Callable[..., Result], project:
     assert "`mine.svg` was not drawn by archgen" in result.err
     assert target.read_text().startswith("<svg/>")
     assert archgen("graph", "specs/small.yaml", "-o", "mine.svg", "--force").code == 0
-    assert picture.not_ours(target.read_bytes()) == ""
+    assert markup.not_ours(target.read_bytes()) == ""
 
 
 def test_another_ending(archgen: Callable[..., Result], project: Path) -> None:

@@ -11,8 +11,10 @@ from urllib.parse import quote
 import pytest
 
 import archgen
-from archgen.emit import header, module, proof
+from archgen.emit import header, module
 from archgen.emit.layout import docstring
+from archgen.proof import check, syntax, texts
+from archgen.proof.parsed import ProofError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -149,7 +151,7 @@ def test_a_careless_template_is_caught(
     network.spec = network.spec.replace(description=text)  # the loader would refuse some
     clean = module.text
     monkeypatch.setattr(module, "text", lambda *given: sink(clean(*given), given[4]))  # what the spec says of the network
-    with pytest.raises((proof.ProofError, SyntaxError, ValueError)):
+    with pytest.raises((ProofError, SyntaxError, ValueError)):
         network.source()
 
 
@@ -159,20 +161,20 @@ def test_a_docstring_that_is_not_escaped_is_caught(text: str, tmp_path: Path) ->
     source = network.source()
     changed = source.replace('"""x\n', f'"""{text}\n', 1)
     assert changed != source
-    with pytest.raises((proof.ProofError, SyntaxError)):
-        proof.check_texts(changed, source)
+    with pytest.raises((ProofError, SyntaxError)):
+        texts.check_texts(changed, source)
 
 
 @pytest.mark.parametrize("path", ["x\nimport os", "coding: utf-7", "coding=latin-1", "a\rb", "\u00e9", "x'"])
 def test_a_header_that_says_more_is_caught(path: str, tmp_path: Path) -> None:
     source = written(tmp_path).source()
-    with pytest.raises((proof.ProofError, SyntaxError)):
-        proof.check_texts(source.replace("# Regenerate with: ", f"# Regenerate with: {path}", 1), source)
+    with pytest.raises((ProofError, SyntaxError)):
+        texts.check_texts(source.replace("# Regenerate with: ", f"# Regenerate with: {path}", 1), source)
 
 
 def test_every_build_makes_this_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(proof, "check_texts", lambda text, neutral: asked.append((text, neutral)))
+    monkeypatch.setattr(syntax, "check_texts", lambda text, neutral: asked.append((text, neutral)))
     source = written(tmp_path, network="Mine").source()
     ((text, neutral),) = asked
     assert text == source
@@ -215,8 +217,8 @@ def test_what_no_template_writes_is_caught(old: str, new: str, tmp_path: Path) -
         changed = changed.replace('].\n    """', '].\n    """)', 1)
     assert changed != source
     ast.parse(changed)
-    with pytest.raises(proof.ProofError):
-        proof.check(changed, network.graph, network.trace(network.spec.input))
+    with pytest.raises(ProofError):
+        check.check(changed, network.graph, network.trace(network.spec.input))
 
 
 def test_a_class_of_an_op_that_is_changed_is_caught() -> None:
@@ -224,8 +226,8 @@ def test_a_class_of_an_op_that_is_changed_is_caught() -> None:
     source = network.source()
     changed = source.replace("return x.permute(self.dims)", "return x", 1)
     assert changed != source
-    with pytest.raises(proof.ProofError, match="the class Permute is not the text that its op brings"):
-        proof.check(changed, network.graph, network.trace(network.spec.input))
+    with pytest.raises(ProofError, match="the class Permute is not the text that its op brings"):
+        check.check(changed, network.graph, network.trace(network.spec.input))
 
 
 # ---- what `forward` does
@@ -258,8 +260,8 @@ def test_another_flow_of_data_is_caught(spec: str, old: str, new: str, told: str
     assert old in source
     changed = source.replace(old, new, 1)
     ast.parse(changed)
-    with pytest.raises(proof.ProofError, match=re.escape(told)):
-        proof.check(changed, network.graph, network.trace(network.spec.input))
+    with pytest.raises(ProofError, match=re.escape(told)):
+        check.check(changed, network.graph, network.trace(network.spec.input))
 
 
 # ---- the seal

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archgen import contract, regions
+from archgen.analysis import contract, regions
+from archgen.analysis.regions import EVERYWHERE, Range, Region, boxes, crossed
+from archgen.arithmetic.sizes import Size, Variable, number_at
+from archgen.arithmetic.sizesets import ALL, NONE, TooLong, size_set
 from archgen.budget import Budget
 from archgen.diagnostics import Place, Source
-from archgen.regions import EVERYWHERE, Range, Region, boxes, crossed
-from archgen.sizes import Size, Variable, number_at
-from archgen.sizesets import ALL, NONE, TooLong, size_set
-from archgen.symbolic import Constraint
+from archgen.trace.on_sizes import Constraint
 from tests.conftest import examples
 
 if TYPE_CHECKING:

@@ -11,11 +11,13 @@ import jsonschema
 import pytest
 
 import archgen
-from archgen import extends, library, schema, source, spec
 from archgen.diagnostics import Place, Source, SpecError
+from archgen.language import extends, library, schema
+from archgen.language import reader as spec
 from archgen.ops import OPS
-from archgen.ops.base import KINDS
-from archgen.source import Mapping, Scalar, Sequence, Tree
+from archgen.ops.options import KINDS
+from archgen.syntax import parser
+from archgen.syntax.trees import Mapping, Scalar, Sequence, Tree
 from tests.conftest import ROOT, Result
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ START = "name: Net\ninput: [3, 32, 32]\nstem:\n"
 
 
 def read(text: str) -> Any:
-    return schema.plain(source.parse(Source("x.yaml", text)))
+    return schema.plain(parser.parse(Source("x.yaml", text)))
 
 
 def faults(data: Any) -> list[str]:
@@ -39,7 +41,7 @@ def faults(data: Any) -> list[str]:
 
 
 def test_the_file_is_what_the_records_give() -> None:
-    assert schema.FILE.read_text(encoding="utf-8") == schema.text(), "write it anew: python -m archgen.schema"
+    assert schema.FILE.read_text(encoding="utf-8") == schema.text(), "write it anew: python -m archgen.language.schema"
 
 
 def test_it_is_a_schema() -> None:
@@ -53,13 +55,13 @@ def test_it_is_a_schema() -> None:
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_it_takes_every_spec_as_written_and_as_merged(path: Path) -> None:
-    assert faults(schema.plain(source.read(path))) == []
+    assert faults(schema.plain(parser.read(path))) == []
     assert faults(schema.plain(extends.load(path).tree)) == []
 
 
 @pytest.mark.parametrize("name", library.block_names())
 def test_it_takes_every_block_of_the_library(name: str) -> None:
-    block = schema.plain(source.read(ROOT / f"archgen/library/{name}.yaml"))
+    block = schema.plain(parser.read(ROOT / f"archgen/library/{name}.yaml"))
     validator = jsonschema.Draft202012Validator({"$ref": "#/$defs/block", "$defs": DOCUMENT["$defs"]})
     assert list(validator.iter_errors(block)) == []
     assert list(validator.iter_errors({**block, "layer": {}}))
@@ -303,10 +305,10 @@ def test_equal_parts_are_looked_at_once_and_the_first_of_all(monkeypatch: pytest
     different = "".join(f"  a{number}: {{dropout: {number} / 100}}\n" for number in range(60))
     bad = "  z: {max_pool, kernel_size: 3}\n"
     with pytest.raises(schema.Disagreement):
-        schema.agree(source.parse(Source("x.yaml", START + equal + bad)))
-    schema.agree(source.parse(Source("x.yaml", START + different + bad)))
+        schema.agree(parser.parse(Source("x.yaml", START + equal + bad)))
+    schema.agree(parser.parse(Source("x.yaml", START + different + bad)))
     with pytest.raises(schema.Disagreement):
-        schema.agree(source.parse(Source("x.yaml", START + bad + different)))
+        schema.agree(parser.parse(Source("x.yaml", START + bad + different)))
 
 
 def test_only_validate_reads_it(project: Path, archgen: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import archgen as package
-from archgen import extends, show
+from archgen.language import extends
+from archgen.views import show
 from tests.conftest import ROOT, Result
 
 if TYPE_CHECKING:

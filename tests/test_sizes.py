@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from archgen import sizesets
+from archgen.arithmetic import sizesets
+from archgen.arithmetic.evaluation import broadcast, minimum
+from archgen.arithmetic.sizes import Floor, Joined, Size, TooManyParts, Variable, axes_of, floor, number_at, where
+from archgen.arithmetic.sizesets import ALL, LONGEST_PERIOD, SizeSet, size_set
 from archgen.budget import Budget
-from archgen.expressions import broadcast, minimum
 from archgen.ops import OPS, Op, Shape
 from archgen.ops.conv import window_size
 from archgen.ops.pool import pooled_size
-from archgen.sizes import LONGEST_PERIOD, Floor, Joined, Size, TooManyParts, Variable, axes_of, floor, number_at
-from archgen.sizesets import ALL, SizeSet, size_set, where
 from tests.conftest import examples
 
 if TYPE_CHECKING:

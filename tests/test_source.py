@@ -19,12 +19,13 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from yaml import parser, scanner
+from yaml import parser as yaml_parser
+from yaml import scanner
 
-from archgen import source as module
-from archgen import yaml_errors
 from archgen.diagnostics import EnvironmentFault, Problem, Source, SpecError
-from archgen.source import DEEPEST, MOST_BYTES, MOST_EVENTS, Mapping, Scalar, Sequence, Tree, load, parse, read
+from archgen.syntax import errors, parser
+from archgen.syntax.parser import DEEPEST, MOST_BYTES, MOST_EVENTS, load, parse, read
+from archgen.syntax.trees import Mapping, Scalar, Sequence, Tree
 from tests.conftest import examples
 
 if TYPE_CHECKING:
@@ -324,7 +325,7 @@ def test_refusals_are_written_as_the_style_asks() -> None:
 
 def test_every_message_of_pyyaml_has_an_explanation() -> None:
     """The parts that explanations are found by are PyYAML's own words: a release that changes them fails here."""
-    parts = [part for part, _ in yaml_errors._EXPLANATIONS]
+    parts = [part for part, _ in errors._EXPLANATIONS]
     used: set[str] = set()
     for context, message in pyyaml_messages():
         found = next((part for part in parts if part in f"{context}: {message}"), None)
@@ -334,7 +335,7 @@ def test_every_message_of_pyyaml_has_an_explanation() -> None:
 
 
 def pyyaml_messages() -> Iterator[tuple[str, str]]:
-    for file in (scanner, parser):
+    for file in (scanner, yaml_parser):
         for node in ast.walk(ast.parse(inspect.getsource(file))):
             if (
                 isinstance(node, ast.Call)
@@ -354,16 +355,16 @@ def first_text(node: ast.AST) -> str:
 
 
 def test_an_error_that_nobody_foresaw_keeps_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(yaml_errors, "_EXPLANATIONS", ())
+    monkeypatch.setattr(errors, "_EXPLANATIONS", ())
     assert [said(problem) for problem in refusal("a: b: c")] == ["1 a: b>:< c E-YAML: mapping values are not allowed here"]
 
 
 @pytest.mark.parametrize("fault", [RecursionError, IndexError, KeyError, AttributeError, ValueError, AssertionError, TypeError])
 def test_a_slip_of_pyyaml_becomes_a_problem(fault: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
-    def slip(self: module._Events) -> None:
+    def slip(self: parser._Events) -> None:
         raise fault
 
-    monkeypatch.setattr(module._Events, "fetch_flow_sequence_start", slip)
+    monkeypatch.setattr(parser._Events, "fetch_flow_sequence_start", slip)
     assert [said(problem) for problem in refusal("a: [1]")] == ["1 a: >[<1] E-YAML: the text is not YAML from here on"]
 
 

@@ -15,12 +15,14 @@ from hypothesis import example
 from hypothesis import strategies as st
 
 import archgen
-from archgen import extends, library, source, spec
+from archgen.arithmetic.expressions import Name, Value, names_of
+from archgen.arithmetic.spelling import render
 from archgen.diagnostics import Place, Source, SpecError
-from archgen.expressions import Name, Value, names_of, render
+from archgen.language import extends, library, model, problems, reader, vocabulary
 from archgen.ops import OPS
+from archgen.syntax import parser, trees
 
-NodeType = TypeVar("NodeType", bound=spec.Node)
+NodeType = TypeVar("NodeType", bound=model.Node)
 
 HEAD = "name: Net\ninput: [3, 32, 32]\n"
 OWN = """\
@@ -33,11 +35,11 @@ blocks:
 """
 
 
-def read(text: str) -> spec.Spec:
-    return spec.read(source.parse(Source("x.yaml", text)), library.block_names())
+def read(text: str) -> model.Spec:
+    return reader.read(parser.parse(Source("x.yaml", text)), library.block_names())
 
 
-def nodes(*lines: str, rest: str = "") -> dict[str, spec.AnyNode]:
+def nodes(*lines: str, rest: str = "") -> dict[str, model.AnyNode]:
     """The nodes of a network's stem by their names."""
     return {
         layer.name: layer.node for layer in read(HEAD + "stem:\n" + textwrap.indent("\n".join(lines), "  ") + "\n" + rest).stem
@@ -51,11 +53,11 @@ def node(kind: type[NodeType], text: str, rest: str = "") -> NodeType:
     return found
 
 
-def use(text: str, rest: str = "") -> spec.Use:
-    return node(spec.Use, text, rest)
+def use(text: str, rest: str = "") -> model.Use:
+    return node(model.Use, text, rest)
 
 
-def given(arguments: tuple[spec.Argument, ...] | spec.Use | None) -> dict[str, Value]:
+def given(arguments: tuple[model.Argument, ...] | model.Use | None) -> dict[str, Value]:
     assert isinstance(arguments, tuple)
     return {argument.name: argument.value for argument in arguments}
 
@@ -122,44 +124,44 @@ def test_the_value_beside_a_block_has_no_name_yet() -> None:
 
 
 def test_a_list_is_a_sequence_and_numbers_its_nodes() -> None:
-    found = node(spec.Sequence, "[{conv: 32, kernel_size: 3}, batch_norm, [relu]]")
+    found = node(model.Sequence, "[{conv: 32, kernel_size: 3}, batch_norm, [relu]]")
     assert [layer.name for layer in found.layers] == ["0", "1", "2"]
     inner = found.layers[2].node
-    assert isinstance(inner, spec.Sequence)
+    assert isinstance(inner, model.Sequence)
     assert inner.layers[0].node == use("relu")
-    assert found == node(spec.Sequence, "{sequence: [{conv: 32, kernel_size: 3}, batch_norm, [relu]]}")
+    assert found == node(model.Sequence, "{sequence: [{conv: 32, kernel_size: 3}, batch_norm, [relu]]}")
 
 
 def test_a_sequence_may_name_its_nodes() -> None:
-    found = node(spec.Sequence, "{sequence: {conv: {conv: 4, kernel_size: 3}, act: relu}, when: in_channels == 3}")
+    found = node(model.Sequence, "{sequence: {conv: {conv: 4, kernel_size: 3}, act: relu}, when: in_channels == 3}")
     assert [layer.name for layer in found.layers] == ["conv", "act"]
     assert render(found.when) == "in_channels == 3"
 
 
 def test_a_residual_keeps_the_order_of_its_ways() -> None:
-    found = node(spec.Residual, "{residual: {b: relu}, shortcut: {c: silu}}")
+    found = node(model.Residual, "{residual: {b: relu}, shortcut: {c: silu}}")
     assert [layer.name for layer in found.residual + found.shortcut] == ["b", "c"]
     assert not found.shortcut_first
-    assert node(spec.Residual, "{shortcut: {c: silu}, residual: {b: relu}}").shortcut_first
-    assert node(spec.Residual, "{residual: {b: relu}}").shortcut == ()
+    assert node(model.Residual, "{shortcut: {c: silu}, residual: {b: relu}}").shortcut_first
+    assert node(model.Residual, "{residual: {b: relu}}").shortcut == ()
 
 
-@pytest.mark.parametrize("kind", spec.MERGES)
+@pytest.mark.parametrize("kind", vocabulary.MERGES)
 def test_a_merge_has_branches_or_values(kind: str) -> None:
-    found = node(spec.Merge, f"{{{kind}: {{b: relu, c: silu}}, split: true}}")
+    found = node(model.Merge, f"{{{kind}: {{b: relu, c: silu}}, split: true}}")
     assert (found.kind, [layer.name for layer in found.branches], found.split) == (kind, ["b", "c"], True)
     merge = nodes("a: relu", f"b: {{{kind}, from: [a, input]}}")["b"]
-    assert isinstance(merge, spec.Merge)
+    assert isinstance(merge, model.Merge)
     assert ([reference.name for reference in merge.sources], merge.branches, merge.split) == (["a", "input"], (), False)
 
 
 def test_an_argument_that_holds_an_op_is_a_kind() -> None:
     block = read(HEAD + "stem: {a: {Own: 8}}\n" + OWN).blocks[0]
     found = block.layers[1].node
-    assert isinstance(found, spec.Use)
+    assert isinstance(found, model.Use)
     assert (found.kind, found.arguments) == ("act", ())
     passed = read(HEAD + "args: {act: relu}\nstem: {a: {Own: 8, act: act}, b: {act, when: true}}\n" + OWN).stem
-    assert [layer.node.kind for layer in passed if isinstance(layer.node, spec.Use)] == ["Own", "act"]
+    assert [layer.node.kind for layer in passed if isinstance(layer.node, model.Use)] == ["Own", "act"]
 
 
 # ---- depth, first, from, when
@@ -169,7 +171,7 @@ def test_depth_and_first() -> None:
     found = use("{Own: 8, depth: 3, first: {stride: 2}}", OWN)
     assert (found.depth, given(found.arguments), given(found.first)) == (3, {"": 8}, {"stride": 2})
     other = use("{Own: 8, depth: 3, first: {Own: 4}}", OWN)
-    assert isinstance(other.first, spec.Use)
+    assert isinstance(other.first, model.Use)
     assert given(other.first.arguments) == {"": 4}
 
 
@@ -187,7 +189,7 @@ def test_from_names_earlier_values() -> None:
 
 def test_a_residual_sees_the_values_around_it_and_a_branch_does_not() -> None:
     found = nodes("a: relu", "b: {residual: {c: {relu, from: a}}}")["b"]
-    assert isinstance(found, spec.Residual)
+    assert isinstance(found, model.Residual)
     assert found.residual[0].node.sources[0].name == "a"
     merge = "stem: {a: {concat: {b: relu, c: {residual: {d: {relu, from: b}}}}}}\n"
     assert refused(HEAD + merge) == ["`b` runs beside `d`, in another branch of `a`"]
@@ -264,7 +266,7 @@ def test_what_is_unused_is_told_only_where_nothing_else_is_wrong() -> None:
 
 def test_every_problem_is_told_until_there_are_too_many() -> None:
     assert len(refused(HEAD + "stem:\n" + "".join(f"  a{n}: what{n}\n" for n in range(9)))) == 9
-    assert len(refused(HEAD + "stem:\n" + "".join(f"  a{n}: what{n}\n" for n in range(99)))) == spec.MOST_PROBLEMS
+    assert len(refused(HEAD + "stem:\n" + "".join(f"  a{n}: what{n}\n" for n in range(99)))) == problems.MOST_PROBLEMS
 
 
 # ---- places
@@ -276,7 +278,7 @@ def test_every_value_knows_its_place() -> None:
     first, second = found.stem
     assert (text_of(first.place), first.place[1:3]) == ("conv1", (5, 3))
     assert text_of(first.node.place) == "{conv: wide, kernel_size: 3, from: input, when: true}"
-    assert isinstance(first.node, spec.Use)
+    assert isinstance(first.node, model.Use)
     assert [text_of(argument.place) for argument in first.node.arguments] == ["wide", "3"]
     assert text_of(first.node.sources[0].place) == "input"
     assert text_of(second.node.place) == "relu"
@@ -323,31 +325,31 @@ blocks:
 """
 
 
-def merged(tmp_path: Path, child: str) -> source.Mapping:
+def merged(tmp_path: Path, child: str) -> trees.Mapping:
     (tmp_path / "parent.yaml").write_text(PARENT, encoding="utf-8")
     (tmp_path / "child.yaml").write_text("extends: parent.yaml\n" + child, encoding="utf-8")
     return extends.load(tmp_path / "child.yaml").tree
 
 
-def flow(tree: source.Tree | None) -> str:
+def flow(tree: trees.Tree | None) -> str:
     """A tree in one line, as one would write it."""
-    if isinstance(tree, source.Mapping):
+    if isinstance(tree, trees.Mapping):
         return "{" + ", ".join(f"{key.text}: {flow(value)}".removesuffix(": ") for key, value in tree.entries) + "}"
-    if isinstance(tree, source.Sequence):
+    if isinstance(tree, trees.Sequence):
         return "[" + ", ".join(map(flow, tree.items)) + "]"
     return "" if tree is None else tree.text
 
 
-def at(tree: source.Mapping, *keys: str) -> source.Tree | None:
-    found: source.Tree | None = tree
+def at(tree: trees.Mapping, *keys: str) -> trees.Tree | None:
+    found: trees.Tree | None = tree
     for key in keys:
-        assert isinstance(found, source.Mapping)
+        assert isinstance(found, trees.Mapping)
         found = found.get(key)
     return found
 
 
 def test_a_child_that_says_nothing_is_its_parent(tmp_path: Path) -> None:
-    assert flow(merged(tmp_path, "name: Parent\n")) == flow(source.parse(Source("x", PARENT)))
+    assert flow(merged(tmp_path, "name: Parent\n")) == flow(parser.parse(Source("x", PARENT)))
 
 
 RULES = {  # child, the path of a part, and the part after the merge
@@ -404,7 +406,7 @@ def test_a_spec_over_another(rule: str, tmp_path: Path) -> None:
 def test_a_layer_that_is_not_there_is_not_taken_out(tmp_path: Path) -> None:
     tree = merged(tmp_path, "stem: {bn2: {when: false}}\n")
     with pytest.raises(SpecError, match=r"this\s+node has no kind") as error:
-        spec.read(tree)
+        reader.read(tree)
     assert text_of(error.value.problems[0].place) == "{when: false}"
 
 
@@ -414,7 +416,7 @@ def test_an_argument_that_holds_an_op_replaces_another_kind(tmp_path: Path) -> N
 
 def test_each_value_keeps_its_own_place(tmp_path: Path) -> None:
     conv = at(merged(tmp_path, "stem: {conv1: {stride: 1}}\n"), "stem", "conv1")
-    assert isinstance(conv, source.Mapping)
+    assert isinstance(conv, trees.Mapping)
     assert [(key.text, value.place.source.name.rpartition("/")[2]) for key, value in conv.entries] == [
         ("conv", "parent.yaml"), ("kernel_size", "parent.yaml"), ("stride", "child.yaml"),
     ]  # fmt: skip
@@ -426,7 +428,7 @@ def test_a_problem_of_the_parent_is_told_in_the_parent(tmp_path: Path, monkeypat
     (tmp_path / "base" / "parent.yaml").write_text(HEAD + "stem: {a: relloo}\n", encoding="utf-8")
     (tmp_path / "child.yaml").write_text("extends: base/parent.yaml\nhead: {b: silloo}\n", encoding="utf-8")
     with pytest.raises(SpecError) as error:
-        spec.read(extends.load(type(tmp_path)("child.yaml")).tree)
+        reader.read(extends.load(type(tmp_path)("child.yaml")).tree)
     assert sorted(problem.place.source.name for problem in error.value.problems) == ["base/parent.yaml", "child.yaml"]
 
 
@@ -436,8 +438,8 @@ def test_the_two_ways_of_a_residual_may_be_from_two_files(shortcut_first: bool, 
     parent = f"stem: {{a: {{{', '.join(reversed(ways) if shortcut_first else ways)}}}}}"
     (tmp_path / "parent.yaml").write_text(f"{HEAD}{parent}\n", encoding="utf-8")
     (tmp_path / "child.yaml").write_text("extends: parent.yaml\nstem: {a: {shortcut: {d: {bias: false}}}}\n", encoding="utf-8")
-    (layer,) = spec.read(extends.load(tmp_path / "child.yaml").tree).stem
-    assert isinstance(layer.node, spec.Residual)
+    (layer,) = reader.read(extends.load(tmp_path / "child.yaml").tree).stem
+    assert isinstance(layer.node, model.Residual)
     assert layer.node.shortcut_first is shortcut_first
 
 

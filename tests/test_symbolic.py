@@ -12,18 +12,17 @@ import jsonschema
 import pytest
 
 import archgen as package
-from archgen import contract
+from archgen.analysis import contract, findings
 from archgen.analysis import report as reports
-from archgen.analysis import symbolic as texts
-from archgen.sizes import number_at
-from archgen.sizesets import ALL
+from archgen.arithmetic.sizes import number_at
+from archgen.arithmetic.sizesets import ALL
 from tests import sizes as against_torch
 from tests.conftest import python
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from archgen.contract import Examined
+    from archgen.analysis.contract import Examined
     from tests.conftest import Result
 
 ROOT = Path(__file__).parent.parent
@@ -74,8 +73,8 @@ def test_every_layer_is_as_on_numbers(path: Path) -> None:
 
 def test_a_wrong_closed_form_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """The meta-test: a pooling that counts one position too many, on symbols alone."""
+    from archgen.arithmetic.sizes import Size
     from archgen.ops import pool
-    from archgen.sizes import Size
 
     right = pool.pooled_size
     monkeypatch.setattr(pool, "pooled_size", lambda size, *rest: right(size, *rest) + isinstance(size, Size))
@@ -142,13 +141,13 @@ def test_the_receptive_field_is_the_published_one(name: str, field: int) -> None
 
 
 def broken(found: Examined) -> list[tuple[str, str, int]]:
-    return [(one.paths[0], one.rule, one.smallest) for one in texts.findings(found).breaks if one.axis == "H"]
+    return [(one.paths[0], one.rule, one.smallest) for one in findings.findings(found).breaks if one.axis == "H"]
 
 
 def test_the_shortcut_of_resnet_d_is_caught(tmp_path: Path) -> None:
     found = examined(tmp_path, RESNET_D)
     assert broken(found) == [("layer1.added", "H >= 5 and H mod 4 is 1 or 2", 5)]
-    (one, _) = texts.findings(found).breaks
+    (one, _) = findings.findings(found).breaks
     assert [(name, place.line, size) for name, place, size in one.sides] == [
         ("conv1", 13, "⌊(H + 3) / 4⌋"),
         ("downsample.0", 17, "⌊(H + 1) / 4⌋"),
@@ -203,8 +202,8 @@ def test_features_of_a_flattened_size_are_fixed(tmp_path: Path) -> None:
     rule = "H and W in 8 to 9, or else H >= 2 and W >= 2 and 3 * floor(H / 2) * floor(W / 2) == 48"
     assert found.contract.sizes == rule
     assert found.contract.min_size == 8
-    assert [one.path for one in texts.findings(found).joint] == ["fc"]
-    assert texts.findings(found).opened == ()
+    assert [one.path for one in findings.findings(found).joint] == ["fc"]
+    assert findings.findings(found).opened == ()
 
 
 def test_a_period_too_long_is_said(tmp_path: Path, archgen: Callable[..., Result]) -> None:
@@ -212,7 +211,7 @@ def test_a_period_too_long_is_said(tmp_path: Path, archgen: Callable[..., Result
     pools = "".join(f"  p{n}: {{max_pool: {n}}}\n  u{n}: {{upsample: {n}}}\n" for n in (7, 11, 13, 17))
     text = f"name: Net\ninput: [3, 34034]\nstem:\n  a: relu\n{pools}  s: {{add, from: [a, u17]}}\n"
     found = examined(tmp_path, text)
-    (one,) = texts.findings(found).opened
+    (one,) = findings.findings(found).opened
     assert one.path == "s"
     assert one.breaks
     assert (

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import archgen
-from archgen import trace
-from archgen.expressions import ManyName
+from archgen.arithmetic.expressions import ManyName
+from archgen.trace import on_names, traced, walk
 
 ROOT = Path(__file__).parent.parent
 SPECS = sorted((ROOT / "specs").glob("*.yaml"))
@@ -76,10 +76,10 @@ def test_too_many_layers_are_refused_before_they_are_made(tmp_path: Path) -> Non
 
 
 def test_on_names_a_size_is_an_expression_of_the_arguments(tmp_path: Path) -> None:
-    from archgen.expressions import render
+    from archgen.arithmetic.spelling import render
 
     net = network(tmp_path, "stages:\n  stage: {BasicBlock: 8, depth: 2, stride: 2}\n")
-    named = trace.names(net.graph, net.spec.input, net.trace(net.spec.input))
+    named = on_names.names(net.graph, net.spec.input, net.trace(net.spec.input))
     sizes = named["BasicBlock"].outputs[0].sizes
     assert [render(size) for size in sizes] == ["channels", "(in_height - 1) // stride + 1", "(in_width - 1) // stride + 1"]
 
@@ -87,27 +87,27 @@ def test_on_names_a_size_is_an_expression_of_the_arguments(tmp_path: Path) -> No
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_names_and_numbers_agree_at_every_call(path: Path) -> None:
     """The shapes that leave a block, as expressions, evaluate to those of the trace on numbers."""
-    from archgen.expressions import evaluate
+    from archgen.arithmetic.evaluation import evaluate
 
     net = archgen.load(path)
     numbers = net.trace(net.spec.input)
-    named = trace.names(net.graph, net.spec.input, numbers)
+    named = on_names.names(net.graph, net.spec.input, numbers)
     compared = 0
     for step in _blocks(numbers.steps):
-        body, on_names = net.graph.blocks[step.type], named[step.type]
+        body, body_on_names = net.graph.blocks[step.type], named[step.type]
         x = step.inputs[0]
-        known = {"in_channels": x.channels, **dict(zip(trace.AXIS_NAMES[x.rank], x.spatial, strict=True))}
+        known = {"in_channels": x.channels, **dict(zip(traced.AXIS_NAMES[x.rank], x.spatial, strict=True))}
         known |= {parameter.name: parameter.default for parameter in body.parameters} | dict(step.arguments)
-        listed = [name for name, value in on_names.names.items() if isinstance(value, ManyName)]
-        known |= {name: trace.spread(known[name], x.rank) for name in listed}
+        listed = [name for name, value in body_on_names.names.items() if isinstance(value, ManyName)]
+        known |= {name: walk.spread(known[name], x.rank) for name in listed}
         for constant in body.constants:
             known[constant.name] = evaluate(constant.value, known)
-        assert tuple(evaluate(size, known) for size in on_names.outputs[0].sizes) == step.output.sizes
+        assert tuple(evaluate(size, known) for size in body_on_names.outputs[0].sizes) == step.output.sizes
         compared += 1
     assert compared or not net.graph.blocks
 
 
-def _blocks(steps: tuple[trace.Traced, ...]) -> list[trace.Traced]:
+def _blocks(steps: tuple[traced.Traced, ...]) -> list[traced.Traced]:
     found = []
     for step in steps:
         if step.role == "block":

@@ -17,8 +17,9 @@ import archgen
 
 torch = pytest.importorskip("torch")
 
+from archgen import modules  # noqa: E402
 from archgen.verify import compare as compare_room  # noqa: E402
-from archgen.verify import limits, modules, parent  # noqa: E402
+from archgen.verify import limits, parent  # noqa: E402
 from archgen.verify.compare import compare  # noqa: E402
 from archgen.verify.interpreter import Interpreter  # noqa: E402
 

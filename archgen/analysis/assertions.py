@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from archgen.arithmetic.evaluation import evaluate
+from archgen.arithmetic.expressions import ExpressionError, names_of
+from archgen.arithmetic.spelling import describe
 from archgen.diagnostics import Problem, SpecError, printable
-from archgen.expressions import ExpressionError, describe, evaluate, names_of
-from archgen.spec import CONTRACT, COSTS
+from archgen.language.vocabulary import CONTRACT, COSTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from archgen.analysis.contract import Contract
     from archgen.analysis.cost import Costs
     from archgen.analysis.report import Totals
-    from archgen.contract import Contract
-    from archgen.spec import Assertion
+    from archgen.language.model import Assertion
 
 TOO_LONG = "the sizes of this network grow to formulas of more than a hundred parts, too long to work with"
 _WITHOUT_VALUE = {

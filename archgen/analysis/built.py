@@ -6,48 +6,12 @@ weights that a network for that input would have; the module that was built has 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
-from archgen.records import Record
+from archgen.analysis.report import OtherWeight
 
 if TYPE_CHECKING:
     from archgen.analysis.report import Row
-
-
-class OtherWeight(NamedTuple):
-    """A parameter or buffer by its name in the module; None for the shape where there is none of that name."""
-
-    name: str
-    shape: tuple[int, ...] | None
-    built: tuple[int, ...] | None
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "shape": None if self.shape is None else list(self.shape),
-            "built_shape": None if self.built is None else list(self.built),
-        }
-
-
-class Built(Record):
-    """The network as it is built, seen from another input. own: the spec's input; others: the weights that differ.
-
-    nearest: the inputs nearest to the other one on which the module runs, where it does not run on that.
-    """
-
-    spec: str
-    own: tuple[int, ...]
-    other: tuple[int, ...]
-    others: tuple[OtherWeight, ...]
-    nearest: tuple[tuple[int, ...], ...]
-
-    def as_json(self) -> dict[str, Any]:
-        """As JSON values; `docs/report.schema.json` is their schema."""
-        return {
-            "input_shape": list(self.own),
-            "other_weights": [one.as_json() for one in self.others],
-            "nearest": [list(shape) for shape in self.nearest],
-        }
 
 
 def other_weights(rows: tuple[Row, ...], built: tuple[Row, ...]) -> tuple[OtherWeight, ...]:

@@ -16,14 +16,14 @@ from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
-from archgen.flow import Flow, follows_fresh
-from archgen.graph import Input
-from archgen.ops.base import Footprint, Mode, Shape, product
-from archgen.trace import merged_shape
+from archgen.graph.model import Input
+from archgen.ops.value import Footprint, Mode, Shape, product
+from archgen.trace.flow import Flow, follows_fresh
+from archgen.trace.merges import merged_shape
 
 if TYPE_CHECKING:
-    from archgen.graph import Body, Graph
-    from archgen.trace import Traced, TracedBody
+    from archgen.graph.model import Body, Graph
+    from archgen.trace.traced import Traced, TracedBody
 
 INT64 = 8
 

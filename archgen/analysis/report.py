@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archgen.ops import MAC_CONVENTION, MAC_CONVENTION_WITH_BIAS
+from archgen.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from archgen.analysis.built import Built
-    from archgen.contract import Contract
+    pass
+    from archgen.analysis.contract import Contract
     from archgen.diagnostics import Problem
     from archgen.ops import Op
-    from archgen.trace import Traced
+    from archgen.trace.traced import Traced
 
 SCHEMA_VERSION = 1
 
@@ -167,3 +168,39 @@ def _collect(steps: tuple[Traced, ...], prefix: str, depth: int, training: bool,
 def totals(steps: tuple[Traced, ...]) -> Totals:
     macs = sum(step.macs for step in steps if not step.training)
     return Totals(sum(step.parameters for step in steps), sum(step.buffers for step in steps), macs)
+
+
+class OtherWeight(NamedTuple):
+    """A parameter or buffer by its name in the module; None for the shape where there is none of that name."""
+
+    name: str
+    shape: tuple[int, ...] | None
+    built: tuple[int, ...] | None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "shape": None if self.shape is None else list(self.shape),
+            "built_shape": None if self.built is None else list(self.built),
+        }
+
+
+class Built(Record):
+    """The network as it is built, seen from another input. own: the spec's input; others: the weights that differ.
+
+    nearest: the inputs nearest to the other one on which the module runs, where it does not run on that.
+    """
+
+    spec: str
+    own: tuple[int, ...]
+    other: tuple[int, ...]
+    others: tuple[OtherWeight, ...]
+    nearest: tuple[tuple[int, ...], ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """As JSON values; `docs/report.schema.json` is their schema."""
+        return {
+            "input_shape": list(self.own),
+            "other_weights": [one.as_json() for one in self.others],
+            "nearest": [list(shape) for shape in self.nearest],
+        }

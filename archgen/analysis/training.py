@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archgen.diagnostics import Note, quote
-from archgen.ops.base import product
 from archgen.ops.norm import BatchNorm
+from archgen.ops.value import product
 
 if TYPE_CHECKING:
     from archgen.analysis.report import Row

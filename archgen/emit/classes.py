@@ -7,10 +7,8 @@ from functools import cached_property
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from archgen.diagnostics import Problem, SpecError
-from archgen.emit.forward import Forward
-from archgen.emit.layout import Comprehension, Group, Text, docstring, lines, statement
-from archgen.expressions import (
+from archgen.arithmetic.evaluation import binary, evaluate
+from archgen.arithmetic.expressions import (
     MOST_PARTS,
     TOO_LONG,
     Call,
@@ -22,27 +20,31 @@ from archgen.expressions import (
     Select,
     TooLong,
     Value,
-    binary,
-    evaluate,
     is_number,
     may_fail,
     names_of,
-    render,
     selects,
     surely_read,
 )
-from archgen.flow import follows_fresh
-from archgen.names import CONSTRUCTOR_NAMES, LANGUAGE_NAMES, Scope
-from archgen.ops.base import Op, Shape, same
+from archgen.arithmetic.spelling import render
+from archgen.diagnostics import Problem, SpecError
+from archgen.emit.forward import Forward
+from archgen.emit.layout import Comprehension, Group, Text, docstring, lines, statement
+from archgen.language.names import CONSTRUCTOR_NAMES, LANGUAGE_NAMES, Scope
+from archgen.ops.base import Op
+from archgen.ops.value import Shape, same
 from archgen.records import Record
-from archgen.trace import AXIS_NAMES, OPEN, OPEN_NAMES, spread
+from archgen.trace.flow import follows_fresh
+from archgen.trace.on_names import OPEN, OPEN_NAMES
+from archgen.trace.traced import AXIS_NAMES
+from archgen.trace.walk import spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from archgen.graph import Body
-    from archgen.spec import Parameter
-    from archgen.trace import Traced, TracedBody
+    from archgen.graph.model import Body
+    from archgen.language.model import Parameter
+    from archgen.trace.traced import Traced, TracedBody
 
 _TYPES = {"int": "int", "float": "float", "bool": "bool", "op": "Callable[[], nn.Module]"}
 _INFERRED = ("in_channels", "in_length", "in_depth", "in_height", "in_width")

@@ -11,14 +11,14 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from archgen.emit.layout import Group, Infix, Text, flat, statement
-from archgen.flow import Flow
-from archgen.graph import Input
-from archgen.names import MODULE_ATTRIBUTES, Scope
+from archgen.graph.model import Input
+from archgen.language.names import MODULE_ATTRIBUTES, Scope
+from archgen.trace.flow import Flow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from archgen.trace import Traced
+    from archgen.trace.traced import Traced
 
 _SIGNS = {"add": "+", "subtract": "-", "multiply": "*"}
 

@@ -11,17 +11,17 @@ from archgen import resources
 from archgen.emit.classes import ClassBuilder, ClassText
 from archgen.emit.header import Origin, header, sealed
 from archgen.emit.layout import docstring
-from archgen.graph import open_names
+from archgen.graph.free_names import open_names
 from archgen.ops import OPS
 
 if TYPE_CHECKING:
     import jinja2
 
-    from archgen.contract import Contract
-    from archgen.expressions import Value
-    from archgen.graph import Body, Graph
+    from archgen.analysis.contract import Contract
+    from archgen.arithmetic.expressions import Value
+    from archgen.graph.model import Body, Graph
     from archgen.ops import Op
-    from archgen.trace import TracedBody
+    from archgen.trace.traced import TracedBody
 
 WIDTH = 100
 _MAKE_DIVISIBLE = '''\

@@ -7,13 +7,15 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archgen import files, library, resources, source
+from archgen import files, resources
 from archgen.diagnostics import EnvironmentFault, Place, Problem, Source, SpecError, printable, quote
 from archgen.handbook.ops import value_text
 from archgen.handbook.text import columns, unknown
+from archgen.language import library
+from archgen.syntax import parser, trees
 
 if TYPE_CHECKING:
-    from archgen.spec import Block
+    from archgen.language.model import Block
 
 
 # ---- archgen list
@@ -26,8 +28,8 @@ def spec_names() -> tuple[str, ...]:
 
 def description(name: str) -> str:
     """Returns what a spec that comes with archgen says of itself."""
-    found = (source.read(path).get("description") for path in _chain(name))
-    return next((one.text for one in found if isinstance(one, source.Scalar)), "")
+    found = (parser.read(path).get("description") for path in _chain(name))
+    return next((one.text for one in found if isinstance(one, trees.Scalar)), "")
 
 
 def arguments(block: Block) -> str:
@@ -89,7 +91,7 @@ def _chain(name: str) -> list[Path]:
     if name not in spec_names():
         raise unknown("archgen init", "spec", name, spec_names(), "archgen list")
     chain = [_path(name)]
-    while isinstance(parent := source.read(chain[-1]).get("extends"), source.Scalar):
+    while isinstance(parent := parser.read(chain[-1]).get("extends"), trees.Scalar):
         chain.append(chain[-1].parent / parent.text)
     return chain
 

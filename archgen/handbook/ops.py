@@ -10,12 +10,15 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
-from archgen import source, spec
+from archgen.arithmetic.expressions import Index, ManyName, Name, Value, is_number, names_of
+from archgen.arithmetic.spelling import render
 from archgen.diagnostics import Source
-from archgen.expressions import Index, ManyName, Name, Value, is_number, names_of, render
+from archgen.language import model, reader
 from archgen.ops import OPS, Claim, Op, Shape
-from archgen.ops.base import KINDS, product
+from archgen.ops.options import KINDS
+from archgen.ops.value import product
 from archgen.records import Record
+from archgen.syntax import parser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,9 +141,9 @@ def _paragraphs(op: type[Op]) -> list[str]:
 def written(op: type[Op]) -> dict[str, Value]:
     """Returns the options that the op's example gives."""
     text = f"layers:\n  node: {op.example or op.name}\n"
-    block = spec.read_block(source.parse(Source(f"the example of {op.name}", text)), "Example")
+    block = reader.read_block(parser.parse(Source(f"the example of {op.name}", text)), "Example")
     node = block.layers[0].node
-    assert isinstance(node, spec.Use)
+    assert isinstance(node, model.Use)
     return {argument.name: argument.value for argument in node.arguments}
 
 

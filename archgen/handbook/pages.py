@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archgen import library, resources
-from archgen.analysis.columns import shape_text
+from archgen import resources
 from archgen.handbook import ops
 from archgen.handbook.text import weight_text
+from archgen.language import library
 from archgen.ops import MAC_CONVENTION
+from archgen.views.columns import shape_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from archgen.handbook.ops import Entry
-    from archgen.spec import Block
+    from archgen.language.model import Block
 
 _NOTE = "<!-- made by `python -m archgen.handbook` from {0}; edit those -->"
 _OPS = """\

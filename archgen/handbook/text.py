@@ -6,10 +6,10 @@ import re
 import textwrap
 from typing import TYPE_CHECKING
 
-from archgen.analysis.columns import shape_text
 from archgen.diagnostics import Place, Problem, Source, SpecError, nearest, quote
 from archgen.handbook import ops
 from archgen.ops import MAC_CONVENTION, OPS
+from archgen.views.columns import shape_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from archgen.expressions import is_number
-from archgen.ops.base import POINTWISE, SHARED, Claim, Footprint, Int, Mode, Op, Reads, Real, Shape, Size, Word, product
+from archgen.arithmetic.expressions import is_number
+from archgen.ops.base import Op
+from archgen.ops.options import Int, Real, Word
+from archgen.ops.value import POINTWISE, SHARED, Claim, Footprint, Mode, Reads, Shape, Size, product
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -4,30 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from archgen.expressions import binary, call, select
-from archgen.ops.base import (
-    Bool,
+from archgen.arithmetic.evaluation import binary, call, select
+from archgen.ops.base import Op, axis_claims, list_claims, spatial_claims, window_reads
+from archgen.ops.options import Bool, Int, Padding, PerAxis, Word
+from archgen.ops.value import (
     Claim,
     Footprint,
-    Int,
     Mode,
-    Op,
-    Padding,
-    PerAxis,
     Reads,
     Shape,
     Size,
-    Word,
     axes,
-    axis_claims,
     divisors,
     known_at_least,
-    list_claims,
     product,
     same,
-    spatial_claims,
     together,
-    window_reads,
 )
 
 if TYPE_CHECKING:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from archgen.ops.base import Bool, Claim, Footprint, Int, Mode, Op, Real, Shape, Size, divisors, product, spatial_claims
+from archgen.ops.base import Op, spatial_claims
+from archgen.ops.options import Bool, Int, Real
+from archgen.ops.value import Claim, Footprint, Mode, Shape, Size, divisors, product
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -4,24 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from archgen.expressions import minimum, select
-from archgen.ops.base import (
-    Bool,
-    Claim,
-    Footprint,
-    Mode,
-    Op,
-    PerAxis,
-    Reads,
-    Shape,
-    Size,
-    axes,
-    axis_claims,
-    list_claims,
-    product,
-    spatial_claims,
-    window_reads,
-)
+from archgen.arithmetic.evaluation import minimum, select
+from archgen.ops.base import Op, axis_claims, list_claims, spatial_claims, window_reads
+from archgen.ops.options import Bool, PerAxis
+from archgen.ops.value import Claim, Footprint, Mode, Reads, Shape, Size, axes, product
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

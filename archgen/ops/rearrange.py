@@ -4,23 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from archgen.ops.base import (
-    MOST_PHASES,
-    POINTWISE,
-    SHARED,
-    Axes,
-    Claim,
-    Footprint,
-    Int,
-    Ints,
-    Mode,
-    Op,
-    Reads,
-    Shape,
-    Word,
-    divisors,
-    spatial_claims,
-)
+from archgen.arithmetic.expressions import names_of
+from archgen.ops.base import Op, spatial_claims
+from archgen.ops.options import Axes, Axis, Int, Ints, Word
+from archgen.ops.value import MOST_PHASES, POINTWISE, SHARED, Claim, Footprint, Mode, Reads, Shape, divisors, product
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -216,3 +206,50 @@ class Pad(Op):
         )
         for value in self.padding:
             yield Claim(value, ">=", 0, "`padding` is {left}, and must be at least 0", "padding")
+
+
+class Flatten(Op):
+    """Joins the axes from `start_dim` on into one, counted with the batch: torch.nn.Flatten."""
+
+    name: ClassVar[str] = "flatten"
+    torch_class: ClassVar[str] = "Flatten"
+    positional: ClassVar[int] = 0
+
+    start_dim: Axis = 1
+    end_dim: Axis = -1
+
+    def span(self, x: Shape) -> tuple[int, int]:
+        """The first and last axis to join, without the batch."""
+        axes = len(x.sizes) + 1
+        if names_of((self.start_dim, self.end_dim)):  # only where there is one axis to join (`Kind.refuses`)
+            return 0, 0
+        return int(self.start_dim) % axes - 1, int(self.end_dim) % axes - 1
+
+    def output(self, x: Shape) -> Shape:
+        start, end = self.span(x)
+        sizes = (*x.sizes[:start], product(x.sizes[start : end + 1]), *x.sizes[end + 1 :])
+        axis = x.channel_axis
+        return Shape(sizes, axis if axis < start else start if axis <= end else axis - (end - start))
+
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        start, end = self.span(x)
+        kept: list[Reads | None] = []
+        for axis in range(len(x.sizes)):
+            if axis == x.channel_axis or start < axis <= end or (axis == start and start <= x.channel_axis <= end):
+                continue  # the channels, or joined with what came before, or with the channels
+            joined = axis == start and end > start
+            kept.append(None if joined else POINTWISE._replace(source=axis - (axis > x.channel_axis)))
+        return tuple(kept)
+
+    def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
+        return SHARED
+
+    def claims(self, x: Shape) -> Iterable[Claim]:
+        axes = len(x.sizes) + 1
+        for option in ("start_dim", "end_dim"):
+            value = getattr(self, option)
+            yield Claim(axes - 1, ">=", value, f"`{option}` is {{right}}, but the value has axes 0 to {{left}}", option)
+            yield Claim(value, ">=", -axes, f"`{option}` is {{left}}, but the value has axes 0 to {axes - 1}", option)
+        start, end = self.span(x)
+        yield Claim(start + 1, ">=", 1, "`start_dim` is {left}: the batch, axis 0, can't be joined", "start_dim")
+        yield Claim(end, ">=", start, "`end_dim` comes before `start_dim`", "end_dim")

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from archgen.ops.base import SHARED, Claim, Footprint, Mode, Op, Real, Shape, Size, Word, product, spatial_claims
+from archgen.ops.base import Op, spatial_claims
+from archgen.ops.options import Real, Word
+from archgen.ops.value import SHARED, Claim, Footprint, Mode, Shape, Size, product
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from archgen.expressions import Value
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from archgen.arithmetic.expressions import Value
 
 
 class ChannelDropout(Op):
@@ -121,3 +126,24 @@ class LayerScale(nn.Module):
     def constructor(self, x: Shape) -> tuple[tuple[Size, ...], dict[str, Size]]:
         positional, named = super().constructor(x)
         return positional, named | ({"trailing": self.trailing(x)} if self.trailing(x) else {})
+
+
+class Dropout(Op):
+    """Zeroes each value with probability p while training: torch.nn.Dropout."""
+
+    name: ClassVar[str] = "dropout"
+    torch_class: ClassVar[str] = "Dropout"
+    inplace: ClassVar[bool] = True
+
+    p: Real = 0.5
+
+    def output(self, x: Shape) -> Shape:
+        return x
+
+    def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
+        """On the CPU the mask is of the activations' type; where nothing is dropped the input is handed on."""
+        return Footprint(image=product(x.sizes)) if mode.training and self.p else SHARED
+
+    def claims(self, x: Shape) -> Iterable[Claim]:
+        yield Claim(self.p, ">=", 0, "`p` is {left}, and must be at least 0", "p")
+        yield Claim(1 - 1e-9, ">=", self.p, "`p` is {right}, and must be below 1", "p")

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from archgen import modules
 from archgen.diagnostics import EnvironmentFault
-from archgen.verify import modules
 from archgen.verify.interpreter import Interpreter, fresh
 from archgen.verify.result import Check
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from archgen.analysis.report import Row
     from archgen.network import Network
-    from archgen.trace import Traced
+    from archgen.trace.traced import Traced
 
 _RANDOM = ("Dropout", "AlphaDropout", "FeatureAlphaDropout", "StochasticDepth")  # while training, their output is chance
 _UNCOMPARED = ("training", "inplace")  # the mode, and what the emitter adds where a value has one reader

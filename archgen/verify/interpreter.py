@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from archgen.graph import Input
+    from archgen.graph.model import Input
     from archgen.network import Network
-    from archgen.trace import Traced
+    from archgen.trace.traced import Traced
 
 
 class Interpreter:

@@ -9,10 +9,10 @@ import random
 from itertools import count
 from typing import Any
 
-from archgen import names as rules
-from archgen.expressions import LONGEST
+from archgen.arithmetic.expressions import LONGEST
+from archgen.language import names as rules
 from archgen.ops import OPS, Shape
-from archgen.ops.base import KINDS
+from archgen.ops.options import KINDS
 from tests.fuzz import meaning, tally
 from tests.fuzz.meaning import LIBRARY, TYPES, Avoided, Meaning, Misfit, value_of, with_constants
 from tests.fuzz.trees import MERGES, Tree, pruned, used, words, words_read

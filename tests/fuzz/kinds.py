@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 import archgen
-from archgen.expressions import MOST_PARTS
+from archgen.arithmetic.expressions import MOST_PARTS
 from archgen.ops import OPS, Shape
 from archgen.verify.compare import compare
 from tests.fuzz import draw, meaning, yaml

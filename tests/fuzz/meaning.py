@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from archgen.library import block_names
+from archgen.language.library import block_names
 from archgen.ops import OPS, Op, Shape
-from archgen.ops.base import same
+from archgen.ops.value import same
 from archgen.resources import LIBRARY as FOLDER
 from tests.fuzz.trees import MERGES, Tree, is_node, network_layers, nodes, words
 

@@ -6,9 +6,9 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from archgen.expressions import FUNCTIONS
+from archgen.arithmetic.evaluation import FUNCTIONS
+from archgen.language.vocabulary import BLOCK_KEYS, SPEC_KEYS
 from archgen.ops import OPS
-from archgen.spec import BLOCK_KEYS, SPEC_KEYS
 from tests.fuzz.meaning import LIBRARY, TYPES, network
 from tests.fuzz.trees import COMPOSITIONS, MERGES, Tree, is_node, network_layers, nodes, values, words
 

@@ -1,0 +1,41 @@
+"""Which sizes of a block wait for the sizes of its input, and which blocks call which."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archgen.arithmetic.expressions import names_of
+from archgen.graph.lower import callers_first
+from archgen.graph.model import Call, Chain, Repeat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from archgen.graph.model import AnyNode, Body, Graph
+
+
+def calls(body: Body) -> Iterator[Call]:
+    """The calls of blocks in a body, wherever they stand."""
+    pending: list[AnyNode] = [step.node for step in body.steps]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, Call):
+            yield node
+        elif isinstance(node, Repeat):
+            pending += [node.first] if node.count == 1 else [node.first, node.others]
+        elif isinstance(node, Chain):
+            pending += [step.node for step in node.steps]
+
+
+def open_names(graph: Graph) -> dict[str, set[str]]:
+    """By body: the names that follow from the network's own arguments, which the user of its module may still choose."""
+    found: dict[str, set[str]] = {body.name: set() for body in (graph.network, *graph.blocks.values())}
+    found[graph.network.name] |= {"in_channels", *(parameter.name for parameter in graph.network.parameters)}
+    for body in callers_first(graph):
+        here = found[body.name]
+        for constant in body.constants:
+            if names_of(constant.value) & here:
+                here.add(constant.name)
+        for call in calls(body):
+            found[call.block] |= {name for name, value, _ in call.arguments if names_of(value) & here}
+    return found

@@ -1,0 +1,489 @@
+"""From a spec to steps: defaults filled in, blocks found, names given, what is left out left out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archgen.arithmetic.evaluation import evaluate
+from archgen.arithmetic.expressions import ExpressionError, Name, Value, names_of
+from archgen.arithmetic.spelling import SPEC, render, stand_for
+from archgen.budget import Budget
+from archgen.diagnostics import BUDGET, Note, Place, Problem, SpecError, nearest, quote, suggest
+from archgen.graph.model import Apply, Body, Call, Chain, Graph, Hold, Input, Merge, Repeat, Split, Step
+from archgen.language import library, model, problems, vocabulary
+from archgen.language.names import Scope
+from archgen.ops import OPS
+from archgen.ops.value import same
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from archgen.graph.model import AnyNode
+
+
+DEPTH_NAMES = vocabulary.DEPTH_NAMES
+MOST_LEVELS = 64  # of blocks and sequences in each other; each takes some ten calls of Python's for whoever walks them
+MOST_SUMMED = 256  # values of one sum: a chain of as many operators, which Python's own parser must walk
+MOST_NAMES_GIVEN = 200_000  # arguments and constants of blocks, those of each call; the zoo needs 200
+_NODE_WORDS = ("depth", "first", "when", "from")  # beside the arguments of a block
+
+
+_TOO_DEEP = f"blocks and sequences nest at most {MOST_LEVELS} levels"
+
+
+def build(spec: model.Spec) -> Graph:
+    """Returns the steps of a spec. Raises SpecError with every block that is missing, misused, unused or used by itself."""
+    builder = _Builder(spec)
+    network = builder.network()
+    if not builder.problems:
+        builder.unused()
+    if builder.problems or spec.idle:  # a fault leaves much unused
+        raise SpecError(*(builder.problems or spec.idle))
+    return Graph(network, builder.bodies, frozenset(builder.applied), tuple(builder.notes))
+
+
+class _Builder:
+    def __init__(self, spec: model.Spec) -> None:
+        self.spec = spec
+        self.own = {block.name: block for block in spec.blocks}
+        self.defaults = {default.kind: default for default in spec.option_defaults}
+        self.constants = _fixed(spec.constants)
+        self.problems: list[Problem] = []
+        self.notes: list[Note] = []
+        self.bodies: dict[str, Body] = {}
+        self.open: list[str] = []  # the blocks being built, to find one that uses itself
+        self.level = 0  # how many blocks and sequences are being built
+        self.levels: dict[str, int] = {}  # of each block that is built: how many it nests, itself among them
+        self.applied: set[str] = set()
+        self.names = Budget(MOST_NAMES_GIVEN)
+
+    def problem(self, place: Place, sentence: str, help: str = "") -> None:
+        problem = Problem(place, sentence, help)
+        if problem in self.problems:
+            return  # the first of many blocks and the others share what was written
+        self.problems.append(problem)
+        if len(self.problems) == problems.MOST_PROBLEMS:
+            raise SpecError(*self.problems)
+
+    def network(self) -> Body:
+        spec = self.spec
+        scope = _Scope(self, spec)
+        scope.layers(spec.layers, Input(0))
+        self.not_too_deep(tuple(scope.steps))
+        results = tuple(scope.named[reference.name] for reference in spec.outputs if reference.name in scope.named)
+        results = results or (scope.last,)
+        training = tuple(scope.named[reference.name] for reference in spec.training_outputs if reference.name in scope.named)
+        scope.note_sums_with_itself()
+        return Body(
+            spec.name, spec.description, spec.parameters, spec.constants, _marked(tuple(scope.steps), results), results,
+            training, tuple(scope.depths), False, spec.place,
+        )  # fmt: skip
+
+    def definition(self, name: str, place: Place) -> model.Block | None:
+        if name in self.own:
+            return self.own[name]
+        if name in library.block_names():
+            return library.block(name)
+        known = [*self.own, *library.block_names()]
+        self.problem(place, f"there is no block {quote(name)}", suggest(name, known, "blocks"))
+        return None
+
+    def use_block(self, name: str, place: Place) -> model.Block | None:
+        """Builds a block at its first use, those that it calls first."""
+        block = self.definition(name, place)
+        if block is None or name in self.bodies:
+            return block
+        if name == self.spec.name:  # one of the library: the reader refuses the spec's own
+            self.problem(place, f"the block {quote(name)} has the name of the network", "give the network another name")
+        if name in self.open:
+            way = " -> ".join([*self.open[self.open.index(name) :], name])
+            self.problem(place, f"the block {quote(name)} uses itself: {way}", "leave one of these uses out")
+            return block
+        self.enter(place)
+        self.open.append(name)
+        scope = _Scope(self, block)
+        scope.layers(block.layers, Input(0))
+        self.open.pop()
+        self.level -= 1
+        self.levels[name] = 1 + max((self.levels_of(step.node) for step in scope.steps), default=0)
+        if name in self.own:
+            scope.note_sums_with_itself()
+            scope.note_shortcuts()
+        self.bodies[name] = Body(
+            name, block.description, block.parameters, block.constants, tuple(scope.steps), (scope.last,), (),
+            tuple(scope.depths), name not in self.own, block.place,
+        )  # fmt: skip
+        return block
+
+    def enter(self, place: Place) -> None:
+        """Counts one more level of what is being built. Raises SpecError, which ends the look, where they are too many."""
+        if self.level >= MOST_LEVELS:
+            raise SpecError(*self.problems, Problem(place, _TOO_DEEP))
+        self.level += 1
+
+    def count_names(self, count: int, place: Place) -> None:
+        """Counts what a call of a block must find values for. Raises SpecError where all calls have too much of it."""
+        if not self.names.spend(count):
+            sentence = f"all calls together have more than {MOST_NAMES_GIVEN:,} arguments and constants to find values for"
+            raise SpecError(*self.problems, Problem(place, sentence, code=BUDGET))
+
+    def levels_of(self, node: AnyNode) -> int:
+        """How many blocks and sequences nest in a node."""
+        if isinstance(node, Call):
+            return self.levels.get(node.block, 0)
+        if isinstance(node, Repeat):
+            return 1 + max(self.levels_of(node.first), self.levels_of(node.others))
+        return 1 + max((self.levels_of(step.node) for step in node.steps), default=0) if isinstance(node, Chain) else 0
+
+    def not_too_deep(self, layers: tuple[Step, ...]) -> None:
+        """Blocks may have been built one by one, the innermost first: only here is it known how deep all of them nest."""
+        for step in layers:
+            if self.levels_of(step.node) > MOST_LEVELS:
+                raise SpecError(*self.problems, Problem(step.place, _TOO_DEEP))
+
+    def unused(self) -> None:
+        """Only of what the spec's own file says: what it took over, a spec before it used."""
+        own = self.spec.place.source
+        for block in self.spec.blocks:
+            if block.name not in self.bodies and block.place.source is own:
+                self.problem(block.place, f"nobody uses the block {quote(block.name)}", "remove it")
+        for default in self.spec.option_defaults:
+            if default.kind not in self.applied and default.place.source is own:
+                self.problem(default.place, f"no node of kind {quote(default.kind)} takes these defaults", "remove them")
+
+
+def _said_again(values: list[Input], first_alone: bool) -> Input | None:
+    """A value that stands in a list for a second time, where asked the first of the list alone; None where there is none."""
+    seen: set[Input] = set()
+    for value in values:
+        if value in seen:
+            return value
+        if not (first_alone and seen):
+            seen.add(value)
+    return None
+
+
+def _marked(steps: tuple[Step, ...], results: tuple[Input, ...]) -> tuple[Step, ...]:
+    """Marks the steps that the results do not need: they are there for the outputs of training."""
+    needed = {result.value for result in results}
+    for number in range(len(steps), 0, -1):
+        if number in needed:
+            needed |= {source.value for source in steps[number - 1].inputs}
+    return tuple(step if number + 1 in needed else step.replace(training=True) for number, step in enumerate(steps))
+
+
+def _fixed(constants: tuple[model.Constant, ...]) -> dict[str, Value]:
+    """The constants of the network that no argument changes: a default inside a block may use these."""
+    known: dict[str, Value] = {}
+    for constant in constants:
+        if names_of(constant.value) <= known.keys():
+            try:
+                known[constant.name] = evaluate(constant.value, known)
+            except ExpressionError:
+                continue  # the trace says so, at its place
+    return known
+
+
+class _Scope:
+    """Builds the steps of one body."""
+
+    def __init__(self, builder: _Builder, owner: model.Spec | model.Block) -> None:
+        self.builder = builder
+        self.holds = {parameter.name for parameter in owner.parameters if parameter.type == "op"}
+        self.names = Scope(name for name, _ in model.attributes(owner.layers))
+        named: tuple[model.Parameter | model.Constant, ...] = (*owner.parameters, *owner.constants)
+        self.known = {"in_channels"} | {item.name for item in named}
+        self.steps: list[Step] = []
+        self.named: dict[str, Input] = {}
+        self.last = Input(0)
+        self.depths: list[Value] = []  # of this scope's repeated blocks, in order
+        self.sums: list[int] = []  # the steps that add earlier values by `from`
+
+    def add(self, name: str, node: AnyNode, inputs: tuple[Input, ...], when: Value | None, place: Place) -> Input:
+        self.steps.append(Step(name, node, inputs, True if when is None else when, place))
+        return Input(len(self.steps))
+
+    def layers(self, layers: model.Layers, entering: Input) -> Input:
+        """Adds named layers in order; returns the value of the last. `input` names what enters here."""
+        outer = self.named
+        self.named = {**outer, "input": entering}
+        self.last = entering
+        for layer in layers:
+            self.last = self.named[layer.name] = self.layer(layer)
+        last, self.named = self.last, {**self.named, **({"input": outer["input"]} if "input" in outer else {})}
+        return last
+
+    # ---- what is allowed and seldom meant
+
+    def note_sums_with_itself(self) -> None:
+        origins = self.origins(_hands_on)
+        for step in self.steps:
+            if not isinstance(step.node, Merge) or step.node.kind not in _SUMS:
+                continue
+            there = [value for value, condition in zip(step.inputs, step.node.conditions) if condition is not False]
+            same = [origins.get(value, value) for value in there]
+            twice = _said_again(same, step.node.kind == "subtract")  # `a - b - b` is as good as any
+            if twice is not None:
+                sentence = f"{quote(step.name)} {_SUMS[step.node.kind].format(self.called(twice))}"
+                self.builder.notes.append(Note(step.place, sentence, "name the value that is meant instead of one of them"))
+
+    def note_shortcuts(self) -> None:
+        """A shortcut that is left out hands on what it takes: seldom anything but the block's input is meant."""
+        origins = self.origins(_may_be_left_out)
+        read = {value for step in self.steps if not _may_be_left_out(step) for value in step.inputs}
+        for added in map(self.steps.__getitem__, self.sums):
+            handed = [(value, origins[value]) for value in added.inputs if value in origins]
+            if any(origin == Input(0) for _, origin in handed) or Input(0) in added.inputs:
+                continue
+            for value, origin in handed:
+                if origin in read and self.steps[value.value - 1].when != added.when:
+                    self.note_shortcut(self.steps[value.value - 1], added, origin)
+
+    def note_shortcut(self, step: Step, added: Step, origin: Input) -> None:
+        sentence = f"left out, {quote(step.name)} hands {self.called(origin)}, not what enters the block, "
+        sentence += f"to the sum {quote(added.name)}"
+        help = "add `input` instead"
+        if step.when is not False:
+            when = render(step.when, spelling=SPEC)
+            made = [self.steps[value.value - 1] for value in added.inputs]
+            ordered = ", ".join(one.name for one in sorted(made, key=lambda one: one is step))  # left out, a sum is its first
+            help = f"if the input is meant: write `{added.name}: {{add, from: [{ordered}], when: {when}}}`, and add the input "
+            help += f"in a sum below it: `{{add, from: [{added.name}, input], when: not ({when})}}`"
+        self.builder.notes.append(Note(step.place, sentence, help))
+
+    def origins(self, passes: Callable[[Step], bool]) -> dict[Input, Input]:
+        """The values of steps that hand on what they take, each with the one that it is in the end."""
+        found: dict[Input, Input] = {}
+        for number, step in enumerate(self.steps):
+            if passes(step):
+                found[Input(number + 1)] = found.get(step.inputs[0], step.inputs[0])
+        return found
+
+    def called(self, value: Input) -> str:
+        return quote(self.steps[value.value - 1].name) if value.value else "what enters"
+
+    # ---- nodes
+
+    def layer(self, layer: model.Layer) -> Input:
+        node = layer.node
+        sources = tuple(self.named.get(reference.name, self.last) for reference in node.sources) or (self.last,)
+        if isinstance(node, model.Residual):
+            return self.residual(layer, node, sources[0])
+        if isinstance(node, model.Merge):
+            return self.merge(layer, node, sources)
+        built = self.node(node)
+        if isinstance(built, Apply) and built.op.line and node.when is None:
+            built = built.replace(line=True)
+        return self.add(layer.name, built, sources[:1], node.when, layer.place)
+
+    def residual(self, layer: model.Layer, node: model.Residual, entering: Input) -> Input:
+        if node.when is not None:
+            self.builder.problem(
+                layer.place, "`residual` takes no `when`", "put it in a block, and the `when` beside the block"
+            )
+
+        def way(layers: model.Layers) -> Input:
+            outer = self.named
+            value = self.layers(layers, entering)
+            self.named = outer
+            return value
+
+        if node.shortcut_first:
+            shortcut, residual = way(node.shortcut), way(node.residual)
+        else:
+            residual, shortcut = way(node.residual), way(node.shortcut)
+        return self.add(layer.name, Merge("add", (True, True), not node.shortcut), (residual, shortcut), None, layer.place)
+
+    def merge(self, layer: model.Layer, node: model.Merge, sources: tuple[Input, ...]) -> Input:
+        count = len(node.branches or sources)
+        if node.kind != "concat" and count > MOST_SUMMED:
+            sentence = f"`{node.kind}` takes at most {MOST_SUMMED} values, not {count:,}"
+            help = f"put some of them in a branch or layer that is an `{node.kind}` of its own"
+            self.builder.problem(layer.place, sentence, help)
+        if not node.branches:
+            if node.kind == "add":
+                self.sums.append(len(self.steps))
+            return self.add(layer.name, Merge(node.kind, (True,) * len(sources)), sources, node.when, layer.place)
+        if node.when is not None:
+            self.builder.problem(
+                layer.place, "a merge with branches takes no `when`", "put it in a block, and the `when` beside the block"
+            )
+        entering = sources[0]
+        parts = [entering] * len(node.branches)
+        if node.split:
+            shares = self.add(self.names.take(f"{layer.name}_shares"), Split(len(parts)), (entering,), None, layer.place)
+            parts = [Input(shares.value, part) for part in range(len(parts))]
+        results, conditions = [], []
+        for branch, part in zip(node.branches, parts):
+            outer = self.named, self.last
+            self.last = part
+            results.append(self.layer(branch))
+            if branch.node.when is not None:
+                self.steps[-1] = self.steps[-1].replace(branch=True)
+            conditions.append(True if branch.node.when is None else branch.node.when)
+            self.named, self.last = outer
+        return self.add(layer.name, Merge(node.kind, tuple(conditions)), tuple(results), None, layer.place)
+
+    def node(self, node: model.AnyNode) -> AnyNode:
+        if isinstance(node, model.Sequence):
+            self.builder.enter(node.place)
+            items = tuple([self.item(layer) for layer in node.layers])
+            self.builder.level -= 1
+            return Chain(items)
+        assert isinstance(node, model.Use)
+        if node.depth is not None:
+            return self.repeat(node)
+        return self.use(node, repeated=False)
+
+    def item(self, layer: model.Layer) -> Step:
+        when = layer.node.when
+        return Step(layer.name, self.node(layer.node), (Input(0),), True if when is None else when, layer.place)
+
+    def use(self, node: model.Use, repeated: bool) -> Apply | Hold | Call:
+        if node.kind in self.holds:
+            return Hold(node.kind)
+        if node.kind in OPS:
+            return self.apply(node, repeated)
+        return self.call(node, repeated)
+
+    def apply(self, node: model.Use, repeated: bool) -> Apply:
+        op = OPS[node.kind]
+        given = self.with_defaults(node, {argument.name: argument for argument in node.arguments}, repeated)
+        values = {name: argument.value for name, argument in given.items() if name in op.fields}
+        dynamic = tuple(name for name, value in values.items() if names_of(value))
+        return Apply(op(**values), dynamic, tuple((name, argument.place) for name, argument in given.items()))
+
+    def with_defaults(self, node: model.Use, given: dict[str, model.Argument], repeated: bool) -> dict[str, model.Argument]:
+        default = self.builder.defaults.get(node.kind)
+        if default is None:
+            return given
+        self.builder.applied.add(node.kind)
+        known = self.known | DEPTH_NAMES if repeated else self.known
+        added = {}
+        for argument in default.arguments:
+            if argument.name in given:
+                continue
+            fixed = {name: self.builder.constants.get(name, Name(name)) for name in names_of(argument.value)}
+            try:
+                value = evaluate(argument.value, fixed)
+            except ExpressionError as error:
+                help = error.help or stand_for(argument.value, fixed)
+                self.builder.problem(argument.place, error.sentence, help)
+                continue
+            foreign = sorted(names_of(value) - known)
+            if foreign:
+                self.builder.problem(
+                    argument.place,
+                    f"this default names {quote(foreign[0])}, which is unknown at line {node.place.line}",
+                    "write the option at the node itself, or name a constant that no argument changes",
+                )
+            added[argument.name] = argument.replace(value=value)
+        return given | added
+
+    def call(self, node: model.Use, repeated: bool) -> Call | Hold:
+        block = self.builder.use_block(node.kind, node.place)
+        if block is None:
+            return Hold("")
+        return Call(node.kind, self.arguments(node, block, node.arguments, repeated))
+
+    def arguments(
+        self, node: model.Use, block: model.Block, written: tuple[model.Argument, ...], repeated: bool
+    ) -> tuple[tuple[str, Value, Place], ...]:
+        self.builder.count_names(len(block.parameters) + len(block.constants), node.place)
+        known = dict.fromkeys(parameter.name for parameter in block.parameters)
+        given: dict[str, model.Argument] = {}
+        for argument in written:
+            name = _name(argument, block)
+            if name not in known:
+                sentence = (
+                    f"block {quote(block.name)} has no argument {quote(name)}"
+                    if name
+                    else f"{quote(block.name)} takes no value"
+                )
+                self.builder.problem(argument.place, sentence, self.suggest_argument(name, known, block.name))
+            elif name in given:
+                other = given[name].place.seen_from(argument.place)
+                help = f"it is the value beside `{block.name}` at {other}: leave one of them out"
+                self.builder.problem(argument.place, f"the argument {quote(name)} is given twice", help)
+            else:
+                given[name] = argument.replace(name=name)
+        for name, argument in self.with_defaults(node, given, repeated).items():
+            if name not in known:
+                self.builder.problem(
+                    argument.place,
+                    f"block {quote(block.name)} has no argument {quote(name)}",
+                    suggest(name, known, f"arguments of `{block.name}`"),
+                )
+            given.setdefault(name, argument)
+        for parameter in block.parameters:
+            if parameter.name not in given and parameter.default is None:
+                help = f"write `{parameter.name}: ...` beside it" + (
+                    f", or `{{{block.name}: ...}}`" if parameter is block.parameters[0] else ""
+                )
+                self.builder.problem(node.place, f"block {quote(block.name)} needs its argument {quote(parameter.name)}", help)
+        return tuple((name, given[name].value, given[name].place) for name in known if name in given)
+
+    def suggest_argument(self, name: str, known: Collection[str], block: str) -> str:
+        near = nearest(name, [*known, *_NODE_WORDS])
+        if near in _NODE_WORDS:
+            return f"the nearest is `{near}`"
+        if not known:
+            return "leave it out: the block has no arguments"
+        other = "; leave it out, or add one to the `args` of the block" if not near and block in self.builder.own else ""
+        return suggest(name, known, f"arguments of `{block}`") + other
+
+    def repeat(self, node: model.Use) -> AnyNode:
+        if node.kind in OPS or node.kind in self.holds:
+            self.builder.problem(node.place, "only a block takes `depth`", "put the op in a block")
+            return Hold("")
+        block = self.builder.use_block(node.kind, node.place)
+        if block is None:
+            return Hold("")
+        stride = [argument for argument in node.arguments if _name(argument, block) == "stride"]
+        first: Apply | Hold | Call
+        if isinstance(node.first, model.Use):
+            first, changed = self.use(node.first, repeated=True), {"stride"}
+        else:
+            changed = {_name(argument, block) for argument in node.first or ()}
+            kept = tuple(argument for argument in node.arguments if _name(argument, block) not in changed)
+            first = Call(node.kind, self.arguments(node, block, kept + (node.first or ()), True))
+        if stride and "stride" in changed:
+            sentence = "`stride` is that of the first block, and `first` says what that is: nothing uses this one"
+            self.builder.problem(stride[0].place, sentence, "write it in `first` alone")
+        others = Call(node.kind, self.later_arguments(node, block))
+        assert node.depth is not None
+        self.depths.append(node.depth)
+        return Repeat(node.depth, first, others, len(self.depths) - 1)
+
+    def later_arguments(self, node: model.Use, block: model.Block) -> tuple[tuple[str, Value, Place], ...]:
+        """The arguments of the blocks behind the first: the `stride` is 1, also where the block's own is another."""
+        stride = next((parameter for parameter in block.parameters if parameter.name == "stride"), None)
+        if stride is None:
+            return self.arguments(node, block, node.arguments, True)
+        kept = tuple(argument for argument in node.arguments if _name(argument, block) != "stride")
+        found = self.arguments(node, block, (*kept, model.Argument("stride", 1, node.place)), True)
+        needless = stride.default is not None and same(stride.default, 1)
+        return tuple(argument for argument in found if argument[0] != "stride") if needless else found
+
+
+_SUMS = {"add": "adds {0} twice", "subtract": "subtracts {0} from itself"}
+
+
+def _hands_on(step: Step) -> bool:
+    """Whether a step hands on what it takes, whatever the arguments."""
+    identity = isinstance(step.node, Apply) and step.node.op.name == "identity"
+    return identity or (step.when is False and not step.branch)
+
+
+def _may_be_left_out(step: Step) -> bool:
+    return step.when is not True and not step.branch
+
+
+def _name(argument: model.Argument, block: model.Block) -> str:
+    """The name of an argument: the value beside the block's name is for the block's first."""
+    return argument.name or (block.parameters[0].name if block.parameters else "")
+
+
+def callers_first(graph: Graph) -> tuple[Body, ...]:
+    """The network and its blocks, each before those that it calls."""
+    return (graph.network, *reversed(graph.blocks.values()))

@@ -1,0 +1,123 @@
+"""A network as steps: each is a node that takes the values of others."""
+
+from __future__ import annotations
+
+from typing import ClassVar, NamedTuple, TypeAlias
+
+from archgen.arithmetic.expressions import Value
+from archgen.diagnostics import Note, Place
+from archgen.language import model
+from archgen.ops import Op
+from archgen.records import Record
+
+
+class Apply(Record):
+    """An op with its options; which of them wait for names, and where each was written; whether it is a line of `forward`."""
+
+    uncompared: ClassVar[frozenset[str]] = frozenset({"places"})
+
+    op: Op
+    dynamic: tuple[str, ...]
+    places: tuple[tuple[str, Place], ...]
+    line: bool = False
+
+
+class Hold(Record):
+    """The op that an argument of the block holds."""
+
+    parameter: str
+
+
+class Call(Record):
+    """A block with its arguments, each with its place."""
+
+    block: str
+    arguments: tuple[tuple[str, Value, Place], ...]
+
+
+class Repeat(Record):
+    """Blocks in order, as `nn.Sequential`: the first, then the others. before: how many `depths` of its body come before it."""
+
+    count: Value
+    first: Apply | Hold | Call
+    others: Call
+    before: int
+
+
+class Chain(Record):
+    """Nodes in order, as `nn.Sequential`. Each step takes the value before it."""
+
+    steps: tuple[Step, ...]
+
+
+class Merge(Record):
+    """Values made into one. A condition that is false leaves its branch out.
+
+    bare: it is the sum of a residual without a shortcut.
+    """
+
+    kind: str
+    conditions: tuple[Value, ...]
+    bare: bool = False
+
+
+class Split(Record):
+    """Equal shares of the channels."""
+
+    parts: int
+
+
+AnyNode: TypeAlias = "Apply | Hold | Call | Repeat | Chain | Merge | Split"
+
+
+class Input(NamedTuple):  # no record: each analysis looks values up by it
+    """A value of the body, or one part of it if it was split."""
+
+    value: int
+    part: int = -1
+
+
+class Step(Record):
+    name: str
+    node: AnyNode
+    inputs: tuple[Input, ...]
+    when: Value
+    place: Place
+    training: bool = False  # only the outputs of training need it
+    branch: bool = False  # of a merge: left out, it is not merged
+
+
+class Body(Record):
+    """A block, or the network. `results` are the values that leave it, `training_results` follow while training.
+
+    depths: of its repeated blocks, in order.
+    """
+
+    name: str
+    description: str
+    parameters: tuple[model.Parameter, ...]
+    constants: tuple[model.Constant, ...]
+    steps: tuple[Step, ...]
+    results: tuple[Input, ...]
+    training_results: tuple[Input, ...]
+    depths: tuple[Value, ...]
+    from_library: bool
+    place: Place
+
+
+class Graph(Record):
+    """The network, and the blocks that it uses in an order in which each comes after those it calls.
+
+    with_defaults: the kinds that some node takes option defaults for.
+    notes: what is allowed and seldom meant, beside the spec's own notes.
+    """
+
+    network: Body
+    blocks: dict[str, Body]
+    with_defaults: frozenset[str]
+    notes: tuple[Note, ...]
+
+    def without_texts(self) -> Graph:
+        """The same with "x" for every free text of its author."""
+        blocks = {name: block.replace(description="x") for name, block in self.blocks.items()}
+        return self.replace(network=self.network.replace(description="x"), blocks=blocks)

@@ -1,0 +1,166 @@
+"""A spec as it was read: frozen records, each with its place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
+
+from archgen.arithmetic.expressions import Value
+from archgen.diagnostics import Note, Place, Problem, Source
+from archgen.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class TakenOut(Record):
+    """A layer that a spec takes out of those that it extends: where it says so, and the texts that don't know of it."""
+
+    uncompared: ClassVar[frozenset[str]] = frozenset()
+
+    place: Place
+    older: frozenset[Source]
+
+
+class Argument(Record):
+    """An option or argument as it was written; "" is the name of the value beside the kind."""
+
+    name: str
+    value: Value
+    place: Place
+
+
+class Reference(Record):
+    """The name of a value that a node takes."""
+
+    name: str
+    place: Place
+
+
+class Node(Record):
+    """What every node may have: a condition, and the value it takes instead of the one before it."""
+
+    when: Value | None
+    sources: tuple[Reference, ...]
+    place: Place
+
+
+class Use(Node):
+    """An op, a block, or an argument that holds an op. `first` changes or replaces the first of `depth` blocks."""
+
+    kind: str
+    arguments: tuple[Argument, ...] = ()
+    depth: Value | None = None
+    first: tuple[Argument, ...] | Use | None = None
+
+
+class Layer(Record):
+    """A named node."""
+
+    name: str
+    node: AnyNode
+    place: Place
+
+
+Layers: TypeAlias = "tuple[Layer, ...]"
+Way: TypeAlias = "tuple[str, ...]"  # the keys that lead to some layers of a spec
+
+
+class Sequence(Node):
+    """Modules in order; the names of a list are its indices."""
+
+    layers: Layers = ()
+
+
+class Residual(Node):
+    """The sum of two ways from one value; `shortcut_first` tells which was written first."""
+
+    residual: Layers = ()
+    shortcut: Layers = ()
+    shortcut_first: bool = False
+
+
+class Merge(Node):
+    """Branches from one value, or earlier values, made into one."""
+
+    kind: str = "add"
+    branches: Layers = ()
+    split: bool = False
+
+
+AnyNode: TypeAlias = "Use | Sequence | Residual | Merge"
+
+
+class Parameter(Record):
+    """An argument of a block or network: `type` is int, float, bool, op or list; `default` is None where one must be given."""
+
+    name: str
+    type: str
+    default: Value | None
+    place: Place
+
+
+class Constant(Record):
+    """A named expression of `let`."""
+
+    name: str
+    value: Value
+    place: Place
+
+
+class Block(Record):
+    name: str
+    description: str
+    paper: str
+    parameters: tuple[Parameter, ...]
+    constants: tuple[Constant, ...]
+    layers: Layers
+    place: Place
+
+
+class Assertion(Record):
+    text: str
+    value: Value
+    place: Place
+
+
+class Default(Record):
+    """Option defaults for every node of a kind."""
+
+    kind: str
+    arguments: tuple[Argument, ...]
+    place: Place
+
+
+class Spec(Record):
+    uncompared: ClassVar[frozenset[str]] = frozenset({"place", "notes", "idle"})
+
+    name: str
+    description: str
+    input: tuple[int, ...]
+    parameters: tuple[Parameter, ...]
+    constants: tuple[Constant, ...]
+    option_defaults: tuple[Default, ...]
+    stem: Layers
+    stages: Layers
+    head: Layers
+    outputs: tuple[Reference, ...]
+    training_outputs: tuple[Reference, ...]
+    assertions: tuple[Assertion, ...]
+    blocks: tuple[Block, ...]
+    notes: tuple[Note, ...]
+    idle: tuple[Problem, ...]
+    place: Place
+
+    @property
+    def layers(self) -> Layers:
+        return self.stem + self.stages + self.head
+
+
+def attributes(layers: Layers) -> Iterable[tuple[str, Place]]:
+    """The names that become attributes of one class: residuals and branches have no module of their own."""
+    for layer in layers:
+        yield layer.name, layer.place
+        if isinstance(layer.node, Residual):
+            yield from attributes(layer.node.residual + layer.node.shortcut)
+        elif isinstance(layer.node, Merge):
+            yield from attributes(layer.node.branches)

@@ -1,0 +1,265 @@
+"""Nodes: a use of an op or a block, a sequence, a residual, a merge."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archgen.arithmetic.expressions import Value
+from archgen.diagnostics import Place, quote, suggest
+from archgen.language import names
+from archgen.language.model import Layer, Merge, Residual, Sequence, Use
+from archgen.language.options import MERGED, Options
+from archgen.language.vocabulary import COMPOSITIONS, is_kind
+from archgen.ops import OPS
+from archgen.syntax import trees
+from archgen.syntax.trees import is_empty
+
+if TYPE_CHECKING:
+    from archgen.language.model import AnyNode, Layers, Reference
+    from archgen.language.values import Names
+
+
+OUTSIDE = "name `{0}`, or write the layers of `{0}` one by one, outside it"
+_BRANCH = "a branch takes the value that enters the merge, not another"
+_ABOVE = "put the node above, and name it in the merge: `from: [A, B]`"
+_NAMED = "layers have names: write lines as `conv1: {conv: 64, kernel_size: 3}` below its key"
+_LISTED = "layers have names, and a list is one layer: write `{body: [...]}`"
+
+
+class Nodes(Options):
+    """Reads nodes: a use of an op or a block, or what is composed of others."""
+
+    def is_taken_out(self, reference: Reference, help: str) -> bool:
+        """Whether a later spec took the layer out that one before it names: that is told where it was taken out."""
+        gone = self.taken_out.get(reference.name)
+        if gone is None or reference.place.source not in gone.older:
+            return False
+        where = reference.place.seen_from(gone.place)
+        self.problem(gone.place, f"this takes out {quote(reference.name)}, which is named at {where}", help)
+        return True
+
+    def layers(self, tree: trees.Tree | None, scope: Names, outer: set[str]) -> Layers:
+        """Reads named nodes in order; `outer` holds the values of the scopes around, which references may name too."""
+        found = []
+        earlier = set(outer)
+        if isinstance(tree, trees.Mapping) and self.is_node(tree, scope):
+            help = f"give it a name: `conv1: {{{tree.entries[0][0].text}: ...}}`"
+            self.problem(tree.place, "named layers are expected here, and this is one node", help)
+            return ()
+        entries = self.mapping(tree, _LISTED if isinstance(tree, trees.Sequence) else _NAMED)
+        here = {key.text for key, _ in entries}
+        for key, value in entries:
+            self.layer_name(key)
+            self.earlier = earlier
+            node = self.node(value, scope, earlier)
+            found.append(Layer(key.text, node, key.place))
+            for reference in node.sources:
+                if reference.name not in earlier and reference.name != "input":
+                    self.unknown_source(reference, earlier, key.text, here)
+            earlier.add(key.text)
+        return tuple(found)
+
+    def is_node(self, tree: trees.Mapping, scope: Names) -> bool:
+        """Whether a mapping is one node where named nodes are expected: an op with a value that is no node itself.
+
+        `{conv: act}` is a layer called `conv` where `act` is an argument that holds an op, and a node where it is a number.
+        """
+        kinds = [(key, value) for key, value in tree.entries if key.text in OPS]
+        if len(kinds) != 1:
+            return False
+        (key, value), others = kinds[0], [name.text for name, _ in tree.entries if name is not kinds[0][0]]
+        names_an_op = isinstance(value, trees.Scalar) and (is_kind(value.text) or value.text in scope.ops)
+        is_value = isinstance(value, trees.Scalar) and not names_an_op and not is_empty(value)
+        return is_value and all(name in OPS[key.text].fields or name in ("when", "from") for name in others)
+
+    def branches(self, tree: trees.Tree, scope: Names) -> Layers:
+        """Reads the branches of a merge: they run beside each other, so each sees only what enters."""
+        found = []
+        for key, value in self.mapping(tree):
+            self.layer_name(key)
+            node = self.node(value, scope, set())
+            found.append(Layer(key.text, node, key.place))
+            if node.sources:
+                self.problem(node.sources[0].place, _BRANCH, _ABOVE)
+        return tuple(found)
+
+    def layer_name(self, key: trees.Scalar) -> None:
+        self.refuse_layer_name(key, names.why_no_attribute(key.text))
+
+    def refuse_layer_name(self, key: trees.Scalar, reason: str) -> None:
+        if reason:
+            self.problem(key.place, f"a layer can't be called {quote(key.text)}: it {reason}", names.rule(reason))
+
+    def unknown_source(self, reference: Reference, earlier: set[str], layer: str, here: set[str]) -> None:
+        known = ["input", *sorted(earlier)]
+        if self.is_taken_out(reference, f"write as well what `{layer}` takes instead: `{layer}: {{from: ...}}`"):
+            return
+        way = self.inside.get(reference.name, ())
+        around = next((name for name in way if name in earlier or name in here), "")
+        if around and around in earlier:
+            self.problem(reference.place, stands_inside(reference.name, around, "can be read"), OUTSIDE.format(around))
+            return
+        if any(reference.name in values for values in self.hidden):
+            self.problem(reference.place, _BRANCH, _ABOVE)
+            return
+        if way and not around:  # they meet in a layer around both
+            sentence = f"{quote(reference.name)} runs beside {quote(layer)}, in another branch of {quote(way[-1])}"
+            self.problem(reference.place, sentence, suggest(reference.name, known, "values"))
+            return
+        if reference.name == layer:
+            sentence = f"{quote(layer)} can't take its own value"
+        elif around == layer:
+            sentence = f"{quote(layer)} can't take the value of {quote(reference.name)}, which stands inside it"
+        elif reference.name in here or around:
+            sentence = f"{quote(layer)} can't take the value of {quote(reference.name)}, which comes after it"
+        else:
+            sentence = f"no value {quote(reference.name)} comes before {quote(layer)}"
+        self.problem(reference.place, sentence, suggest(reference.name, known, "values"))
+
+    def node(self, tree: trees.Tree, scope: Names, earlier: set[str]) -> AnyNode:
+        if isinstance(tree, trees.Sequence):
+            return Sequence(None, (), tree.place, self.items(tree, scope))
+        if isinstance(tree, trees.Scalar):
+            self.kind_known(tree, scope)
+            if tree.text in OPS and tree.text not in scope.ops:
+                self.incomplete.append((tree, set()))
+            return Use(None, (), tree.place, tree.text)
+        kinds = [(key, value) for key, value in tree.entries if is_kind(key.text)]
+        if not kinds:  # an argument that holds an op stands as a bare key, so that it may also be passed on under its own name
+            kinds = [(key, value) for key, value in tree.entries if key.text in scope.ops and is_empty(value)]
+        if len(kinds) != 1:
+            self.not_one_kind(tree, kinds, scope)
+            return Use(None, (), tree.place, "identity")
+        (key, value) = kinds[0]
+        options = [(name, option) for name, option in tree.entries if name is not key]
+        when, sources = self.common(options, scope)
+        rest = [(name, option) for name, option in options if name.text not in ("when", "from")]
+        if key.text not in COMPOSITIONS:
+            return self.use(key, value, rest, scope, when, sources, tree.place)
+        return self.composition(key, value, rest, scope, when, sources, tree, earlier)
+
+    def items(self, tree: trees.Tree, scope: Names) -> Layers:
+        """The nodes of a sequence: a list, or named."""
+        if isinstance(tree, trees.Sequence):
+            named = [(str(number), item, item.place) for number, item in enumerate(tree.items)]
+        else:
+            named = [(key.text, item, key.place) for key, item in self.mapping(tree)]
+            for key, _ in self.mapping(tree):
+                if not key.text.isdecimal():
+                    self.refuse_layer_name(key, names.why_no_child(key.text))
+        if not named:
+            self.problem(tree.place, "a sequence needs at least one node", "where nothing is to be done write `identity`")
+        layers = tuple(Layer(name, self.node(item, scope, set()), place) for name, item, place in named)
+        for layer in layers:
+            if layer.node.sources:
+                self.problem(
+                    layer.node.sources[0].place, "`from` can't stand inside a sequence", "give the layers names, outside a list"
+                )
+            if isinstance(layer.node, (Residual, Merge)):
+                self.problem(
+                    layer.place, "a sequence holds ops, blocks and sequences: a merge is none", "put the merge in a block"
+                )
+        return layers
+
+    def composition(
+        self,
+        key: trees.Scalar,
+        value: trees.Tree,
+        options: list[tuple[trees.Scalar, trees.Tree]],
+        scope: Names,
+        when: Value | None,
+        sources: tuple[Reference, ...],
+        tree: trees.Mapping,
+        earlier: set[str],
+    ) -> AnyNode:
+        allowed = {"residual": ("shortcut",), "sequence": ()}.get(key.text, ("split",))
+        for name, _ in options:
+            if name.text not in allowed:
+                known = (*allowed, "when", "from")
+                if name.text in ("depth", "first"):
+                    self.problem(name.place, f"only a block takes `{name.text}`", f"put the {key.text} in a block")
+                    continue
+                if name.text == "split":
+                    help = "leave it out; a merge with branches takes it: `{concat: {a: ..., b: ...}, split: true}`"
+                    self.problem(name.place, f"{quote(key.text)} has no option `split`", help)
+                    continue
+                self.problem(
+                    name.place, f"{quote(key.text)} has no option {quote(name.text)}", suggest(name.text, known, "options")
+                )
+        given = {name.text: option for name, option in options}
+        if key.text == "sequence":
+            return Sequence(when, sources, tree.place, self.items(value, scope))
+        if key.text == "residual":
+            if len(sources) > 1:
+                self.takes_one_value(key, sources)
+            before = len(self.problems)
+            residual = self.layers(value, scope, earlier)
+            if not residual and len(self.problems) == before:
+                self.problem(value.place, "`residual` needs at least one layer", _NAMED)
+            shortcut = self.layers(given["shortcut"], scope, earlier) if "shortcut" in given else ()
+            order = [name.text for name, _ in tree.entries]  # places don't tell: each way may be from a file of its own
+            shortcut_first = "shortcut" in given and order.index("shortcut") < order.index("residual")
+            return Residual(when, sources, tree.place, residual, shortcut, shortcut_first)
+        hidden, self.hidden = self.hidden, (*self.hidden, earlier)
+        node = self.merge(key, value, given, scope, when, sources, tree.place)
+        self.hidden = hidden
+        return node
+
+    def merge(
+        self,
+        key: trees.Scalar,
+        value: trees.Tree,
+        given: dict[str, trees.Tree],
+        scope: Names,
+        when: Value | None,
+        sources: tuple[Reference, ...],
+        place: Place,
+    ) -> Merge:
+        branches: Layers = ()
+        before = len(self.problems)
+        if isinstance(value, trees.Sequence):
+            self.list_of_branches(key, value)
+            return Merge(when, sources, place, key.text)
+        if self.names_values(value):
+            names = ", ".join(item.text for _, item in value.entries)  # type: ignore[union-attr]
+            help = f"to merge earlier values write `{{{key.text}, from: [{names}]}}`"
+            self.problem(value.place, f"the branches of {quote(key.text)} are nodes, and these are values", help)
+            return Merge(when, sources, place, key.text)
+        if not is_empty(value):
+            branches = self.branches(value, scope)
+            if len(sources) > 1:
+                self.problem(
+                    sources[1].place,
+                    f"`{key.text}` has branches, so it takes one value",
+                    "leave the branches out to merge earlier values",
+                )
+        count = len(branches) if branches else len(sources)
+        if count < 2 and not (count and key.text == "concat") and len(self.problems) == before:
+            help = f"write {MERGED.format(key.text)}"
+            if branches:
+                help = "what enters can be a branch too: `same: identity`"
+            self.problem(key.place, f"`{key.text}` needs at least two values", help)
+        split = self.value(given["split"], scope) if "split" in given else False
+        if type(split) is not bool or (split and not branches):
+            help = "write `true`: each branch gets as many" if branches else "leave it out: the values of `from` are whole"
+            self.problem(given["split"].place, "`split` is true or false, and shares the channels among branches", help)
+        return Merge(when, sources, place, key.text, branches, split is True)
+
+    def list_of_branches(self, key: trees.Scalar, tree: trees.Sequence) -> None:
+        """Values or nodes in a list: the first are named in `from`, the others need names."""
+        names = [item.text for item in tree.items if isinstance(item, trees.Scalar)]
+        if names and set(names) <= self.earlier | {"input"}:
+            help = f"to merge earlier values write `{{{key.text}, from: [{', '.join(names)}]}}`"
+        else:
+            help = f"a branch has a name: `{{{key.text}: {{a: ..., b: ...}}}}`; earlier values are merged by `from: [A, B]`"
+        self.problem(tree.place, f"the branches of {quote(key.text)} are a mapping of names to nodes, not a list", help)
+
+    def names_values(self, tree: trees.Tree) -> bool:
+        """Whether each branch is the name of an earlier value, which is no node."""
+        values = {name for name in self.earlier | {"input"} if not is_kind(name)}
+        entries = tree.entries if isinstance(tree, trees.Mapping) else ()
+        return bool(entries) and all(isinstance(item, trees.Scalar) and item.text in values for _, item in entries)
+
+
+def stands_inside(name: str, around: str, can: str) -> str:
+    return f"{quote(name)} stands inside {quote(around)}, which alone {can}"

@@ -1,0 +1,198 @@
+"""Stand-ins for torch and torch.nn, with which a generated module runs here: they record what it builds, and what it does.
+
+A layer knows its arguments. A value of `forward` knows how it was made: two are the same if and only if they come from the same
+layers, sums and the like, in the same order, from the same input.
+"""
+
+from __future__ import annotations
+import __future__
+
+import ast
+import builtins
+import functools
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+BUILTINS = ("super", "range", "max", "min", "int", "round", "float", "bool", "list", "tuple", "ValueError", "__build_class__")
+
+
+class Flow:
+    """The values that were made, by how each was made, and the calls of layers in order: where, and with which value."""
+
+    def __init__(self) -> None:
+        self.made: dict[tuple[Any, ...], int] = {}
+        self.calls: list[tuple[str, int]] = []
+
+    def value(self, *how: Any) -> Value:
+        return Value(self, self.made.setdefault(how, len(self.made)))
+
+    def call(self, path: str, x: Value) -> Value:
+        self.calls.append((path, x.number))
+        return self.value("call", path, x.number)
+
+
+class Value:
+    """A tensor of `forward`, without its numbers."""
+
+    __slots__ = ("flow", "number")
+
+    def __init__(self, flow: Flow, number: int) -> None:
+        self.flow, self.number = flow, number
+
+    def _with(self, sign: str, other: Value | Layer) -> Value:
+        return self.flow.value(sign, self.number, other.number if isinstance(other, Value) else other.path)
+
+    def __add__(self, other: Value | Layer) -> Value:
+        return self._with("add", other)
+
+    def __sub__(self, other: Value | Layer) -> Value:
+        return self._with("subtract", other)
+
+    def __mul__(self, other: Value | Layer) -> Value:
+        return self._with("multiply", other)
+
+    def chunk(self, count: int, dim: int) -> tuple[Value, ...]:
+        return tuple(self.flow.value("chunk", self.number, count, dim, part) for part in range(count))
+
+    def permute(self, *axes: int) -> Value:
+        return self.flow.value("permute", self.number, *axes)
+
+
+class Module:
+    """Stands in for torch.nn.Module: it keeps its children in order."""
+
+    children: dict[str, Any]
+
+    def __init__(self) -> None:
+        self.__dict__["children"] = {}
+        self.__dict__["training"] = False
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if isinstance(value, (Module, Layer)):
+            self.children[name] = value
+        self.__dict__[name] = value
+
+    def __call__(self, x: Value) -> Any:
+        return self.forward(x)
+
+    def forward(self, x: Value) -> Any:
+        raise NotImplementedError
+
+    def add_module(self, name: str, value: object) -> None:
+        setattr(self, name, value)
+
+    def train(self, mode: bool) -> None:
+        self.__dict__["training"] = mode
+        for child in self.children.values():
+            if isinstance(child, Module):
+                child.train(mode)
+
+
+class Sequential(Module):
+    def __init__(self, *children: object) -> None:
+        super().__init__()
+        for number, child in enumerate(children):
+            setattr(self, str(number), child)
+
+    def forward(self, x: Value) -> Any:
+        for child in self.children.values():
+            x = child(x)
+        return x
+
+
+class Layer:
+    """A layer of torch.nn that was built: its class and arguments, less `inplace`, which `overwrites` looks at."""
+
+    path = ""  # from the network; set when all is built
+
+    def __init__(self, name: str, *arguments: Any, **named: Any) -> None:
+        named.pop("inplace", None)
+        self.built = (name, arguments, named)
+
+    def __call__(self, x: Value) -> Value:
+        return x if self.built[0] == "Identity" else x.flow.call(self.path, x)
+
+
+class _Torch:
+    """Stands in for torch."""
+
+    @staticmethod
+    def full(shape: tuple[int, ...], value: float) -> tuple[Any, ...]:
+        """A bare parameter starts as a full tensor."""
+        return shape, value
+
+    @staticmethod
+    def cat(values: list[Value], dim: int) -> Value:
+        return concat(values, dim)
+
+
+class _Layers:
+    """Stands in for torch.nn."""
+
+    Module = Module
+    Sequential = Sequential
+
+    def __getattr__(self, name: str) -> Any:
+        return functools.partial(Layer, name)
+
+
+def concat(values: list[Value], dim: int) -> Value:
+    return values[0].flow.value("concat", dim, *(value.number for value in values)) if len(values) > 1 else values[0]
+
+
+def construct(tree: ast.Module, name: str, own_classes: Iterable[str]) -> Module:
+    """Runs the classes of an already checked tree, without its imports and annotations, and builds the network.
+
+    own_classes: those that ops bring with them, which are layers here.
+    """
+    body: list[ast.stmt] = [node for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))]
+    scope: dict[str, Any] = {
+        "nn": _Layers(),
+        "torch": _Torch,
+        "math": math,
+        "partial": functools.partial,
+        "__builtins__": {builtin: getattr(builtins, builtin) for builtin in BUILTINS},
+        "__name__": "generated",
+    }
+    scope |= {own: functools.partial(Layer, own) for own in own_classes}
+    exec(
+        compile(ast.Module(body, []), "<generated>", "exec", __future__.annotations.compiler_flag), scope
+    )  # these stay unread text
+    built = scope[name]()
+    assert isinstance(built, Module)
+    return built
+
+
+def functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
+    """The helper of a module, and the methods of its classes."""
+    for node in tree.body:
+        for member in node.body if isinstance(node, ast.ClassDef) else [node]:
+            if isinstance(member, ast.FunctionDef):
+                yield member
+
+
+def parts(tree: ast.AST, without: frozenset[ast.AST] = frozenset()) -> list[ast.AST]:
+    """All nodes of a tree, in some order, as `ast.walk` gives them in a third of the time. without: nodes to pass by."""
+    found = [tree]
+    for node in found:
+        for field in node._fields:
+            value = getattr(node, field, None)
+            if isinstance(value, list):
+                found += [one for one in value if isinstance(one, ast.AST) and one not in without]
+            elif isinstance(value, ast.AST):
+                found.append(value)
+    return found
+
+
+def leaves(module: Module, prefix: str = "") -> Iterator[tuple[str, Layer]]:
+    """The layers of a module in order, each by its path, and tells each its own."""
+    for name, child in module.children.items():
+        if isinstance(child, Module):
+            yield from leaves(child, f"{prefix}{name}.")
+        elif child.built != ("Identity", (), {}):
+            child.path = prefix + name
+            yield child.path, child

@@ -1,0 +1,138 @@
+"""Which step of a body reads which value, and which may overwrite what it reads.
+
+The generated `forward` is written by it, and the analysis of memory goes by the same answers.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from archgen.graph.model import Input
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from archgen.trace.traced import Traced
+
+
+_INFIX = ("add", "subtract", "multiply")
+_CALLS = ("op", "held", "block", "chain")
+
+
+def taken(step: Traced) -> tuple[Input, ...]:
+    """The values that a step takes as its body numbers them, without those of branches that are left out."""
+    if step.role == "absent":  # it hands on the first
+        return step.values[:1]
+    if step.role == "split" or not step.conditions:
+        return step.values
+    return tuple(value for value, condition in zip(step.values, step.conditions) if condition is not False)
+
+
+class Flow:
+    """The readers of each value of a body; a step that is absent hands its input on, and so reads nothing."""
+
+    def __init__(self, steps: tuple[Traced, ...], results: tuple[Input, ...]) -> None:
+        self.steps = steps
+        self.alias: dict[Input, Input] = {}
+        for number, step in enumerate(steps):
+            if step.role == "absent":
+                self.alias[Input(number + 1)] = self.source(step.values[0])
+        self.readers: dict[Input, list[int]] = {}  # value -> the steps that read it; one past the last is the return
+        for number, step in enumerate(steps):
+            for value in self.inputs(step):
+                self.readers.setdefault(value, []).append(number)
+        for result in results:
+            self.readers.setdefault(self.source(result), []).append(len(steps))
+
+    def source(self, value: Input) -> Input:
+        while value in self.alias:
+            value = self.alias[value]
+        return value
+
+    def inputs(self, step: Traced) -> tuple[Input, ...]:
+        return () if step.role == "absent" else tuple(map(self.source, taken(step)))
+
+    def needed(self, results: Iterable[Input]) -> set[int]:
+        """The values that some results are made of."""
+        needed = {self.source(result).value for result in results}
+        for number in range(len(self.steps), 0, -1):
+            if number in needed:
+                needed |= {source.value for source in self.inputs(self.steps[number - 1])}
+        return needed
+
+    def may_overwrite(self, number: int) -> bool:
+        """Whether a step is the only reader of a new tensor that its maker's backward does not need."""
+        source = self.source(self.steps[number].values[0])
+        if source.value == 0 or source.part >= 0 or len(self.readers[source]) != 1:
+            return False
+        return is_fresh(self.steps[source.value - 1])
+
+    # ---- what is written where
+
+    def is_inlined(self, number: int) -> bool:
+        """Whether a value goes to its reader without a variable: a sum into a call, a branch of one call into a merge."""
+        return number in self.inlined
+
+    @cached_property
+    def inlined(self) -> frozenset[int]:
+        found: set[int] = set()
+        for number, step in enumerate(self.steps):
+            if step.role == "merge" and step.condition is True:
+                found.update(self.branches_inside(number, step))
+            if self.is_sum_in_call(number, step):
+                found.add(number)
+        return frozenset(found)
+
+    def is_sum_in_call(self, number: int, step: Traced) -> bool:
+        reader = self.only_reader(number)
+        if reader is None or step.role != "merge" or step.type not in _INFIX or step.condition is not True:
+            return False
+        return self.steps[reader].role in _CALLS and self.present_before[reader] == number
+
+    def branches_inside(self, merge: int, step: Traced) -> Iterator[int]:
+        """The steps written inside a merge: those just before it that it alone reads, in the order in which it reads them."""
+        positions: dict[Input, int] = {}
+        for position, value in enumerate(self.inputs(step)):
+            positions.setdefault(value, position)
+        first = len(positions) + 1
+        for number in range(merge - 1, -1, -1):
+            if self.steps[number].role == "absent":
+                continue
+            value = Input(number + 1)
+            if value not in positions or self.steps[number].role not in _CALLS or len(self.readers[value]) != 1:
+                return
+            position, source = positions[value], self.inputs(self.steps[number])[0]
+            if position > first or (len(self.readers[source]) == 1 and source.part < 0):
+                return  # it has a line of its own, above which those before it must run
+            yield number
+            first = position
+
+    def only_reader(self, number: int) -> int | None:
+        """The step that alone reads a value; None where there are more, or where it is returned."""
+        readers = self.readers.get(Input(number + 1), [])
+        return readers[0] if len(readers) == 1 and readers[0] < len(self.steps) else None
+
+    @cached_property
+    def present_before(self) -> list[int]:
+        """For each step, the one that runs just before it; -1 for the first."""
+        found: list[int] = []
+        before = -1
+        for number, step in enumerate(self.steps):
+            found.append(before)
+            before = before if step.role == "absent" else number
+        return found
+
+
+def follows_fresh(children: Sequence[Traced], number: int) -> bool:
+    """The same in a sequence, where each child is the only reader of the one before it; children that are absent left out."""
+    return number > 0 and is_fresh(children[number - 1])
+
+
+def is_fresh(step: Traced) -> bool:
+    """Whether a step makes a new tensor, whatever the arguments: a merge with one branch left hands that branch on."""
+    if step.condition is not True:
+        return False
+    if step.role == "merge":  # one value alone is handed on; a branch that an argument decides may not be there
+        return step.type != "multiply" and step.conditions.count(True) > 1
+    return step.op is not None and step.op.fresh

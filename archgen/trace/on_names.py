@@ -1,0 +1,264 @@
+"""The trace on names: a block is traced once for all its calls, and its sizes become expressions of its arguments, which is
+what the generated code says.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from archgen.arithmetic.evaluation import binary
+from archgen.arithmetic.expressions import (
+    Environment,
+    Expression,
+    ManyName,
+    Name,
+    TooLong,
+    Value,
+    is_number,
+    is_whole,
+    names_of,
+)
+from archgen.diagnostics import Place, Problem, SpecError
+from archgen.graph.free_names import calls, open_names
+from archgen.graph.lower import callers_first
+from archgen.graph.model import Apply, Body, Call, Graph, Hold, Repeat, Step
+from archgen.ops.base import Op
+from archgen.ops.value import Claim, Shape
+from archgen.trace.traced import AXIS_NAMES, Stopped, Traced, TracedBody
+from archgen.trace.walk import Tracer, constant_of, given_to, spread, value_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from archgen.language.model import Parameter
+
+
+OPEN_NAMES = {rank: tuple(name.replace("in_", "out ") for name in names) for rank, names in AXIS_NAMES.items()}  # none's own
+ANY_SIZES = tuple(Name(f"size {axis}") for axis in range(1 + max(AXIS_NAMES)))  # each axis has one, which nothing is known of
+OPEN = frozenset(name for names in OPEN_NAMES.values() for name in names)
+
+
+class _Names(Tracer):
+    def __init__(self, graph: Graph, given: set[tuple[str, str, Value]], keeping: frozenset[Place]) -> None:
+        super().__init__(graph)
+        self.keeping = keeping
+        self.listed = {(block, name) for block, name, value in given if isinstance(value, tuple)}
+        self.ops: dict[tuple[str, str], list[Op]] = {}
+        for block, name, value in given:
+            if isinstance(value, Op):
+                self.ops.setdefault((block, name), []).append(value)
+        self.inside = graph.network
+        self.open = open_names(graph)
+        self.bodies: dict[Any, TracedBody] = {}
+        self.outputs: dict[Any, Shape] = {}
+        self.given: dict[str, set[str]] = {}
+        for body in (graph.network, *graph.blocks.values()):
+            for call in calls(body):
+                self.given.setdefault(call.block, set()).update(name for name, _, _ in call.arguments)
+
+    def judge(self, claim: Claim, place: Place, places: tuple[tuple[str, Place], ...] = ()) -> None:
+        """Numbers have judged what runs. Of what no call ever reaches, what no argument and no size can mend is judged here."""
+        if is_number(claim.left) and is_number(claim.right) and not claim.holds():
+            help = claim.help or "no call runs this node, and none could: mend it, or remove it"
+            raise Stopped(Problem(dict(places).get(claim.option, place), claim.text(), help))
+
+    def judged(self, x: Shape) -> Shape:
+        """Without its sizes: a node that is left out at those of the spec's input may fit others."""
+        return Shape(ANY_SIZES[: len(x.sizes)], x.channel_axis).with_channels(x.channels)
+
+    def steps(self, body: Body, entering: Shape, names: Environment) -> tuple[tuple[Traced, ...], list[Any]]:
+        around, self.inside = self.inside, body
+        try:
+            return super().steps(body, entering, names)
+        finally:
+            self.inside = around
+
+    def keeps_channels(self, step: Step, condition: Expression) -> bool:
+        """Not where the user of the generated module may still choose, nor where a node could not run that was left out."""
+        return step.place in self.keeping and not names_of(condition) & self.open[self.inside.name]
+
+    def block(self, body: Body, x: Shape) -> TracedBody:
+        """Traces a block for every input of this rank: its sizes are named."""
+        key = (body.name, x.rank, x.channel_axis)
+        found = self.bodies.get(key)
+        if found is None:
+            entering = [Name(name, "int") for name in AXIS_NAMES[x.rank]]
+            entering.insert(x.channel_axis, Name("in_channels", "int"))
+            names: dict[str, Value] = {"in_channels": Name("in_channels", "int")}
+            for parameter in body.parameters:
+                names[parameter.name] = self.parameter(body, parameter)
+            found = self.bodies[key] = self.traced(body, Shape(tuple(entering), x.channel_axis), names)
+        return found
+
+    def parameter(self, body: Body, parameter: Parameter) -> Value:
+        """An argument is its name; one of a library block that no call gives is its default, and the class does without it."""
+        name, default = parameter.name, parameter.default
+        if body.from_library and default is not None and name not in self.given.get(body.name, ()):
+            return default
+        return (ManyName if (body.name, name) in self.listed else Name)(name, parameter.type)
+
+    def network(self, input_shape: tuple[int, ...]) -> TracedBody:
+        body = self.graph.network
+        channels = Name("in_channels", "int")
+        names: dict[str, Value] = {"in_channels": channels}
+        names |= {parameter.name: self.parameter(body, parameter) for parameter in body.parameters}
+        return self.traced(body, Shape((channels, *input_shape[1:])), names)
+
+    def traced(self, body: Body, entering: Shape, names: dict[str, Value]) -> TracedBody:
+        for constant in body.constants:
+            value = constant_of(constant, names)
+            named = isinstance(value, Expression) and not isinstance(value, Name)
+            names[constant.name] = Name(constant.name, "int" if is_whole(value) else "float") if named else value
+        steps, values = self.steps(body, entering, names)
+        return TracedBody(steps, tuple(value_of(values, result) for result in (*body.results, *body.training_results)), names)
+
+    def call(self, name: str, node: Call, arguments: dict[str, Value], x: Shape, place: Place) -> Traced:
+        body = self.graph.blocks[node.block]
+        try:
+            traced = self.block(body, x)
+        except Stopped as stopped:
+            raise Stopped(stopped.problem.replace(calls=(*stopped.problem.calls, (place, body.name)))) from None
+        sizes = dict(zip(AXIS_NAMES[x.rank], x.spatial))
+        names: dict[str, Value] = {"in_channels": x.channels, **sizes}
+        for parameter in body.parameters:
+            value = given_to(parameter, arguments)
+            listed = (body.name, parameter.name) in self.listed
+            names[parameter.name] = spread(value, x.rank) if listed else value
+        for constant in body.constants:
+            names[constant.name] = constant_of(constant, names)
+        output = self.called(body, traced.outputs[0], x, names, place)
+        return Traced(name, body.name, "block", (x,), output, place, arguments=tuple(arguments.items()))
+
+    def called(self, body: Body, out: Shape, x: Shape, names: dict[str, Value], place: Place) -> Shape:
+        """What leaves this call of a block, `out` being what leaves any; where that is not known, the call itself is traced."""
+        if not any(isinstance(size, TooLong) or names_of(size) & OPEN for size in out.sizes):
+            return Shape(tuple(self.value(size, names, place) for size in out.sizes), out.channel_axis)
+        key = (body.name, repr(names), x)
+        found = self.outputs.get(key)
+        if found is None:
+            _, values = self.steps(body, x, names)
+            found = self.outputs[key] = value_of(values, body.results[0])
+        return found
+
+    def leaf(self, name: str, op: Op, x: Shape, y: Shape, place: Place) -> Traced:
+        return Traced(name, op.type_name(x), "op", (x,), y, place, op)
+
+    def held(self, name: str, parameter: str, x: Shape, place: Place, names: Environment) -> Traced:
+        held = names[parameter]
+        if isinstance(held, Op):
+            return self.op(name, held, x, place, ())
+        held_here = self.ops.get((self.inside.name, parameter), ())
+        y = x if all(self.op(name, op, x, place, ()).output == x for op in held_here) else self.open_sizes(x)
+        return Traced(name, parameter, "held", (x,), y, place)
+
+    def open_sizes(self, x: Shape) -> Shape:
+        """What leaves an op, or a loop, that changes the sizes in a way that each call of the block chooses."""
+        sizes: list[Any] = [Name(name, "int") for name in OPEN_NAMES[x.rank]]
+        sizes.insert(x.channel_axis, x.channels)
+        return Shape(tuple(sizes), x.channel_axis)
+
+    def container(self, name: str, x: Shape, children: tuple[Traced, ...], place: Place) -> Traced:
+        return Traced(name, "Sequential", "chain", (x,), children[-1].output if children else x, place, children=children)
+
+    def absent(self, step: Step, x: Shape, names: Environment) -> Traced:
+        return self.left_out(step, x)
+
+    def many(self, name: str, node: Repeat, count: Value, x: Shape, names: Environment, offset: Value, place: Place) -> Traced:
+        """A loop: all blocks but the first keep the number of channels, or each adds the same."""
+        turn = Name("i", "int")
+
+        def block(which: Apply | Hold | Call, index: Any, entering: Shape) -> Traced:
+            inside = {**names, "index": index, "block_index": binary("+", offset, index)}
+            return self.node(Step(str(int(index is turn)), which, (), True, place), (entering,), inside)
+
+        first = block(node.first, 0, x)
+        after = first.output
+        others = block(node.others, turn, after)
+        keeps = _axes_alike(others.output, after) and others.output.channels == after.channels
+        one = node.first == node.others and _axes_alike(x, after)  # a single call may stand for all
+        same_sizes = others.output.spatial == after.spatial and (keeps or x.spatial == after.spatial)
+        if not same_sizes:  # each block may change them in its own way
+            after = self.open_sizes(after)
+            others = block(node.others, turn, after)
+        if keeps:
+            one = one and x.channels == after.channels and (x == after or not same_sizes)
+            children = (others,) if one else (first, others)
+            return Traced(name, "Sequential", "chain", (x,), after, place, children=children, count=count)
+        growth = binary("-", after.channels, x.channels)
+        entering = after.with_channels(binary("+", x.channels, binary("*", growth, turn)))
+        steady = block(node.others, turn, entering)
+        grown = binary("+", entering.channels, growth)
+        if not one or "i" in names_of(growth) or not _axes_alike(steady.output, after) or steady.output.channels != grown:
+            sentence = "`depth` depends on an argument, but from one block to the next the channels change in no steady way"
+            raise Stopped(Problem(place, sentence, "write a number, or blocks that keep the channels or each add as many"))
+        output = after.with_channels(binary("+", x.channels, binary("*", growth, count)))
+        return Traced(name, "Sequential", "chain", (x,), output, place, children=(steady,), count=count)
+
+
+def _axes_alike(left: Shape, right: Shape) -> bool:
+    return (left.rank, left.channel_axis) == (right.rank, right.channel_axis)
+
+
+def names(graph: Graph, input_shape: tuple[int, ...], traced: TracedBody) -> dict[str, TracedBody]:
+    """Traces the network, under its name "", and each block that it calls on names; `traced` is the same network on numbers.
+
+    Raises SpecError where one block would need two classes, or where a size can't be said in Python.
+    """
+    tracer = _Names(graph, {*_written(graph), *_given_arguments(traced.steps)}, traced.keeping)
+    try:
+        found = {"": tracer.network(input_shape)}
+    except Stopped as stopped:
+        raise SpecError(stopped.problem) from None
+    for name, rank, axis in tracer.bodies:
+        body = tracer.bodies[name, rank, axis]
+        if name in found and _class_of(found[name]) != _class_of(body):
+            place = graph.blocks[name].place
+            sentence = f"block `{name}` is called on values with different axes, which would make two classes"
+            raise SpecError(Problem(place, sentence, "write a second block"))
+        found.setdefault(name, body)
+    return {name: found[name] for name in ("", *graph.blocks) if name in found}
+
+
+def _written(graph: Graph) -> set[tuple[str, str, Value]]:
+    """The lists and ops in defaults and calls, also in calls that this network leaves out: block, argument, value."""
+    found: dict[tuple[str, str], set[Value]] = {}
+    for body in callers_first(graph):
+        for one in body.parameters:
+            if isinstance(one.default, (tuple, Op)):
+                found.setdefault((body.name, one.name), set()).add(one.default)
+        constants = {constant.name: constant.value for constant in body.constants}
+        for call in calls(body):
+            for name, given, _ in call.arguments:
+                value = constants.get(given.name, given) if isinstance(given, Name) else given
+                if isinstance(value, (tuple, Op)):
+                    found.setdefault((call.block, name), set()).add(value)
+                elif isinstance(value, Name):  # what it holds is handed on
+                    found.setdefault((call.block, name), set()).update(found.get((body.name, value.name), ()))
+    return {(block, name, value) for (block, name), values in found.items() for value in values}
+
+
+def _class_of(body: TracedBody) -> list[Any]:
+    """What a body's class would contain: the types and options of its steps."""
+    return [_signature(step) for step in body.steps]
+
+
+def _signature(step: Traced) -> tuple[Any, ...]:
+    built = step.op.constructor(step.inputs[0]) if step.op else ()
+    axis = step.inputs[0].channel_axis if step.role == "split" or step.type == "concat" else 0  # a number in `forward`
+    return step.name, step.type, repr(built), axis, step.arguments, tuple(map(_signature, step.children))
+
+
+def _given_arguments(steps: tuple[Traced, ...]) -> Iterator[tuple[str, str, Value]]:
+    """The lists and ops that calls give: block, argument, value."""
+    seen = set()
+    pending = list(steps)
+    while pending:
+        step = pending.pop()
+        if id(step.children) in seen:
+            continue
+        if step.children:
+            seen.add(id(step.children))
+        for name, value in step.arguments:
+            if isinstance(value, (tuple, Op)):
+                yield step.type, name, value
+        pending.extend(step.children)

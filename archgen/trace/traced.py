@@ -1,0 +1,70 @@
+"""What a trace has found: steps with the shapes that enter and leave them."""
+
+from __future__ import annotations
+
+from archgen.arithmetic.expressions import Value
+from archgen.arithmetic.spelling import render
+from archgen.diagnostics import Place, Problem
+from archgen.graph.model import Input
+from archgen.ops.base import Op
+from archgen.ops.value import Shape
+from archgen.records import Record
+
+AXIS_NAMES = {0: (), 1: ("in_length",), 2: ("in_height", "in_width"), 3: ("in_depth", "in_height", "in_width")}
+
+
+class Traced(Record):
+    """One step with what the trace knows of it. Repeats of a block share their children."""
+
+    name: str
+    type: str  # the class in the generated module; for a merge, its kind; for a line of `forward`, its op
+    role: str  # "op", "line", "held", "merge", "split", "block", "chain" or "absent"
+    inputs: tuple[Shape, ...]
+    output: Shape
+    place: Place
+    op: Op | None = None
+    arguments: tuple[tuple[str, Value], ...] = ()
+    children: tuple[Traced, ...] = ()
+    condition: Value = True
+    conditions: tuple[Value, ...] = ()  # of a merge's inputs
+    values: tuple[Input, ...] = ()
+    training: bool = False  # runs only while training
+    count: Value = 0  # of a chain of blocks on names: how many, where that depends on an argument; the last is the repeated one
+    parameters: int = 0
+    buffers: int = 0
+    macs: int = 0
+    layers: int = 1
+
+    def unrolled(self, count: int) -> tuple[Traced, ...]:
+        """The children of a chain on names, which has `count` of them on numbers: a loop's last child stands for the rest."""
+        return self.children + self.children[-1:] * (count - len(self.children)) if self.count else self.children
+
+    def named(self, name: str) -> Traced:
+        """The same step under another name: `replace`, for a thousand blocks."""
+        step = object.__new__(Traced)
+        step.__dict__.update(self.__dict__)
+        step.__dict__["name"] = name
+        return step
+
+
+class TracedBody(Record):
+    """A body's steps, the shapes that leave it, what its names stand for, and on numbers the same of every block called."""
+
+    steps: tuple[Traced, ...]
+    outputs: tuple[Shape, ...]
+    names: dict[str, Value]
+    totals: tuple[int, int, int, int] = (0, 0, 0, 0)  # parameters, buffers, MACs and layers
+    calls: tuple[tuple[str, dict[str, Value]], ...] = ()
+    keeping: frozenset[Place] = frozenset()  # nodes with `when` that keep the channels wherever they may be left out
+
+
+class Stopped(Exception):
+    """A step does not fit. `finished` are the steps before it, those of the open blocks among them."""
+
+    def __init__(self, problem: Problem, finished: tuple[Traced, ...] = ()) -> None:
+        super().__init__(problem.sentence)
+        self.problem, self.finished = problem, finished
+
+
+def shape_text(shape: Shape) -> str:
+    return "x".join(render(size) for size in shape.sizes)

@@ -1,0 +1,416 @@
+"""The walk over a graph's steps that each domain shares: it evaluates options and applies shape rules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from archgen.arithmetic.evaluation import binary, evaluate, truth
+from archgen.arithmetic.expressions import (
+    Conditional,
+    Environment,
+    Expression,
+    ExpressionError,
+    Failed,
+    ManyName,
+    Name,
+    Value,
+    is_number,
+    limited,
+    names_of,
+)
+from archgen.arithmetic.spelling import SPEC, describe, render, stand_for
+from archgen.diagnostics import BUDGET, Place, Problem
+from archgen.graph.lower import DEPTH_NAMES
+from archgen.graph.model import Apply, Body, Call, Chain, Graph, Hold, Input, Merge, Repeat, Split, Step
+from archgen.ops.base import Op
+from archgen.ops.value import Claim, Shape
+from archgen.trace import fitting
+from archgen.trace.merges import merge_claims, merged_shape
+from archgen.trace.traced import Stopped, Traced, shape_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from archgen.language.model import Constant, Parameter
+
+
+MOST_LAYERS = 10_000
+MOST_STEPS = 5 * MOST_LAYERS  # steps looked at, each once for each arguments and shape; those left out cost time too
+NAMES_OF_A_STEP = 16  # arguments and constants of a block that cost about as much as a step
+
+
+class Tracer:
+    """What both carriers share: the walk over the steps."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.seen = 0
+        self.depths: tuple[Value, ...] = ()  # of the body at hand
+        self.before: list[Any] = [0]  # its repeated blocks before each of its stages, as far as somebody asked
+
+    # -- what a carrier decides
+
+    def judge(self, claim: Claim, place: Place, places: tuple[tuple[str, Place], ...] = ()) -> None:
+        """Judges a claim; `places` tells where the option to blame was written, else the step is."""
+        raise NotImplementedError
+
+    def judged(self, x: Shape) -> Shape:
+        """The shape that claims are made of."""
+        return x
+
+    def met(self, step: Step) -> None:
+        """Told of a node with `when` that is there."""
+
+    def call(self, name: str, node: Call, arguments: dict[str, Value], x: Shape, place: Place) -> Traced:
+        raise NotImplementedError
+
+    def leaf(self, name: str, op: Op, x: Shape, y: Shape, place: Place) -> Traced:
+        raise NotImplementedError
+
+    def held(self, name: str, parameter: str, x: Shape, place: Place, names: Environment) -> Traced:
+        raise NotImplementedError
+
+    def container(self, name: str, x: Shape, children: tuple[Traced, ...], place: Place) -> Traced:
+        raise NotImplementedError
+
+    def absent(self, step: Step, x: Shape, names: Environment) -> Traced:
+        raise NotImplementedError
+
+    def left_out(self, step: Step, x: Shape) -> Traced:
+        return Traced(step.name, "Identity", "absent", (x,), x, step.place, layers=0)
+
+    def many(self, name: str, node: Repeat, count: Value, x: Shape, names: Environment, offset: Value, place: Place) -> Traced:
+        """Traces blocks that are as many as an expression says."""
+        raise NotImplementedError
+
+    # -- the walk
+
+    def steps(self, body: Body, entering: Shape, names: Environment) -> tuple[tuple[Traced, ...], list[Any]]:
+        around = self.depths, self.before
+        self.depths, self.before = body.depths, [0]
+        try:
+            return self.each(body, entering, names)
+        finally:
+            self.depths, self.before = around
+
+    def each(self, body: Body, entering: Shape, names: Environment) -> tuple[tuple[Traced, ...], list[Any]]:
+        values: list[Any] = [entering]
+        done: list[Traced] = []
+        for step in body.steps:
+            try:
+                traced = self.step(step, tuple([value_of(values, source) for source in step.inputs]), names)
+            except Stopped as stopped:
+                problem = stopped.problem
+                if isinstance(step.node, Merge) and problem.place is step.place and not problem.help:
+                    makers = _makers(step.inputs, done, entering)
+                    called = {} if body is self.graph.network else names  # the network is there once: numbers say all
+                    advice = "" if body.from_library else _fitting(step.inputs, step.node, body, done, entering, called)
+                    problem = problem.replace(help="\n".join(filter(None, (makers, advice))))
+                raise Stopped(problem, (*done, *stopped.finished)) from None
+            done.append(traced)
+            values.append(traced.output if traced.role != "split" else (traced.output,) * len(traced.conditions))
+        return tuple(done), values
+
+    def step(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
+        condition = True if step.when is True else self.value(step.when, names, step.place)
+        try:
+            if condition is not True and not isinstance(condition, Expression) and not self.condition(condition, step.place):
+                traced = self.left_out(step, inputs[0]) if step.branch else self.absent(step, inputs[0], names)
+            else:
+                traced = self.node(step, inputs, names)
+                if step.when is not True:
+                    self.met(step)
+                if isinstance(condition, Expression) and not step.branch:
+                    traced = traced.replace(output=self.either(condition, traced.output, inputs[0], step))
+        except ExpressionError as error:  # a shape rule counts with what no number stands for, or makes too long a formula
+            raise Stopped(Problem(step.place, error.sentence, error.help)) from None
+        if condition is not True or step.inputs:
+            traced.__dict__.update(
+                condition=condition, values=step.inputs, training=step.training
+            )  # made just now, so nobody has seen it yet
+        return traced
+
+    def either(self, condition: Expression, y: Shape, x: Shape, step: Step) -> Shape:
+        """What leaves a node that an argument may leave out: where it is there `y`, else `x`."""
+        if (y.rank, y.channel_axis) != (x.rank, x.channel_axis):
+            sentence = f"left out, `{step.name}` hands on a value with other axes, and its `when` depends on an argument"
+            raise Stopped(
+                Problem(step.place, sentence, "write two blocks, one without it, or make the argument a constant of `let`")
+            )
+        sizes = [a if a == b else limited(Conditional(condition, a, b)) for a, b in zip(y.sizes, x.sizes)]
+        if self.keeps_channels(step, condition):
+            sizes[x.channel_axis] = y.channels
+        return Shape(tuple(sizes), x.channel_axis)
+
+    def keeps_channels(self, step: Step, condition: Expression) -> bool:
+        """Whether every call of the block has been judged to keep the channels where it leaves a node out."""
+        raise NotImplementedError
+
+    def condition(self, value: Value, place: Place) -> bool:
+        try:
+            return truth(value)
+        except ExpressionError as error:
+            raise Stopped(Problem(place, error.sentence, error.help)) from None
+
+    def value(self, value: Value, names: Environment, place: Place) -> Any:
+        return _evaluated(value, names, place)
+
+    def count(self, steps: int, place: Place) -> None:
+        self.seen += steps
+        if self.seen > MOST_STEPS:
+            sentence = f"the network has more than {MOST_STEPS:,} steps, those among them that are left out"
+            sentence += f", each {NAMES_OF_A_STEP} arguments and constants of a block counted as one"
+            raise Stopped(Problem(place, sentence, code=BUDGET))
+
+    def node(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
+        node, name, place = step.node, step.name, step.place
+        self.count(1, place)
+        kind = type(node)
+        if kind is Apply:
+            return self.apply(name, node, inputs[0], names, place)  # type: ignore[arg-type]
+        if kind is Call:
+            return self.call(name, node, self.arguments(node, names), inputs[0], place)  # type: ignore[arg-type]
+        if isinstance(node, Merge):
+            return self.merge(name, node, inputs, names, place)
+        if isinstance(node, Repeat):
+            return self.repeat(name, node, inputs[0], names, place)
+        if isinstance(node, Chain):
+            return self.chain(name, node, inputs[0], names, place)
+        if isinstance(node, Split):
+            return self.split(name, node, inputs[0], place)
+        assert isinstance(node, Hold)
+        return self.held(name, node.parameter, inputs[0], place, names)
+
+    def apply(self, name: str, node: Apply, x: Shape, names: Environment, place: Place) -> Traced:
+        op = node.op
+        if node.dynamic:
+            changed = {field: self.option(node, field, names, x, place) for field in node.dynamic}
+            op = op.replace(**changed)
+        try:
+            traced = self.op(name, op, x, place, node.places)
+        except Stopped as stopped:
+            raise self.counted(stopped, node, names) from None
+        return traced.replace(role="line", type=op.name) if node.line else traced
+
+    def counted(self, stopped: Stopped, node: Apply, names: Environment) -> Stopped:
+        """The same, with what the names stand for in the option that is to blame."""
+        places = dict(node.places)
+        blamed = [getattr(node.op, field) for field in node.dynamic if places.get(field) is stopped.problem.place]
+        if not blamed or stopped.problem.help:
+            return stopped
+        return Stopped(stopped.problem.replace(help=stand_for(blamed[0], names)), stopped.finished)
+
+    def option(self, node: Apply, field: str, names: Environment, x: Shape, place: Place) -> Any:
+        try:
+            value = evaluate(getattr(node.op, field), names)
+        except ExpressionError as error:
+            raise _stopped(error, dict(node.places).get(field, place), stand_for(getattr(node.op, field), names)) from None
+        reason = node.op.kind(field).refuses(value, x.rank)
+        if reason:
+            sentence = f"`{field}` of `{node.op.name}` {reason}, not {describe(value)}"
+            help = node.op.kind(field).instead(value, render(getattr(node.op, field), spelling=SPEC))
+            raise Stopped(Problem(dict(node.places).get(field, place), sentence, help))
+        return value
+
+    def op(self, name: str, op: Op, x: Shape, place: Place, places: tuple[tuple[str, Place], ...]) -> Traced:
+        for claim in op.claims(self.judged(x)):
+            self.judge(claim, place, places)
+        return self.leaf(name, op, x, op.output(x), place)
+
+    def arguments(self, node: Call, names: Environment) -> dict[str, Value]:
+        body = self.graph.blocks[node.block]
+        types = {parameter.name: parameter.type for parameter in body.parameters}
+        given: dict[str, Value] = {}
+        for name, value, place in node.arguments:
+            given[name] = self.value(value, names, place)
+            article, test = ARGUMENT_TYPES[types[name]]
+            if not isinstance(given[name], Expression) and not test(given[name]):
+                sentence = f"argument `{name}` of block `{node.block}` takes {article}, not {describe(given[name])}"
+                help = "write an op, as `relu` or `{leaky_relu: 0.2}`" if types[name] == "op" else ""
+                raise Stopped(Problem(place, sentence, help))
+        return given
+
+    def repeat(self, name: str, node: Repeat, x: Shape, names: Environment, place: Place) -> Traced:
+        count = self.depth(node.count, names, place)
+        offset = self.blocks_before(node.before, names, place)
+        total = self.blocks_before(len(self.depths), names, place)
+        if isinstance(count, Expression):
+            return self.many(name, node, count, x, {**names, "block_count": total}, offset, place)
+        children: list[Traced] = []
+        steady = not any(names_of(value) & DEPTH_NAMES for _, value, _ in node.others.arguments)
+        for index in range(count):
+            if steady and index > 1 and x == children[-1].inputs[0]:  # so will it be to the end
+                last = children[-1]
+                children += [last.named(str(number)) for number in range(index, count)]
+                break
+            inside = {**names, "index": index, "block_index": binary("+", offset, index), "block_count": total}
+            block = node.others if index else node.first
+            try:
+                child = self.node(Step(str(index), block, (), True, place), (x,), inside)
+            except Stopped as stopped:
+                raise Stopped(stopped.problem, (self.container(name, x, (*children, *stopped.finished), place),)) from None
+            children.append(child)
+            x = child.output
+        return self.container(name, children[0].inputs[0], tuple(children), place)
+
+    def blocks_before(self, number: int, names: Environment, place: Place) -> Any:
+        """How many repeated blocks the body at hand has before the stage of this number."""
+        while len(self.before) <= number:
+            self.before.append(binary("+", self.before[-1], self.depth(self.depths[len(self.before) - 1], names, place)))
+        return self.before[number]
+
+    def depth(self, value: Value, names: Environment, place: Place) -> Any:
+        """Returns how many blocks a node with `depth` has: a number, or on names an expression."""
+        count = self.value(value, names, place)
+        if isinstance(count, Expression):
+            return count
+        if type(count) is not int or count < 1:
+            help = stand_for(value, names)
+            if isinstance(count, tuple) and isinstance(value, Name):
+                help = f'take one of its items: `depth: "{value.name}[0]"`'
+            raise Stopped(Problem(place, f"`depth` is {describe(count)}, and must be a whole number of at least 1", help))
+        if count > MOST_LAYERS:
+            sentence = f"`depth` is {count:,}, and at most {MOST_LAYERS:,} layers are allowed"
+            raise Stopped(Problem(place, sentence, code=BUDGET))
+        return count
+
+    def chain(self, name: str, node: Chain, x: Shape, names: Environment, place: Place) -> Traced:
+        children: list[Traced] = []
+        first = x
+        number = 0
+        for step in node.steps:
+            named = step.replace(name=str(number)) if step.name.isdecimal() else step
+            try:
+                child = self.step(named, (x,), names)
+            except Stopped as stopped:
+                raise Stopped(stopped.problem, (self.container(name, first, (*children, *stopped.finished), place),)) from None
+            number += child.role != "absent"
+            children.append(child)
+            x = child.output
+        return self.container(name, first, tuple(children), place)
+
+    def merge(self, name: str, node: Merge, inputs: tuple[Shape, ...], names: Environment, place: Place) -> Traced:
+        conditions = tuple(self.value(condition, names, place) for condition in node.conditions)
+        present = [shape for shape, condition in zip(inputs, conditions) if condition is not False]
+        if not present:
+            help = "take the `when` from its branches, or put the merge in a block, and the `when` beside the block"
+            raise Stopped(Problem(place, f"every branch of this `{node.kind}` is left out", help))
+        output = present[0]
+        for other in present[1:]:
+            for claim in merge_claims(node.kind, self.judged(output), self.judged(other)):
+                self.judge(claim, place)
+            output = merged_shape(node.kind, output, other)
+        return Traced(name, node.kind, "merge", inputs, output, place, conditions=conditions)
+
+    def split(self, name: str, node: Split, x: Shape, place: Place) -> Traced:
+        self.judge(_split_claim(node.parts, x), place)
+        share = x.with_channels(x.channels // node.parts)
+        return Traced(name, "split", "split", (x,), share, place, conditions=(True,) * node.parts)
+
+
+def _split_claim(parts: int, x: Shape) -> Claim:
+    help = ""
+    if type(x.channels) is int:
+        more = -(-x.channels // parts) * parts
+        help = f"give it {more} channels, as by a `{{conv: {more}, kernel_size: 1}}` before it"
+    return Claim(parts, "divides", x.channels, "{right} channels can't be shared among {left} branches", "", help)
+
+
+def _makers(inputs: tuple[Input, ...], done: list[Traced], entering: Shape) -> str:
+    """Says which steps made the values that a merge can't put together, where they stand, and what they give."""
+    told = []
+    for source in inputs:
+        if source.value:
+            step = done[source.value - 1]
+            told.append(f"`{step.name}` (line {step.place.line}) gives {shape_text(step.output)}")
+        else:
+            told.append(f"what enters is {shape_text(entering)}")
+    return ", ".join(told)
+
+
+def _fitting(
+    inputs: tuple[Input, ...], node: Merge, body: Body, done: list[Traced], entering: Shape, names: Environment
+) -> str:
+    """Says what makes the values of a merge fit, with the numbers that these names stand for."""
+    given = []
+    for source in inputs:
+        step = done[source.value - 1] if source.value else None
+        if step is None or source.part >= 0:
+            given.append(fitting.Given("", entering))
+            continue
+        made = body.steps[source.value - 1].node
+        waiting = made.dynamic if isinstance(made, Apply) else ()
+        given.append(fitting.Given(step.name, step.output, step.op, step.inputs[0], waiting))
+
+    def fits(left: Shape, right: Shape) -> bool:
+        return all(claim.holds() for claim in merge_claims(node.kind, left, right))
+
+    there = [value for value, condition in zip(given, node.conditions) if condition is not False]
+    counts = ("channels", *(one.name for one in body.parameters if one.name != "stride"), "in_channels")
+    return fitting.advice(node.kind, node.bare, there, fits, fitting.spelling(names, counts))
+
+
+# What an argument of each type takes. An int may be given a list where it feeds options that have a value for each axis.
+ARGUMENT_TYPES: dict[str, tuple[str, Callable[[Value], bool]]] = {
+    "int": (
+        "an integer",
+        lambda value: type(value) is int or (isinstance(value, tuple) and all(type(item) is int for item in value)),
+    ),
+    "float": ("a number", is_number),
+    "bool": ("true or false", lambda value: type(value) is bool),
+    "op": ("an op", lambda value: isinstance(value, Op)),
+    "list": ("a list", lambda value: isinstance(value, tuple)),
+}
+
+
+def given_to(parameter: Parameter, given: dict[str, Value]) -> Value:
+    """An argument's value in a call; the graph has seen that every required one is there."""
+    value = given.get(parameter.name, parameter.default)
+    assert value is not None
+    return value
+
+
+def _evaluated(value: Value, names: Environment, place: Place) -> Any:
+    if not isinstance(value, (Expression, tuple, Op)):
+        return value
+    try:
+        return value.evaluated(names) if isinstance(value, Op) else evaluate(value, names)
+    except ExpressionError as error:
+        raise _stopped(error, place, "" if isinstance(value, Op) else stand_for(value, names)) from None
+
+
+def _stopped(error: ExpressionError, place: Place, counted: str) -> Stopped:
+    return Stopped(Problem(error.place or place, error.sentence, error.help or counted))
+
+
+def constant_of(constant: Constant, names: Environment) -> Value:
+    """What a constant stands for. One without a value, as `1 / n` where n is 0, is a mistake only where something reads it."""
+    try:
+        return evaluate(constant.value, names)  # type: ignore[no-any-return]
+    except ExpressionError as error:
+        error.place = error.place or constant.place
+        return Failed(error)
+
+
+def scope(body: Body, given: dict[str, Value], x: Shape) -> dict[str, Value]:
+    """Returns what the names of a body stand for: its input's channels, its arguments, those of a call first, its constants."""
+    names: dict[str, Value] = {"in_channels": x.channels}
+    for parameter in body.parameters:
+        names[parameter.name] = given_to(parameter, given)
+    for constant in body.constants:
+        names[constant.name] = constant_of(constant, names)
+    return names
+
+
+def spread(value: Value, rank: int) -> Value:
+    """Returns a number, or a name of one, as a list of it for each axis: what an argument takes that some call gives a list."""
+    return value if type(value) is tuple or isinstance(value, ManyName) else (value,) * rank
+
+
+def value_of(values: list[Any], source: Input) -> Shape:
+    value = values[source.value]
+    return value if source.part < 0 else value[source.part]  # type: ignore[no-any-return]
+
+
+def too_many_layers(place: Place) -> Stopped:
+    return Stopped(Problem(place, f"the network has more than {MOST_LAYERS:,} layers", code=BUDGET))
