@@ -6,13 +6,13 @@ from pathlib import Path
 
 from archgen import files
 
-_PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parent
 
 
 def folder(name: str) -> Path:
     """Returns the folder of the templates or of the specs that come with archgen."""
-    packaged = _PACKAGE / name
-    return packaged if packaged.is_dir() else _PACKAGE.parent / name
+    packaged = PACKAGE / name
+    return packaged if packaged.is_dir() else PACKAGE.parent / name
 
 
 def read(path: Path) -> bytes:
@@ -20,4 +20,4 @@ def read(path: Path) -> bytes:
     return files.contents(path, files.MOST_BYTES)
 
 
-LIBRARY = _PACKAGE / "library"
+LIBRARY = PACKAGE / "library"

@@ -108,6 +108,11 @@ def test_a_default_that_its_class_does_not_serve_is_found(tmp_path: Path) -> Non
     assert "gives (4, 8), and (4, 9) by the spec" in kinds.class_defaults(tree, source.replace("k: int = 1", "k: int = 2"))
 
 
+def test_a_product_whose_images_meet_another_axis_is_no_product_that_torch_takes() -> None:
+    assert kinds.torch_takes("multiply", [Shape((1, 3)), Shape((3,))]) == ""
+    assert kinds.torch_takes("multiply", [Shape((1, 3)), Shape((4, 3))]) != ""
+
+
 def test_a_wrong_shape_rule_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rule = Conv.output
 

@@ -4,27 +4,48 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archgen.arithmetic.expressions import names_of
+from archgen.arithmetic.evaluation import evaluate
+from archgen.arithmetic.expressions import ExpressionError, Failed, Name, Value, names_of
 from archgen.graph.lower import callers_first
-from archgen.graph.model import Call, Chain, Repeat
+from archgen.graph.model import Call, Chain, Repeat, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from archgen.arithmetic.expressions import Environment
     from archgen.graph.model import AnyNode, Body, Graph
 
 
+class _Unknown(dict[str, Value]):
+    """Each name without a value stands for itself."""
+
+    def __missing__(self, name: str) -> Value:
+        return Name(name)
+
+
 def calls(body: Body) -> Iterator[Call]:
-    """The calls of blocks in a body, wherever they stand."""
-    pending: list[AnyNode] = [step.node for step in body.steps]
+    """The calls of blocks in a body, wherever they stand, but those that its constants leave out whatever its arguments are."""
+    known = _Unknown()
+    for constant in body.constants:
+        known[constant.name] = _evaluated(constant.value, known)
+    pending: list[AnyNode | Step] = [*body.steps]
     while pending:
         node = pending.pop()
-        if isinstance(node, Call):
+        if isinstance(node, Step):
+            pending += [node.node] if _evaluated(node.when, known) is not False else []
+        elif isinstance(node, Call):
             yield node
         elif isinstance(node, Repeat):
             pending += [node.first] if node.count == 1 else [node.first, node.others]
         elif isinstance(node, Chain):
-            pending += [step.node for step in node.steps]
+            pending += node.steps
+
+
+def _evaluated(value: Value, names: Environment) -> Value:
+    try:
+        return evaluate(value, names)  # type: ignore[no-any-return]
+    except ExpressionError as error:
+        return Failed(error)
 
 
 def open_names(graph: Graph) -> dict[str, set[str]]:

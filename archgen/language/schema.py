@@ -15,7 +15,6 @@ import inspect
 import json
 import re
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from archgen import files, resources
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 
 Schema: TypeAlias = dict[str, Any]
 
-FILE = Path(__file__).with_name("spec.schema.json")
+FILE = resources.PACKAGE / "spec.schema.json"
 MOST_PARTS = 2_000  # of one spec that `agree` looks at, those that are equal once: jsonschema takes some 0.3 ms for each
 
 

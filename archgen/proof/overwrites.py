@@ -120,7 +120,7 @@ class _Module:
     def add(self, node: ast.ClassDef) -> None:
         methods = {member.name: member for member in node.body if isinstance(member, ast.FunctionDef)}
         layers = _Layers(self)
-        layers.block(methods["__init__"].body, optional=False)
+        layers.block(methods["__init__"].body)
         self.classes[node.name] = _Forward(layers.attributes).result(methods["forward"].body)
 
 
@@ -132,19 +132,21 @@ class _Layers:
         self.attributes: dict[str, Layer] = {}
         self.lists: dict[str, list[tuple[Layer, bool, int]]] = {}  # variables to which layers are added
 
-    def block(self, statements: list[ast.stmt], optional: bool) -> None:
+    def block(self, statements: list[ast.stmt]) -> None:
+        """Runs statements. What is added to a list may be missing, unless the list was made beside it, under the same `if`."""
+        made: set[str] = set()
         for statement in statements:
             if isinstance(statement, ast.If):
-                self.block(statement.body, True)
-                self.block(statement.orelse, True)
+                self.block(statement.body)
+                self.block(statement.orelse)
             elif isinstance(statement, ast.Assign):
-                self.assign(statement.targets[0], statement.value)
+                self.assign(statement.targets[0], statement.value, made)
             elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
-                self.assign(statement.target, statement.value)
+                self.assign(statement.target, statement.value, made)
             elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
-                self.append(statement.value, optional)
+                self.append(statement.value, made)
 
-    def assign(self, target: ast.expr, value: ast.expr) -> None:
+    def assign(self, target: ast.expr, value: ast.expr, made: set[str]) -> None:
         if isinstance(target, ast.Attribute):
             layer = self.layer(value)
             other = self.attributes.setdefault(target.attr, layer)
@@ -152,12 +154,14 @@ class _Layers:
                 self.attributes[target.attr] = _one_of(other, layer)
         elif isinstance(target, ast.Name) and (isinstance(value, ast.List) or _is_sequential(value)):
             self.lists[target.id] = []
+            made.add(target.id)
 
-    def append(self, call: ast.Call, optional: bool) -> None:
+    def append(self, call: ast.Call, made: set[str]) -> None:
         """`layers.append(...)`, or `layers.add_module("name", ...)`."""
         method = call.func
         if isinstance(method, ast.Attribute) and isinstance(method.value, ast.Name) and method.value.id in self.lists:
-            self.lists[method.value.id].append((self.layer(call.args[-1]), optional, call.lineno))
+            name = method.value.id
+            self.lists[name].append((self.layer(call.args[-1]), name not in made, call.lineno))
 
     def layer(self, built: ast.expr) -> Layer:
         """What a call of this object does; of one that is no layer nobody asks."""

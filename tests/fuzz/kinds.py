@@ -19,7 +19,10 @@ from torch import Tensor, nn
 
 import archgen
 from archgen.arithmetic.expressions import MOST_PARTS
+from archgen.diagnostics import Source
+from archgen.language.schema import plain
 from archgen.ops import OPS, Shape
+from archgen.syntax.parser import parse
 from archgen.verify.compare import compare
 from tests.fuzz import draw, meaning, yaml
 from tests.fuzz.meaning import LIBRARY, Meaning, Misfit
@@ -63,16 +66,21 @@ def valid(seed: int, folder: Path) -> Found:
     text = yaml.text(tree)
     if refused_where_left_out(tree, folder):
         return Found("", text)
+    found = wrong(tree, text, folder)
+    if found.endswith(TOO_LONG):
+        return Found("", text)
+    return Found(found, text, {**tally(tree), "extends": 1})
+
+
+def wrong(tree: Tree, text: str, folder: Path) -> str:
+    """The first fault of a valid spec, or ''. tree: the same as its text."""
     checks: tuple[Callable[[], str], ...] = (
         lambda: check_valid(text, folder),
         lambda: generated(tree, folder),
         lambda: other_arguments(tree, folder),
         lambda: spellings(tree, folder),
     )
-    found = next((found for check in checks if (found := check())), "")
-    if found.endswith(TOO_LONG):
-        return Found("", text)
-    return Found(found, text, {**tally(tree), "extends": 1})
+    return next((found for check in checks if (found := check())), "")
 
 
 def refused_where_left_out(tree: Tree, folder: Path) -> bool:
@@ -220,10 +228,11 @@ def class_defaults(tree: Tree, source: str) -> str:
         defaults = [name for name, one in signature.parameters.items() if one.default is not one.empty and name in call.given]
         for left_out in ("", *defaults):
             given = {name: value for name, value in call.given.items() if name != left_out}
-            judge = Meaning(tree.get("blocks", {}), {}, {})
+            judge = Meaning(tree.get("blocks", {}), tree.get("defaults", {}), {})
             judge.strict = False
+            own = {left_out: judge.blocks[call.block]["args"][left_out]} if left_out else {}  # not the spec's `defaults`
             try:
-                y = judge.call(call.block, given, call.x, {})
+                y = judge.call(call.block, given | own, call.x, {})
             except Misfit:
                 continue
             with_it = f"{call.block}({', '.join(f'{key}={value}' for key, value in given.items())}) on {call.x.sizes}"
@@ -420,7 +429,7 @@ def _wrong_merge(drawer: draw.Drawer, x: Shape) -> tuple[Tree, str] | None:
     count = pick.choice((2, 3))
     kind = pick.choice(("add", "subtract", "multiply", "concat"))
     if x.channels % count and pick.random() < 0.5:
-        return {kind: {f"w{n + 3}": "identity" for n in range(count)}, "split": True}, _torch_takes("split", [])
+        return {kind: {f"w{n + 3}": "identity" for n in range(count)}, "split": True}, torch_takes("split", [])
     nodes = ["identity", *(pick.choice(({"conv": x.channels + 1, "kernel_size": 1}, {"adaptive_avg_pool": 2}, "flatten",
                                         {"pad": [1] * (2 * x.rank)})) for _ in range(count - 1))]  # fmt: skip
     try:
@@ -430,13 +439,15 @@ def _wrong_merge(drawer: draw.Drawer, x: Shape) -> tuple[Tree, str] | None:
     try:
         drawer.meaning.merged(kind, shapes)
     except Misfit:
-        return {kind: {f"w{n + 3}": node for n, node in enumerate(nodes)}}, _torch_takes(kind, shapes)
+        return {kind: {f"w{n + 3}": node for n, node in enumerate(nodes)}}, torch_takes(kind, shapes)
     return None
 
 
-def _torch_takes(kind: str, shapes: list[Shape]) -> str:
+def torch_takes(kind: str, shapes: list[Shape]) -> str:
     if kind in STRICTER and kind != "concat":
         return ""
+    if len({len(shape.sizes) for shape in shapes}) > 1:
+        return ""  # torch lines sizes up from the last, so that images of the batch would meet another axis
     if kind == "multiply":
         with contextlib.suppress(RuntimeError):
             functools.reduce(operator.mul, [torch.zeros(2, *shape.sizes) for shape in shapes])
@@ -713,4 +724,5 @@ def replay(case: Path, folder: Path) -> str:
         return survives(data, folder)
     if kind == "negated":
         return refusal(data.decode(), folder)
-    return check_valid(data.decode(), folder)
+    text = data.decode()
+    return wrong(plain(parse(Source(case.name, text))), text, folder)
