@@ -15,7 +15,7 @@ import pytest
 
 from archgen import load
 from archgen.diagnostics import BUDGET, SpecError
-from archgen.trace import on_numbers, walk
+from archgen.trace import on_numbers
 from tests import budgets
 from tests.conftest import ROOT, python
 from tests.hostile import DOCUMENTS
@@ -165,7 +165,7 @@ def test_no_other_size_is_looked_for_where_there_is_too_much(
         times.append(given)
         return traced(*given)
 
-    monkeypatch.setattr(walk, "numbers", counting)
+    monkeypatch.setattr(on_numbers, "numbers", counting)
     for _ in range(2):
         with pytest.raises(SpecError) as caught:
             network.checked()

@@ -13,7 +13,7 @@ import pytest
 import archgen
 from archgen.emit import header, module
 from archgen.emit.layout import docstring
-from archgen.proof import check, syntax, texts
+from archgen.proof import check, texts
 from archgen.proof.parsed import ProofError
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def test_a_header_that_says_more_is_caught(path: str, tmp_path: Path) -> None:
 
 def test_every_build_makes_this_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(syntax, "check_texts", lambda text, neutral: asked.append((text, neutral)))
+    monkeypatch.setattr(texts, "check_texts", lambda text, neutral: asked.append((text, neutral)))
     source = written(tmp_path, network="Mine").source()
     ((text, neutral),) = asked
     assert text == source

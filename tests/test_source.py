@@ -726,7 +726,7 @@ resource.setrlimit(resource.RLIMIT_CPU, (20, 20))
 resource.setrlimit(resource.RLIMIT_AS, (2**28, 2**28))
 from pathlib import Path
 from archgen.diagnostics import SpecError
-from archgen.source import read
+from archgen.syntax.parser import read
 for name in sys.argv[1:]:
     try:
         read(Path(name))

@@ -1,0 +1,1 @@
+"""What follows from a trace, as values: the report, memory, the inputs that fit, receptive fields, assertions."""

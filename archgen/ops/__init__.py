@@ -19,5 +19,4 @@ __all__ = [
     "pool",
     "rearrange",
     "regularise",
-    "shape",
 ]
