@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from archgen.arithmetic.spelling import render
 from archgen.diagnostics import Place, Source
 from archgen.graph.model import Call, Input, Step
-from archgen.ops import Op
+from archgen.ops import Op, own_classes
 from archgen.proof import layers, syntax
 from archgen.proof.parsed import ProofError
 from archgen.proof.recorder import construct
@@ -68,7 +68,7 @@ def _faults_of_a_call(network: Network, text: str, called: Called) -> Iterator[s
             continue  # the block does not fit without them
         tree = syntax.without_own_classes(ast.parse(f"{text}\n{_probe(text, called.replace(arguments=arguments))}"))
         try:
-            layers.check_layers(construct(tree, "Probe", syntax.OWN_CLASSES), steps)
+            layers.check_layers(construct(tree, "Probe", own_classes()), steps)
         except ProofError as error:
             yield f"{body.name} without {', '.join(left_out)}: {error}"
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from archgen.arithmetic.expressions import LONGEST
 from archgen.arithmetic.spelling import SPEC, render
 from archgen.diagnostics import Place, Source
-from archgen.language import dump, extends, library, model, reader, vocabulary, writer
+from archgen.language import dump, extends, library, model, reader, writer
+from archgen.ops import MERGES
 from archgen.syntax import parser, trees
 from archgen.syntax.trees import Mapping, Scalar, Sequence, Tree
 from tests.conftest import ROOT, examples
@@ -129,7 +130,7 @@ _NODES = st.recursive(
     lambda inner: st.one_of(
         st.tuples(_named(inner), _named(inner)).map(lambda n: f"{{residual: {n[0]}, shortcut: {n[1]}}}"),
         st.tuples(_named(inner), _named(inner)).map(lambda n: f"{{shortcut: {n[0]}, residual: {n[1]}}}"),
-        st.tuples(st.sampled_from(vocabulary.MERGES), _named(_ITEMS)).map(lambda n: f"{{{n[0]}: {n[1]}, split: true}}"),
+        st.tuples(st.sampled_from(list(MERGES)), _named(_ITEMS)).map(lambda n: f"{{{n[0]}: {n[1]}, split: true}}"),
         _named(_ITEMS).map(lambda nodes: f"{{sequence: {nodes}, when: b == a}}"),
     ),
     max_leaves=6,

@@ -18,8 +18,8 @@ import archgen
 from archgen.arithmetic.expressions import Name, Value, names_of
 from archgen.arithmetic.spelling import render
 from archgen.diagnostics import Place, Source, SpecError
-from archgen.language import extends, library, model, problems, reader, vocabulary
-from archgen.ops import OPS
+from archgen.language import extends, library, model, problems, reader
+from archgen.ops import MERGES, OPS
 from archgen.syntax import parser, trees
 
 NodeType = TypeVar("NodeType", bound=model.Node)
@@ -146,7 +146,7 @@ def test_a_residual_keeps_the_order_of_its_ways() -> None:
     assert node(model.Residual, "{residual: {b: relu}}").shortcut == ()
 
 
-@pytest.mark.parametrize("kind", vocabulary.MERGES)
+@pytest.mark.parametrize("kind", MERGES)
 def test_a_merge_has_branches_or_values(kind: str) -> None:
     found = node(model.Merge, f"{{{kind}: {{b: relu, c: silu}}, split: true}}")
     assert (found.kind, [layer.name for layer in found.branches], found.split) == (kind, ["b", "c"], True)

@@ -12,14 +12,13 @@ with the batch. Not counted are parameters, their gradients, the state of an opt
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 from archgen.graph.model import Input
+from archgen.ops import MergeOp
 from archgen.ops.value import Footprint, Mode, Shape, product
-from archgen.trace.flow import Flow, follows_fresh
-from archgen.trace.merges import merged_shape
+from archgen.trace.flow import Flow, follows_fresh, is_infix
 
 if TYPE_CHECKING:
     from archgen.graph.model import Body, Graph
@@ -129,7 +128,11 @@ class _Sum:
 
 
 class _Node(NamedTuple):
-    """A step on the way back. kind: `op`, `view`, `add`, `multiply`, `concat` or `split`."""
+    """A step on the way back.
+
+    kind: `op`; `split`; `handed`: each input's gradient is the one that comes, or a part of it; `stretched`: it is a tensor of
+    the result's size, summed up then where its input was stretched.
+    """
 
     kind: str
     path: str
@@ -225,7 +228,7 @@ class _Run:
             return
         reader = readers[0]
         merge = flow.steps[reader]
-        if merge.role != "merge" or merge.type == "concat":
+        if merge.role != "merge" or not is_infix(merge):
             return
         inputs = flow.inputs(merge)
         before = inputs[: inputs.index(Input(number + 1))]
@@ -262,7 +265,7 @@ class _Run:
         if step.role == "chain":
             return (self.chain(step, named, inputs[0], path),)
         self.heap.where, self.heap.highest = path, self.heap.live
-        if step.op is not None:
+        if step.op is not None and step.role not in ("merge", "split"):
             return (self.op(step, inputs[0], overwrites and step.op.inplace, path),)
         if step.role == "split":
             return self.split(step, inputs[0], path)
@@ -293,7 +296,7 @@ class _Run:
         found: Footprint = op.footprint(step.inputs[0], step.output, Mode(self.training, gradient, x.gradient))
         if found.shared:
             made = _Value(heap.hold(x.block), self.size(step.output), gradient)
-            self.record("view", path, (x,), made, (), 0)
+            self.record("handed", path, (x,), made, (), 0)
             return made
         taken = x if found.first is None else self.first(found.first, self.item * self.batch * found.between, x, path)
         size = self.size(step.output)
@@ -332,30 +335,36 @@ class _Run:
     def merge(self, step: Traced, inputs: tuple[_Value, ...], path: str, begun: _Sum) -> _Value:
         if len(inputs) == 1:
             made = _Value(self.heap.hold(inputs[0].block), inputs[0].size, inputs[0].gradient)
-            self.record("view", path, inputs, made, (), 0)
+            self.record("handed", path, inputs, made, (), 0)
             return made
-        if step.type == "concat":
-            size = sum(value.size for value in inputs)
-            made = _Value(self.heap.new(size), size, any(value.gradient for value in inputs))
-            self.record("concat", path, inputs, made, (), size)
-            return made
+        op = step.op
+        assert isinstance(op, MergeOp)
+        if not op.pairwise:
+            return self.merged(op, inputs, self.size(step.output), path)
         shapes = [shape for shape, condition in zip(step.inputs, step.conditions) if condition is not False]
-        made_shapes = tuple(accumulate(shapes, partial(merged_shape, step.type)))
+        made_shapes = tuple(accumulate(shapes, op.output))
         for number in range(max(begun.count, 1), len(inputs)):  # two by two, as Python does
-            left, right = begun.value or inputs[0], inputs[number]
-            size = self.size(made_shapes[number])
-            made = _Value(self.heap.new(size), size, left.gradient or right.gradient)
-            saved: tuple[_Block, ...] = ()
-            if step.type == "multiply" and made.gradient:
-                both = ((left, right), (right, left))
-                saved = tuple(self.heap.hold(one.block) for one, other in both if other.gradient)
-            self.record("multiply" if step.type == "multiply" else "add", path, (left, right), made, saved, size)
+            made = self.merged(op, (begun.value or inputs[0], inputs[number]), self.size(made_shapes[number]), path)
             if begun.value is not None:
                 self.heap.drop(begun.value.block)
             begun.value = made
         begun.count = len(inputs)
         assert begun.value is not None
         return begun.value
+
+    def merged(self, op: MergeOp, inputs: tuple[_Value, ...], size: int, path: str) -> _Value:
+        """One call of torch on several values."""
+        made = _Value(self.heap.new(size), size, any(value.gradient for value in inputs))
+        kept: list[_Value] = []
+        if made.gradient and "inputs" in op.keeps:
+            kept = list(inputs)
+        elif made.gradient and "others" in op.keeps:  # each for the gradient of the others
+            kept = [one for number, one in enumerate(inputs) if any(other.gradient for other in _without(inputs, number))]
+        saved = tuple(self.heap.hold(one.block) for one in kept)
+        tensors, truths = op.passing
+        passing = tensors * size + truths * size // self.item
+        self.record("handed" if op.hands_back else "stretched", path, inputs, made, saved, size, passing)
+        return made
 
     def split(self, step: Traced, x: _Value, path: str) -> tuple[_Value, ...]:
         size = self.size(step.output)
@@ -409,10 +418,11 @@ class _Run:
     def going(self, node: _Node, coming: _Block) -> list[tuple[_Value, _Block]]:
         """The gradients that a step makes of the one that comes, each held once."""
         heap, inputs = self.heap, [value for value in node.inputs if value.gradient]
-        if node.kind in ("view", "add", "concat"):
+        if node.kind == "handed":
             return [(value, heap.hold(coming)) for value in inputs]
-        if node.kind == "multiply":  # each is a product of the full size, summed up then where its input was stretched
+        if node.kind == "stretched":
             full = [heap.new(node.outputs[0].size) for _ in inputs]
+            heap.drop(heap.new(node.passing))
             return [(value, self.summed_up(block, value.size)) for value, block in zip(inputs, full)]
         made = [heap.new(value.size) for value in inputs]
         heap.drop(heap.new(node.passing))
@@ -436,3 +446,7 @@ class _Run:
             gradients[value] = self.heap.new(value.size)
             self.heap.drop(there)
         self.heap.drop(block)
+
+
+def _without(values: tuple[_Value, ...], number: int) -> tuple[_Value, ...]:
+    return values[:number] + values[number + 1 :]

@@ -10,17 +10,15 @@ Where the budget is spent, a field is not worked out.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from archgen.graph.model import Input
 from archgen.ops.value import MOST_PHASES, POINTWISE
+from archgen.trace.run import Run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from archgen.arithmetic.sizes import Number
     from archgen.budget import Budget
-    from archgen.graph.model import Body, Graph
+    from archgen.graph.model import Graph
     from archgen.ops.value import Reads
     from archgen.trace.traced import Traced
 
@@ -113,44 +111,30 @@ class Followed(NamedTuple):
 
 def follow(graph: Graph, steps: tuple[Traced, ...], axes: tuple[str, ...], budget: Budget) -> Followed:
     """Returns what every value of a traced network reads of its input, whose spatial axes have these names."""
-    layers: dict[str, View] = {}
-    outputs = _Follower(graph.blocks, layers, budget).body(graph.network, steps, entering(axes), "")
-    return Followed(outputs, layers)
+    run = _Follower(graph, budget)
+    return Followed(run.network(steps, entering(axes)), run.layers)
 
 
-class _Follower:
-    def __init__(self, blocks: Mapping[str, Body], layers: dict[str, View], budget: Budget) -> None:
-        self.blocks, self.layers, self.budget = blocks, layers, budget
+class _Follower(Run[View]):
+    def __init__(self, graph: Graph, budget: Budget) -> None:
+        super().__init__(graph, training=True)
+        self.layers: dict[str, View] = {}
+        self.budget = budget
 
-    def body(self, body: Body, steps: tuple[Traced, ...], view: View, prefix: str) -> tuple[View, ...]:
-        values = [view]
-        for step in steps:
-            values.append(self.step(step, [values[source.value] for source in step.values or (Input(0),)], prefix))
-        return tuple(values[result.value] for result in (*body.results, *body.training_results))
+    def met(self, step: Traced, made: Any, path: str) -> None:
+        self.layers[path] = made[0] if step.role == "split" else made
 
-    def step(self, step: Traced, views: list[View], prefix: str) -> View:
-        path = prefix + step.name
-        view = self.layers[path] = self.made(step, views, path)
-        return view
+    def leaf(self, step: Traced, x: View, path: str) -> View:
+        return x if step.op is None else _behind(x, step.op.reads(step.inputs[0]), step.output.spatial, self.budget)
 
-    def made(self, step: Traced, views: list[View], path: str) -> View:
-        view = views[0]
-        if step.role == "block":
-            return self.body(self.blocks[step.type], step.children, view, path + ".")[0]
-        if step.role == "chain":
-            for child in step.children:
-                view = self.step(child, [view], path + ".")
-            return view
-        if step.role == "merge":
-            return _merged([one for one, condition in zip(views, step.conditions) if condition is not False], self.budget)
-        return view if step.op is None else _behind(view, step.op.reads(step.inputs[0]), step.output.spatial, self.budget)
+    def merged(self, step: Traced, values: list[View]) -> View:
+        fields = values[0].fields
+        for view in values[1:]:
+            fields = tuple(union(left, right, self.budget) for left, right in zip(fields, view.fields))
+        return View(fields, fields)
 
-
-def _merged(views: list[View], budget: Budget) -> View:
-    fields = views[0].fields
-    for view in views[1:]:
-        fields = tuple(union(left, right, budget) for left, right in zip(fields, view.fields))
-    return View(fields, views[0].local if len(views) == 1 else fields)
+    def parts(self, step: Traced, x: View) -> tuple[View, ...]:
+        return (x,) * len(step.conditions)
 
 
 def _behind(view: View, reads: tuple[Reads | None, ...], sizes: tuple[Number, ...], budget: Budget) -> View:

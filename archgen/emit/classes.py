@@ -305,6 +305,8 @@ class ClassBuilder:
 
     def attribute(self, number: int, step: Traced, forward: Forward) -> None:
         self.place = step.place
+        for kept, value in forward.kept.get(step.name, ()):
+            self.lines += statement(kept, self.say(value), 8, self.width)
         if step.role in ("absent", "split"):
             return
         if step.role == "merge":

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os.path
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from archgen.emit.layout import Group, Infix, Text, flat, statement
+from archgen.arithmetic.expressions import Expression, Name
+from archgen.emit.layout import Group, Text, flat, statement
+from archgen.emit.said import said
 from archgen.graph.model import Input
 from archgen.language.names import MODULE_ATTRIBUTES, Scope
 from archgen.trace.flow import Flow
@@ -18,9 +20,8 @@ from archgen.trace.flow import Flow
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from archgen.arithmetic.expressions import Value
     from archgen.trace.traced import Traced
-
-_SIGNS = {"add": "+", "subtract": "-", "multiply": "*"}
 
 
 class Forward(Flow):
@@ -45,6 +46,7 @@ class Forward(Flow):
         self.lines: list[str] = []
         self.indent = 8
         self.conditions: dict[str, str] = {}  # step -> the attribute that holds its condition
+        self.kept: dict[str, list[tuple[str, Value]]] = {}  # step -> attributes for its options, and what they hold
         self.attributes = Scope(MODULE_ATTRIBUTES, (step.name for step in steps))
         self.names = Scope()  # of the variables, which are used again
 
@@ -75,11 +77,7 @@ class Forward(Flow):
         if step.role == "split":
             self.split(number, step, inputs[0])
             return
-        if step.role == "line":
-            assert step.op is not None
-            text: Text = step.op.line_text(flat(self.text(inputs[0])), f"self.{step.name}")
-        else:
-            text = self.merge(step, inputs) if step.role == "merge" else self.call(step, inputs[0])
+        text = self.line(step, inputs) if step.role in ("merge", "line") else self.call(step, inputs[0])
         if self.is_inlined(number):
             self.inner[value] = text
             return
@@ -106,21 +104,36 @@ class Forward(Flow):
 
     def split(self, number: int, step: Traced, source: Input) -> None:
         parts = [Input(number + 1, part) for part in range(len(step.conditions))]
-        text, names = flat(self.text(source)), []
+        text, names = self.line(step, (source,)), []
         for part in parts:
             readers = self.readers.get(part, [])
             names.append(self.names.free(self.steps[readers[0]].name, beside=self.live) if readers else "_")
             self.hold(part, names[-1])
-        axis = step.inputs[0].channel_axis + 1
-        text = f"{text}.chunk({len(parts)}, dim={axis})"
         self.lines += statement(", ".join(names), text, self.indent, self.width)
 
-    def merge(self, step: Traced, inputs: tuple[Input, ...]) -> Text:
-        texts = [self.text(value) for value in inputs]
-        if step.type == "concat":
-            axis = step.inputs[0].channel_axis + 1
-            return Group("torch.cat(", (Group("[", tuple(texts), "]"), f"dim={axis}"), ")") if len(texts) > 1 else texts[0]
-        return Infix(_SIGNS[step.type], tuple(texts))
+    def line(self, step: Traced, inputs: tuple[Input, ...]) -> Text:
+        """An op said here; of several values of which one is there, that one."""
+        texts = tuple([self.text(value) for value in inputs])
+        if step.role == "merge" and len(texts) == 1:
+            return texts[0]
+        assert step.op is not None
+        assert step.op.line is not None
+        given = step.op.text_options(step.inputs[0])
+        options = {name: self.at_hand(step, name, value) for name, value in given.items()}
+        return said(step.op.line, texts, options, f"self.{step.name}")
+
+    def at_hand(self, step: Traced, name: str, value: Any) -> Any:
+        """An option as `forward` can say it: what waits for the constructor's arguments is worked out there, and kept."""
+        if isinstance(value, slice):
+            start, stop, stride = (self.at_hand(step, part, getattr(value, part)) for part in ("start", "stop", "step"))
+            return slice(start, stop, stride)
+        if type(value) is tuple:
+            return tuple(self.at_hand(step, name, item) for item in value)
+        if not isinstance(value, Expression):
+            return value
+        attribute = f"self.{self.attributes.take(f'{step.name}_{name}')}"
+        self.kept.setdefault(step.name, []).append((attribute, value))
+        return Name(attribute)
 
     # ---- what is written where
 

@@ -12,7 +12,7 @@ from archgen.emit.classes import ClassBuilder, ClassText
 from archgen.emit.header import Origin, header, sealed
 from archgen.emit.layout import docstring
 from archgen.graph.free_names import open_names
-from archgen.ops import OPS
+from archgen.ops import own_classes
 
 if TYPE_CHECKING:
     import jinja2
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from archgen.analysis.contract import Contract
     from archgen.arithmetic.expressions import Value
     from archgen.graph.model import Body, Graph
-    from archgen.ops import Op
     from archgen.trace.traced import TracedBody
 
 WIDTH = 100
@@ -51,7 +50,7 @@ def text(
     body = "\n".join(line for one in classes for line in (*one.init, *one.forward))
     said = _names_said(body)
     helpers = [_MAKE_DIVISIBLE] if "make_divisible" in said else []
-    helpers += [op.module_source for op in own_classes() if op.__name__ in said]
+    helpers += [op.module_source for name, op in own_classes().items() if name in said]
     said |= _names_said("\n".join(helpers))
     first = description.strip() or f"{graph.network.name}."
     rendered = _template().render(
@@ -92,11 +91,6 @@ def _template() -> jinja2.Template:
         autoescape=False,
     )
     return environment.get_template("module.py.jinja")
-
-
-def own_classes() -> list[type[Op]]:
-    """The ops that torch has no class for, so that the module brings it."""
-    return [op for op in OPS.values() if op.module_source]
 
 
 def _names_said(code: str) -> set[str]:

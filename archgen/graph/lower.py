@@ -12,7 +12,8 @@ from archgen.diagnostics import BUDGET, Note, Place, Problem, SpecError, nearest
 from archgen.graph.model import Apply, Body, Call, Chain, Graph, Hold, Input, Merge, Repeat, Split, Step
 from archgen.language import library, model, problems, vocabulary
 from archgen.language.names import Scope
-from archgen.ops import OPS
+from archgen.ops import MERGES, OPS
+from archgen.ops.merge import Add, Shares
 from archgen.ops.value import same
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 DEPTH_NAMES = vocabulary.DEPTH_NAMES
 MOST_LEVELS = 64  # of blocks and sequences in each other; each takes some ten calls of Python's for whoever walks them
-MOST_SUMMED = 256  # values of one sum: a chain of as many operators, which Python's own parser must walk
 MOST_NAMES_GIVEN = 200_000  # arguments and constants of blocks, those of each call; the zoo needs 200
 _NODE_WORDS = ("depth", "first", "when", "from")  # beside the arguments of a block
 
@@ -218,13 +218,13 @@ class _Scope:
     def note_sums_with_itself(self) -> None:
         origins = self.origins(_hands_on)
         for step in self.steps:
-            if not isinstance(step.node, Merge) or step.node.kind not in _SUMS:
+            if not isinstance(step.node, Merge) or not step.node.op.noted:
                 continue
             there = [value for value, condition in zip(step.inputs, step.node.conditions) if condition is not False]
             same = [origins.get(value, value) for value in there]
-            twice = _said_again(same, step.node.kind == "subtract")  # `a - b - b` is as good as any
+            twice = _said_again(same, step.node.op.name == "subtract")  # `a - b - b` is as good as any
             if twice is not None:
-                sentence = f"{quote(step.name)} {_SUMS[step.node.kind].format(self.called(twice))}"
+                sentence = f"{quote(step.name)} {step.node.op.noted.format(self.called(twice))}"
                 self.builder.notes.append(Note(step.place, sentence, "name the value that is meant instead of one of them"))
 
     def note_shortcuts(self) -> None:
@@ -272,8 +272,10 @@ class _Scope:
         if isinstance(node, model.Merge):
             return self.merge(layer, node, sources)
         built = self.node(node)
-        if isinstance(built, Apply) and built.op.line and node.when is None:
+        if isinstance(built, Apply) and built.op.line is not None and node.when is None:
             built = built.replace(line=True)
+        elif node.when is not None:
+            self.must_be_module(built, layer.place, "takes no `when`", "put it in a block, and the `when` beside the block")
         return self.add(layer.name, built, sources[:1], node.when, layer.place)
 
     def residual(self, layer: model.Layer, node: model.Residual, entering: Input) -> Input:
@@ -292,18 +294,18 @@ class _Scope:
             shortcut, residual = way(node.shortcut), way(node.residual)
         else:
             residual, shortcut = way(node.residual), way(node.shortcut)
-        return self.add(layer.name, Merge("add", (True, True), not node.shortcut), (residual, shortcut), None, layer.place)
+        return self.add(layer.name, Merge(Add(), (True, True), not node.shortcut), (residual, shortcut), None, layer.place)
 
     def merge(self, layer: model.Layer, node: model.Merge, sources: tuple[Input, ...]) -> Input:
-        count = len(node.branches or sources)
-        if node.kind != "concat" and count > MOST_SUMMED:
-            sentence = f"`{node.kind}` takes at most {MOST_SUMMED} values, not {count:,}"
+        count, op = len(node.branches or sources), MERGES[node.kind]()
+        if op.most is not None and count > op.most:
+            sentence = f"`{node.kind}` takes at most {op.most} values, not {count:,}"
             help = f"put some of them in a branch or layer that is an `{node.kind}` of its own"
             self.builder.problem(layer.place, sentence, help)
         if not node.branches:
             if node.kind == "add":
                 self.sums.append(len(self.steps))
-            return self.add(layer.name, Merge(node.kind, (True,) * len(sources)), sources, node.when, layer.place)
+            return self.add(layer.name, Merge(op, (True,) * len(sources)), sources, node.when, layer.place)
         if node.when is not None:
             self.builder.problem(
                 layer.place, "a merge with branches takes no `when`", "put it in a block, and the `when` beside the block"
@@ -311,7 +313,9 @@ class _Scope:
         entering = sources[0]
         parts = [entering] * len(node.branches)
         if node.split:
-            shares = self.add(self.names.take(f"{layer.name}_shares"), Split(len(parts)), (entering,), None, layer.place)
+            shares = self.add(
+                self.names.take(f"{layer.name}_shares"), Split(Shares(len(parts))), (entering,), None, layer.place
+            )
             parts = [Input(shares.value, part) for part in range(len(parts))]
         results, conditions = [], []
         for branch, part in zip(node.branches, parts):
@@ -322,7 +326,7 @@ class _Scope:
                 self.steps[-1] = self.steps[-1].replace(branch=True)
             conditions.append(True if branch.node.when is None else branch.node.when)
             self.named, self.last = outer
-        return self.add(layer.name, Merge(node.kind, tuple(conditions)), tuple(results), None, layer.place)
+        return self.add(layer.name, Merge(op, tuple(conditions)), tuple(results), None, layer.place)
 
     def node(self, node: model.AnyNode) -> AnyNode:
         if isinstance(node, model.Sequence):
@@ -336,8 +340,14 @@ class _Scope:
         return self.use(node, repeated=False)
 
     def item(self, layer: model.Layer) -> Step:
-        when = layer.node.when
-        return Step(layer.name, self.node(layer.node), (Input(0),), True if when is None else when, layer.place)
+        when, node = layer.node.when, self.node(layer.node)
+        self.must_be_module(node, layer.place, "is no part of a sequence", "write it as a layer of its own, outside the list")
+        return Step(layer.name, node, (Input(0),), True if when is None else when, layer.place)
+
+    def must_be_module(self, node: AnyNode, place: Place, refused: str, help: str) -> None:
+        """Refuses an op that can be a line of `forward` alone where a module must stand."""
+        if isinstance(node, Apply) and not (node.op.torch_class or node.op.module_source):
+            self.builder.problem(place, f"`{node.op.name}` is a line of `forward`, and {refused}", help)
 
     def use(self, node: model.Use, repeated: bool) -> Apply | Hold | Call:
         if node.kind in self.holds:
@@ -443,6 +453,7 @@ class _Scope:
         first: Apply | Hold | Call
         if isinstance(node.first, model.Use):
             first, changed = self.use(node.first, repeated=True), {"stride"}
+            self.must_be_module(first, node.first.place, "is no block of a stage", "write it as a layer before the stage")
         else:
             changed = {_name(argument, block) for argument in node.first or ()}
             kept = tuple(argument for argument in node.arguments if _name(argument, block) not in changed)
@@ -464,9 +475,6 @@ class _Scope:
         found = self.arguments(node, block, (*kept, model.Argument("stride", 1, node.place)), True)
         needless = stride.default is not None and same(stride.default, 1)
         return tuple(argument for argument in found if argument[0] != "stride") if needless else found
-
-
-_SUMS = {"add": "adds {0} twice", "subtract": "subtracts {0} from itself"}
 
 
 def _hands_on(step: Step) -> bool:

@@ -7,7 +7,8 @@ from typing import ClassVar, NamedTuple, TypeAlias
 from archgen.arithmetic.expressions import Value
 from archgen.diagnostics import Note, Place
 from archgen.language import model
-from archgen.ops import Op
+from archgen.ops import MergeOp, Op
+from archgen.ops.merge import Shares
 from archgen.records import Record
 
 
@@ -56,15 +57,15 @@ class Merge(Record):
     bare: it is the sum of a residual without a shortcut.
     """
 
-    kind: str
+    op: MergeOp
     conditions: tuple[Value, ...]
     bare: bool = False
 
 
 class Split(Record):
-    """Equal shares of the channels."""
+    """A value in several parts."""
 
-    parts: int
+    op: Shares
 
 
 AnyNode: TypeAlias = "Apply | Hold | Call | Repeat | Chain | Merge | Split"

@@ -103,6 +103,13 @@ def classes(op: type[Op]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(op.class_name(rank) for rank in (1, 2, 3))) if op.torch_class else ()
 
 
+def _otherwise(op: type[Op]) -> str:
+    """What an op is in a module where torch has no class for it."""
+    if op.line is None:
+        return "a class of the generated module"
+    return "a line of `forward`; in a sequence a class" if op.module_source else "a line of `forward`"
+
+
 def entry(op: type[Op]) -> Entry:
     """Returns what there is to say about an op."""
     taken = [layout for layout in LAYOUTS if not _refusal(_example(op), layout)]
@@ -115,7 +122,7 @@ def entry(op: type[Op]) -> Entry:
         summary=summary(op),
         text="\n\n".join(_paragraphs(op)),
         classes=classes(op),
-        otherwise="a line of `forward`; in a sequence a class" if op.line else "a class of the generated module",
+        otherwise=_otherwise(op),
         options=tuple(_option(op, field) for field in op.fields),
         first=op.first(),
         takes=tuple(map(_layout_text, taken)),

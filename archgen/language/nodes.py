@@ -10,7 +10,7 @@ from archgen.language import names
 from archgen.language.model import Layer, Merge, Residual, Sequence, Use
 from archgen.language.options import MERGED, Options
 from archgen.language.vocabulary import COMPOSITIONS, is_kind
-from archgen.ops import OPS
+from archgen.ops import MERGES, OPS
 from archgen.syntax import trees
 from archgen.syntax.trees import is_empty
 
@@ -234,7 +234,7 @@ class Nodes(Options):
                     "leave the branches out to merge earlier values",
                 )
         count = len(branches) if branches else len(sources)
-        if count < 2 and not (count and key.text == "concat") and len(self.problems) == before:
+        if count < MERGES[key.text].least and len(self.problems) == before:
             help = f"write {MERGED.format(key.text)}"
             if branches:
                 help = "what enters can be a branch too: `same: identity`"

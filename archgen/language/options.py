@@ -24,7 +24,6 @@ _AS_MAPPING = {"sequence": "`{sequence: [...]}`, or a list alone", "residual": "
 MERGED = "`{0}:`, its branches below, or `{{{0}, from: [A, B]}}`"
 _NOTHING = ("", "~", "null", "none", "false", "no", "off", "remove", "delete")  # as nodes: no layer is meant
 _OTHER_SECTION = "write it under the name and in the section that the layer has where it is taken over from"
-_OPTIONS = frozenset(name for op in OPS.values() for name in op.fields)
 
 
 # Options of torch or of other libraries that no op has here, and what stands for them.
@@ -97,7 +96,8 @@ class Options(Values):
         if not tree.entries:
             self.problem(tree.place, "a node is expected here, not an empty mapping", self.suggest_kind(""))
         else:
-            unknown = [key for key, _ in tree.entries if key.text not in WORDS and key.text not in _OPTIONS]
+            options = {name for op in OPS.values() for name in op.fields}
+            unknown = [key for key, _ in tree.entries if key.text not in WORDS and key.text not in options]
             if not unknown:
                 takes_out = self.extending and keys_of(tree) == ["when"]
                 help = _OTHER_SECTION if takes_out else "name its op or block: `{conv: 64, kernel_size: 3}`"

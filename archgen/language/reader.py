@@ -32,13 +32,16 @@ IMAGE_CHANNELS = (1, 3, 4)  # grey, colours, colours and opacity
 LEAST_IMAGE = 8  # positions of the smallest image that anybody trains on
 _SECTIONS = ("stem", "stages", "head")
 _NO_LAYERS = "write `stem:`, `stages:` or `head:`, and below it lines as `conv1: {conv: 64, kernel_size: 3}`"
-_HOLDING = (*COMPOSITIONS, "shortcut")  # keys of a node below which layers have names
 _BLOCKS = "a block is written `Unit: {layers: {conv1: {conv: 64, kernel_size: 3}}}`"
 _NETWORKS = "an argument of the network has a value as its default: `num_classes: 1000`"
 _NO_NAMES_OF_OPS = "a default names nothing: write an op of other values where it is used, without an argument"
 _LIST_OF_NAMES = "each has a value: `{{{0}: ...}}`"
 _SIZED = re.compile(r"\(?\s*[0-9]{1,9}(?:\s*[x,]\s*[0-9]{1,9}){1,3}\s*\)?")
-_HELD = [name for name, op in OPS.items() if op.torch_class and not op.infers]  # ops that an argument may hold
+
+
+def _held() -> list[str]:
+    """The ops that an argument may hold."""
+    return [name for name, op in OPS.items() if op.torch_class and not op.infers]
 
 
 class Reader(Unread):
@@ -162,7 +165,7 @@ class Reader(Unread):
         count = len(self.problems)
         value = self.value(tree, nothing)
         if len(self.problems) > count and isinstance(tree, trees.Scalar) and tree.text not in names.union(TRUTHS):
-            near = nearest(tree.text, _HELD) if tree.text.isidentifier() else None
+            near = nearest(tree.text, _held()) if tree.text.isidentifier() else None
             if near:
                 self.problems[count] = self.problems[count].replace(help=f"the nearest is `{near}`; {help}")
                 return Parameter(key.text, "op", value, key.place)
@@ -264,7 +267,7 @@ def _nested(entries: Iterable[tuple[trees.Scalar, trees.Tree]], way: Way = ()) -
     """The names that stand inside layers, each with the names of these layers, the outermost first."""
     for name, node in entries:
         for key, value in entries_of(node):
-            if key.text in _HOLDING:
+            if key.text in COMPOSITIONS or key.text == "shortcut":  # below these, layers have names
                 inner = (*way, name.text)
                 yield from ((one.text, inner) for one, _ in entries_of(value))
                 yield from _nested(entries_of(value), inner)

@@ -21,8 +21,8 @@ from archgen import files, resources
 from archgen.budget import Budget
 from archgen.language import dump, library, names, writer
 from archgen.language.model import Block, Parameter
-from archgen.language.vocabulary import BLOCK_KEYS, COMPOSITIONS, MERGES, SPEC_KEYS, TYPES
-from archgen.ops import OPS, Op
+from archgen.language.vocabulary import BLOCK_KEYS, COMPOSITIONS, SPEC_KEYS, TYPES
+from archgen.ops import MERGES, OPS, Op
 from archgen.ops.options import KINDS
 from archgen.syntax.trees import Mapping, Scalar, is_empty
 
@@ -261,7 +261,7 @@ def _nodes(node: str, layers: str) -> dict[str, Schema]:
     """The forms of a node; a `change` is one of a spec that extends another, and may have no kind."""
     words = {op.name: _doc(op) for op in OPS.values() if op.defaults.keys() == set(op.fields)}
     words |= {name: library.block(name).description for name in library.block_names()}
-    kinds = {op.name: _doc(op) for op in OPS.values()} | _COMPOSITIONS
+    kinds = {op.name: _doc(op) for op in OPS.values()} | _compositions()
     no_kind = {"propertyNames": {"not": {"pattern": f"^(?:[A-Z]|{'|'.join(f'{name}$' for name in kinds)})"}}}
     suggested = {"properties": {**{name: {"description": doc} for name, doc in kinds.items()}, **_COMMON_REFS}}
     beside_each_other = dict.fromkeys(("residual", *MERGES), False)
@@ -293,14 +293,11 @@ _HOLDS_AN_OP: Schema = {
     "additionalProperties": {"type": "null", "errorMessage": _NO_KIND},
     "errorMessage": _NO_KIND,
 }
-_COMPOSITIONS = {
-    "sequence": "Nodes in order, as one module: a list, or named.",
-    "residual": "Layers whose result is added to what enters, or to what `shortcut` makes of it.",
-    "add": "The sum of its branches, or with `from` of earlier values.",
-    "subtract": "The first of its branches less the others, or so with the earlier values of `from`.",
-    "multiply": "The product of its branches, or with `from` of earlier values; an axis of size 1, as of a gate, is stretched.",
-    "concat": "The channels of its branches together, or with `from` of earlier values.",
-}
+
+
+def _compositions() -> dict[str, str]:
+    """What each composition is."""
+    return {name: said if isinstance(said, str) else _doc(said) for name, said in COMPOSITIONS.items()}
 
 
 def _composition(kind: str, node: str, layers: str) -> Schema:
@@ -318,7 +315,7 @@ def _composition(kind: str, node: str, layers: str) -> Schema:
         options = {"split": _described("Each branch takes an equal share of the channels.", _of("boolean", "string"))}
         if node == "node":
             rules = {"if": {"properties": {kind: {"type": "null"}}}, "then": {"required": ["from"]}}
-    properties = {kind: _described(_COMPOSITIONS[kind], value), **options, **_COMMON_REFS}
+    properties = {kind: _described(_compositions()[kind], value), **options, **_COMMON_REFS}
     return {"properties": properties, "additionalProperties": False, **rules}
 
 

@@ -13,7 +13,7 @@ from archgen.language import names, other_names
 from archgen.language.model import Reference
 from archgen.language.problems import Problems, shape_of
 from archgen.language.vocabulary import BLOCK, COMPOSITIONS, DEPTH_NAMES, WORDS
-from archgen.ops import OPS
+from archgen.ops import OPS, own_classes
 from archgen.syntax import trees
 
 if TYPE_CHECKING:
@@ -26,11 +26,10 @@ TRUTHS = {"yes": "true", "on": "true", "no": "false", "off": "false"}  # as YAML
 _SIZES = "write a number, for a size the usual one: the module runs on others too"
 _NO_NAMES = "a default names nothing: what follows from other values is a constant, in `let`"
 _TUPLE = re.compile(r"\(\s*([^()]+,[^()]*?),?\s*\)")  # Python's way to write a list
-_OWN_CLASSES = frozenset(op.__name__ for op in OPS.values() if op.module_source)
 
 
 def why_no_class(name: str) -> str:
-    return names.why_no_class(name) or ("is the class of an op" if name in _OWN_CLASSES else "")
+    return names.why_no_class(name) or ("is the class of an op" if name in own_classes() else "")
 
 
 class Names:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections import ChainMap
+from typing import Any
 
-from archgen.ops import OPS
+from archgen.ops import MERGES, OPS
 
-MERGES = ("add", "subtract", "multiply", "concat")
-COMPOSITIONS = ("sequence", "residual", *MERGES)
+# What is composed of other nodes: these two, and behind them the merges.
+COMPOSITIONS: ChainMap[str, Any] = ChainMap(
+    MERGES,
+    {
+        "sequence": "Nodes in order, as one module: a list, or named.",
+        "residual": "Layers whose result is added to what enters, or to what `shortcut` makes of it.",
+    },
+)
 TYPES = ("int", "float", "bool", "op")
 WORDS = ("depth", "first", "when", "from", "shortcut", "split")
 DEPTH_NAMES = frozenset({"index", "block_index", "block_count"})

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 _SECTIONS = ("stem", "stages", "head", "blocks")  # with a blank line around each
-_OPEN = frozenset({*_SECTIONS, "layers", "shortcut", *COMPOSITIONS})  # below these, every entry has a line of its own
+_OPEN = (*_SECTIONS, "layers", "shortcut")  # below these and below compositions, every entry has a line of its own
 _PROSE = ("description", "paper")
 _BREAK = re.compile(r"(?<=[^ \\]) (?=[\w(])", re.ASCII)  # a line break there is read as this space
 _PLAIN = re.compile(r"(?:[\w(./]|-(?=[\w(.]))[ -~]*", re.ASCII)  # what YAML reads as it stands, unless it holds
@@ -94,7 +94,7 @@ def _is_open(tree: Tree, key: str = "") -> bool:
         return any(map(_is_open, tree.items))
     if not isinstance(tree, Mapping) or not tree.entries:
         return False
-    return key in _OPEN or any(_is_open(value, name.text) for name, value in tree.entries)
+    return key in _OPEN or key in COMPOSITIONS or any(_is_open(value, name.text) for name, value in tree.entries)
 
 
 def _wraps(tree: Tree) -> bool:

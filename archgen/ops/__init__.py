@@ -1,22 +1,43 @@
 """The vocabulary: a file per family, each op one record."""
 
-from archgen.ops import activation, conv, norm, pool, rearrange, regularise
+from typing import cast
+
+from archgen.ops import activation, conv, merge, norm, pool, rearrange, regularise
 from archgen.ops.base import MAC_CONVENTION, MAC_CONVENTION_WITH_BIAS, Op
+from archgen.ops.merge import MergeOp
 from archgen.ops.value import Claim, Shape
 
 OPS = Op.registry
+MERGES = cast("dict[str, type[MergeOp]]", MergeOp.registry)
+
+
+def own_classes() -> dict[str, type[Op]]:
+    """The ops that torch has no class for, so that the module brings it, by the names of these classes."""
+    return {op.__name__: op for op in OPS.values() if op.module_source}
+
+
+def said_in_forward() -> tuple[type[Op], ...]:
+    """The ops that may be a line of `forward`."""
+    every: tuple[type[Op], ...] = (*OPS.values(), *MERGES.values(), merge.Shares)
+    return tuple(op for op in every if op.line is not None)
+
 
 __all__ = [
     "MAC_CONVENTION",
     "MAC_CONVENTION_WITH_BIAS",
+    "MERGES",
     "OPS",
     "Claim",
+    "MergeOp",
     "Op",
     "Shape",
     "activation",
     "conv",
+    "merge",
     "norm",
+    "own_classes",
     "pool",
     "rearrange",
     "regularise",
+    "said_in_forward",
 ]

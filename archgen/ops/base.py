@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from archgen.ops.options import Kind
+    from archgen.ops.torch_text import Tree
     from archgen.ops.value import Mode, Shape, Size
 
 
@@ -40,16 +41,14 @@ class Op(Record):
     name: ClassVar[str] = ""  # in a spec: torch.nn.functional's, without the dimension
     torch_class: ClassVar[str] = ""  # `{n}` stands for the number of spatial axes; "" where torch has no class
     module_source: ClassVar[str] = ""  # the class that the generated module brings where torch has none
-    line: ClassVar[str] = (
-        ""  # the op as an expression of `forward`, outside a sequence: `{x}` is its input, `{own}` its parameter
-    )
+    line: ClassVar[Tree | None] = None  # the op as an expression of `forward`, outside a sequence
     positional: ClassVar[int] = 1  # how many of the own fields a person writes without their keyword
     example: ClassVar[str] = ""  # a node as a spec writes it; "" where its name alone is one
     words: ClassVar[dict[str, tuple[str, ...]]] = {}  # the words that an option may be
     infers: ClassVar[bool] = False  # takes sizes from its input, so it can't be built before that is known
     fresh: ClassVar[bool] = False  # makes a new tensor that its own backward does not need: what follows may overwrite it
     inplace: ClassVar[bool] = False  # the torch class takes `inplace`
-    keeps: ClassVar[tuple[str, ...]] = ()  # which of `input` and `output` the backward pass needs
+    keeps: ClassVar[tuple[str, ...]] = ()  # what the backward pass needs: `input`, `output`; of a merge `inputs`, `others`
     inplace_keeps_output: ClassVar[bool] = False  # in place it needs the output alone; the rest then keep a copy of the input
     registry: ClassVar[dict[str, type[Op]]] = {}
 
@@ -57,9 +56,16 @@ class Op(Record):
         super().__init_subclass__()
         cls.__init__ = Record.__init__  # type: ignore[method-assign]
         if cls.name:
-            if cls.output is Op.output:
-                raise TypeError(f"{cls.__name__} has no shape rule")
-            Op.registry[cls.name] = cls
+            if missing := cls.unsaid():
+                raise TypeError(f"{cls.__name__} does not say {', '.join(missing)}")
+            cls.registry[cls.name] = cls
+
+    @classmethod
+    def unsaid(cls) -> list[str]:
+        """What an op must say and this one does not."""
+        rule = [] if cls.output is not Op.output else ["its shape (`output`)"]
+        is_said = cls.torch_class or cls.module_source or cls.line is not None
+        return rule if is_said else [*rule, "what it is in torch (`torch_class`, `module_source` or `line`)"]
 
     # -- rules
 
@@ -105,6 +111,10 @@ class Op(Record):
         """The op's own options as torch takes them."""
         return {name: getattr(self, name) for name in self.fields}
 
+    def text_options(self, x: Shape) -> dict[str, Any]:
+        """What the options of its `line` stand for."""
+        return {name: getattr(self, name) for name in self.fields}
+
     def bare(self, x: Shape) -> tuple[tuple[Size, ...], Value] | None:
         """The shape of the parameter that its `line` uses, which is the class's own, and the value at which that starts."""
         return None
@@ -145,10 +155,6 @@ class Op(Record):
                 break
             leading.append(given.pop(name))
         return (*self.inferred(x), *leading), given
-
-    def line_text(self, x: str, own: str) -> str:
-        """The op as an expression of `forward`. `x`: the variable that it takes; `own`: its parameter."""
-        return self.line.format(x=x, own=own, **{name: getattr(self, name) for name in self.fields})
 
     def evaluated(self, names: Any) -> Op:
         """The same op with the names in its options replaced."""

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 from archgen.arithmetic.expressions import names_of
 from archgen.ops.base import Op, spatial_claims
 from archgen.ops.options import Axes, Axis, Int, Ints, Word
+from archgen.ops.torch_text import Method, Option
 from archgen.ops.value import MOST_PHASES, POINTWISE, SHARED, Claim, Footprint, Mode, Reads, Shape, divisors, product
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,7 +18,7 @@ class Permute(Op):
     """Reorders the axes, counted with the batch, which stays first: torch.permute."""
 
     name: ClassVar[str] = "permute"
-    line: ClassVar[str] = "{x}.permute{dims}"
+    line = Method("permute", (Option("dims", spread=True),))
     example: ClassVar[str] = "{permute: [0, 2, 3, 1]}"
     module_source: ClassVar[str] = '''\
 class Permute(nn.Module):

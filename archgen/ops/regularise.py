@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from archgen.ops.base import Op, spatial_claims
 from archgen.ops.options import Real, Word
+from archgen.ops.torch_text import OWN, VALUES, Operator
 from archgen.ops.value import SHARED, Claim, Footprint, Mode, Shape, Size, product
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -87,7 +85,7 @@ class LayerScale(Op):
     name: ClassVar[str] = "layer_scale"
     infers: ClassVar[bool] = True
     fresh: ClassVar[bool] = False
-    line: ClassVar[str] = "{x} * {own}"
+    line = Operator("*", (VALUES, OWN))
     keeps: ClassVar[tuple[str, ...]] = ("input",)
     module_source: ClassVar[str] = '''\
 class LayerScale(nn.Module):

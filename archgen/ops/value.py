@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from archgen.arithmetic.expressions import Index, ManyName, Value
+from archgen.arithmetic.spelling import render
 from archgen.diagnostics import MOST_NAMES
 
 if TYPE_CHECKING:
@@ -43,6 +44,11 @@ class Shape(NamedTuple):
     def with_spatial(self, spatial: Iterable[Size]) -> Shape:
         """Replaces the spatial sizes of a shape whose channels come first."""
         return Shape((self.sizes[0], *spatial))
+
+
+def shape_text(shape: Shape) -> str:
+    """A shape as people write it: `64x56x56`."""
+    return "x".join(render(size) for size in shape.sizes)
 
 
 class Claim(NamedTuple):

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from archgen.ops import own_classes
 from archgen.proof import overwrites
 from archgen.proof.layers import check_flow, check_layers
 from archgen.proof.parsed import ProofError, parsed
 from archgen.proof.recorder import construct
-from archgen.proof.syntax import OWN_CLASSES, check_shape, without_own_classes
+from archgen.proof.syntax import check_shape, without_own_classes
 
 if TYPE_CHECKING:
     from archgen.graph.model import Graph
@@ -26,7 +27,7 @@ def check(text: str, graph: Graph, numbers: TracedBody) -> None:
     """Raises ProofError unless the text has the allowed shape and builds exactly the layers of the trace."""
     tree = without_own_classes(parsed(text))
     check_shape(tree)
-    module = construct(tree, graph.network.name, OWN_CLASSES)
+    module = construct(tree, graph.network.name, own_classes())
     check_layers(module, numbers.steps)
     check_flow(module, graph, numbers)
     try:

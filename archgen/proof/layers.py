@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import functools
-import operator
 from typing import TYPE_CHECKING, Any
 
 from archgen.ops.options import KINDS
 from archgen.ops.value import same, together
 from archgen.proof.parsed import ProofError
-from archgen.proof.recorder import Flow, Layer, Value, concat, leaves
+from archgen.proof.recorder import Flow, Layer, Value, function, leaves
+from archgen.trace.run import Run, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from archgen.graph.model import Graph, Input
+    from archgen.graph.model import Graph
     from archgen.ops import Op
     from archgen.proof.recorder import Module
     from archgen.trace.traced import Traced, TracedBody
@@ -40,12 +39,11 @@ def check_flow(module: Module, graph: Graph, numbers: TracedBody) -> None:
     """Runs `forward` on values that know how they were made, and follows the steps of the trace beside it."""
     body = graph.network
     for training in (False, True) if body.training_results else (False,):
-        results = (*body.results, *body.training_results) if training else body.results
         module.train(training)
         flow, followed = Flow(), Flow()
         followed.made = flow.made  # so that the same value has the same number
         found = module(flow.value("input"))
-        expected = _followed(numbers.steps, results, graph, followed.value("input"), "", training)
+        expected = _Followed(graph, training).network(numbers.steps, followed.value("input"))
         if flow.calls != followed.calls:
             pairs = zip([*flow.calls, ("", 0)], [*followed.calls, ("", 0)])
             have, wanted = next((have, wanted) for have, wanted in pairs if have != wanted)
@@ -57,53 +55,24 @@ def check_flow(module: Module, graph: Graph, numbers: TracedBody) -> None:
             raise ProofError("`forward` returns other values than the outputs")
 
 
-def _followed(
-    steps: tuple[Traced, ...], results: tuple[Input, ...], graph: Graph, x: Value, prefix: str, training: bool
-) -> tuple[Value, ...]:
-    values: list[Any] = [x]
+class _Followed(Run[Value]):
+    """The steps of a trace, run on values that know how they were made."""
 
-    def value(source: Input) -> Value:
-        found = values[source.value]
-        taken: Value = found if source.part < 0 else found[source.part]
-        return taken
-
-    for step in steps:
-        if step.training and not training:
-            values.append(None)  # nobody asks for it now
-            continue
-        taken = [value(source) for source in step.values]
-        if step.role == "split":
-            values.append(taken[0].chunk(len(step.conditions), step.inputs[0].channel_axis + 1))
-        elif step.role == "merge":
-            values.append(_merged(step, [one for one, condition in zip(taken, step.conditions) if condition]))
-        else:
-            values.append(_taken(step, graph, taken[0], prefix + step.name, training))
-    return tuple(map(value, results))
-
-
-def _merged(step: Traced, present: list[Value]) -> Value:
-    if step.type == "concat":
-        return concat(present, step.inputs[0].channel_axis + 1)
-    signs = {"add": operator.add, "subtract": operator.sub, "multiply": operator.mul}
-    return functools.reduce(signs[step.type], present)
-
-
-def _taken(step: Traced, graph: Graph, x: Value, path: str, training: bool) -> Value:
-    """What one step makes of a value."""
-    if step.role == "chain":
-        for child in step.children:
-            x = _taken(child, graph, x, f"{path}.{child.name}", training)
-        return x
-    if step.role == "block":
-        (x,) = _followed(step.children, graph.blocks[step.type].results, graph, x, path + ".", training)
-        return x
-    if step.role == "line":
-        assert step.op is not None
+    def leaf(self, step: Traced, x: Value, path: str) -> Value:
+        if step.role != "line":
+            return x if step.type == "Identity" else x.flow.call(path, x)
         own = Layer("Parameter")
         own.path = path
-        made: Value = eval(step.op.line_text("x", "own"), {"__builtins__": {}}, {"x": x, "own": own})  # an op's own text
+        made: Value = said(step, [x], function, own)
         return made
-    return x if step.type == "Identity" else x.flow.call(path, x)
+
+    def merged(self, step: Traced, values: list[Value]) -> Value:
+        made: Value = said(step, values, function)
+        return made
+
+    def parts(self, step: Traced, x: Value) -> tuple[Value, ...]:
+        made: tuple[Value, ...] = said(step, [x], function)
+        return made
 
 
 def _written(op: Op, positional: tuple[Any, ...], count: int) -> tuple[Any, ...]:
@@ -144,7 +113,7 @@ def _expected(steps: tuple[Traced, ...], prefix: str) -> Iterator[tuple[str, Any
             bare = step.op.bare(step.inputs[0])
             if bare is not None:
                 yield prefix + step.name, (step.op, ("Parameter", (bare,), {}))
-        elif step.op is not None and step.type != "Identity":
+        elif step.op is not None and step.role not in ("merge", "split") and step.type != "Identity":
             positional, named = step.op.constructor(step.inputs[0])
             yield prefix + step.name, (step.op, (step.type, positional, named))
         yield from _expected(step.children, f"{prefix}{step.name}.")

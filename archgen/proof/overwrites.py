@@ -15,13 +15,14 @@ import functools
 from collections import ChainMap
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from archgen.ops import OPS
+from archgen.ops import OPS, said_in_forward, torch_text
 from archgen.proof.recorder import parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, MutableMapping
 
     from archgen.ops import Op
+    from archgen.records import Record
 
 
 class OverwriteError(Exception):
@@ -249,6 +250,8 @@ class _Forward:
             return self.joined([self.value(item) for item in node.elts], node.lineno)
         if isinstance(node, ast.BinOp):
             return self.merged(node)
+        if isinstance(node, ast.Subscript):
+            return self.made(_said(torch_text.Index, ""), [self.value(node.value)], node.lineno)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             return self.called(node, node.func)
         raise OverwriteError(f"line {node.lineno}: {ast.unparse(node)} is no value of `forward`")
@@ -257,14 +260,24 @@ class _Forward:
         owner = function.value.id if isinstance(function.value, ast.Name) else ""
         if owner == "self":
             return self.run.call(self.layers[function.attr], self.value(node.args[0]), node.lineno)
-        if owner == "torch":  # `torch.cat` of a list
-            parts = node.args[0].elts if isinstance(node.args[0], ast.List) else [node.args[0]]
-            self.joined([self.value(part) for part in parts], node.lineno)
-            return self.run.new()
-        return self.value(function.value)  # a view: `x.chunk(2)`, `x.permute(0, 2, 1)`
+        name = ast.unparse(function)
+        if owner == "torch":  # its values stand alone or in a list, before its options
+            listed = [one for given in node.args for one in (given.elts if isinstance(given, ast.List) else [given])]
+            values = [one for one in listed if isinstance(one, (ast.Name, ast.Call, ast.BinOp, ast.Subscript))]
+            return self.made(_said(torch_text.Function, name), [self.value(one) for one in values], node.lineno)
+        return self.made(_said(torch_text.Method, function.attr), [self.value(function.value)], node.lineno)
+
+    def made(self, ops: list[type[Op]], values: list[Value], line: int) -> Value:
+        """What an op that is said in `forward` makes: a tensor of its own, or one that lies where its first input does."""
+        both = self.joined(values, line)
+        if not ops or any("output" in op.keeps for op in ops):
+            raise OverwriteError(f"line {line}: no op is said so")
+        if any(op.keeps for op in ops):
+            self.run.kept |= both.keys()
+        return self.run.new() if all(op.fresh for op in ops) else values[0]
 
     def merged(self, node: ast.BinOp) -> Value:
-        """A sum or a product; the backward pass of a product needs both sides. A parameter of the class is no value."""
+        """Values with an operator between them. A parameter of the class is no value."""
         rights, left = [], node
         while isinstance(left.left, ast.BinOp):  # a sum of a thousand is not gone into a thousand deep
             rights.append(left)
@@ -273,7 +286,7 @@ class _Forward:
         for one in (left, *reversed(rights)):
             right = {} if isinstance(one.right, ast.Attribute) else self.value(one.right)
             both = self.joined([made, right], one.lineno)
-            if isinstance(one.op, ast.Mult):
+            if any(op.keeps for op in _said(torch_text.Operator, _SIGNS[type(one.op)])):
                 self.run.kept |= both.keys()
             made = self.run.new()
         return made
@@ -289,6 +302,19 @@ class _Forward:
 def _one_of(left: Layer, right: Layer) -> Layer:
     """What one of two layers does, nobody knows which: what overwrites its input must not be called where the other is none."""
     return Layer(fresh=left.fresh and right.fresh, inplace=left.inplace or right.inplace)
+
+
+_SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@"}
+
+
+@functools.cache
+def _said(kind: type[Record], name: str) -> list[type[Op]]:
+    """The ops that are said in `forward` by such an operator, function or method, or by an index."""
+    return [
+        op
+        for op in said_in_forward()
+        if type(op.line) is kind and name == getattr(op.line, "sign" if kind is torch_text.Operator else "name", "")
+    ]
 
 
 def _is_sequential(node: ast.expr) -> bool:

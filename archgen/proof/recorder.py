@@ -14,7 +14,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 
 BUILTINS = ("super", "range", "max", "min", "int", "round", "float", "bool", "list", "tuple", "ValueError", "__build_class__")
@@ -43,23 +43,39 @@ class Value:
     def __init__(self, flow: Flow, number: int) -> None:
         self.flow, self.number = flow, number
 
-    def _with(self, sign: str, other: Value | Layer) -> Value:
-        return self.flow.value(sign, self.number, other.number if isinstance(other, Value) else other.path)
+    def __getitem__(self, at: Any) -> Value:
+        return self.flow.value("[]", self.number, repr(at))
 
-    def __add__(self, other: Value | Layer) -> Value:
-        return self._with("add", other)
-
-    def __sub__(self, other: Value | Layer) -> Value:
-        return self._with("subtract", other)
-
-    def __mul__(self, other: Value | Layer) -> Value:
-        return self._with("multiply", other)
+    def __getattr__(self, method: str) -> Callable[..., Value]:
+        """Any method: which may be called is for the syntax to say."""
+        if method.startswith("_"):
+            raise AttributeError(method)
+        return functools.partial(_made, self.flow, f".{method}", self)
 
     def chunk(self, count: int, dim: int) -> tuple[Value, ...]:
-        return tuple(self.flow.value("chunk", self.number, count, dim, part) for part in range(count))
+        """The one method that makes several values."""
+        return tuple(_made(self.flow, f"chunk {part}", self, count, dim=dim) for part in range(count))
 
-    def permute(self, *axes: int) -> Value:
-        return self.flow.value("permute", self.number, *axes)
+
+def _made(flow: Flow, how: str, *arguments: Any, **named: Any) -> Value:
+    """The value that a call makes of others, of parameters and of numbers."""
+    return flow.value(how, *map(_told, arguments), *((name, _told(value)) for name, value in sorted(named.items())))
+
+
+def _told(argument: Any) -> Any:
+    if isinstance(argument, Value):
+        return "value", argument.number
+    if isinstance(argument, Layer):
+        return "layer", argument.path
+    return tuple(map(_told, argument)) if isinstance(argument, (list, tuple)) else repr(argument)
+
+
+def _operator(sign: str) -> Callable[[Value, Any], Value]:
+    return lambda left, right: _made(left.flow, sign, left, right)
+
+
+for _name, _sign in {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "matmul": "@"}.items():
+    setattr(Value, f"__{_name}__", _operator(_sign))
 
 
 class Module:
@@ -125,9 +141,18 @@ class _Torch:
         """A bare parameter starts as a full tensor."""
         return shape, value
 
-    @staticmethod
-    def cat(values: list[Value], dim: int) -> Value:
-        return concat(values, dim)
+    def __getattr__(self, name: str) -> Callable[..., Value]:
+        return function(f"torch.{name}")
+
+
+def function(name: str) -> Callable[..., Value]:
+    """Any function of tensors, by its name with dots: which may be called is for the syntax to say."""
+
+    def called(*arguments: Any, **named: Any) -> Value:
+        first = arguments[0][0] if isinstance(arguments[0], list) else arguments[0]
+        return _made(first.flow, name, *arguments, **named)
+
+    return called
 
 
 class _Layers:
@@ -140,10 +165,6 @@ class _Layers:
         return functools.partial(Layer, name)
 
 
-def concat(values: list[Value], dim: int) -> Value:
-    return values[0].flow.value("concat", dim, *(value.number for value in values)) if len(values) > 1 else values[0]
-
-
 def construct(tree: ast.Module, name: str, own_classes: Iterable[str]) -> Module:
     """Runs the classes of an already checked tree, without its imports and annotations, and builds the network.
 
@@ -152,7 +173,7 @@ def construct(tree: ast.Module, name: str, own_classes: Iterable[str]) -> Module
     body: list[ast.stmt] = [node for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))]
     scope: dict[str, Any] = {
         "nn": _Layers(),
-        "torch": _Torch,
+        "torch": _Torch(),
         "math": math,
         "partial": functools.partial,
         "__builtins__": {builtin: getattr(builtins, builtin) for builtin in BUILTINS},

@@ -6,7 +6,7 @@ import ast
 import functools
 import re
 
-from archgen.ops import OPS
+from archgen.ops import OPS, own_classes, said_in_forward, torch_text
 from archgen.proof.parsed import ProofError, is_text
 from archgen.proof.recorder import BUILTINS, functions, parts
 
@@ -15,11 +15,11 @@ _NODES = frozenset(
     for name in (
         "Module ClassDef FunctionDef arguments arg Expr Constant Assign AnnAssign If IfExp Return Raise Import ImportFrom "
         "alias Name Attribute Load Store Call keyword List Tuple ListComp comprehension Starred BinOp UnaryOp BoolOp Compare "
-        "Subscript Add Sub Mult Div FloorDiv Mod BitOr USub Not And Or Eq NotEq Lt LtE Gt GtE"
+        "Subscript Slice Add Sub Mult Div MatMult FloorDiv Mod BitOr USub Not And Or Eq NotEq Lt LtE Gt GtE"
     ).split()
 )
-_FUNCTIONS = {("torch", "cat"), ("torch", "full"), ("math", "ceil"), ("math", "floor")}
-_METHODS = {"append", "add_module", "chunk", "permute", "__init__"}
+_FUNCTIONS = {"torch.full", "math.ceil", "math.floor"}  # beside those of the ops that are said in `forward`
+_METHODS = {"append", "add_module", "__init__"}
 _IMPORTS = {
     "import math",
     "from collections.abc import Callable",
@@ -43,7 +43,7 @@ def without_own_classes(tree: ast.Module) -> ast.Module:
     """Takes out the classes that ops bring, after a look that they are the ops' text to the letter."""
     body = []
     for node in tree.body:
-        if not (isinstance(node, ast.ClassDef) and node.name in OWN_CLASSES):
+        if not (isinstance(node, ast.ClassDef) and node.name in own_classes()):
             body.append(node)
         elif ast.dump(node) != _own_class(node.name):
             raise ProofError(f"the class {node.name} is not the text that its op brings")
@@ -52,13 +52,12 @@ def without_own_classes(tree: ast.Module) -> ast.Module:
 
 @functools.cache
 def _own_class(name: str) -> str:
-    (op,) = (op for op in OPS.values() if op.module_source and op.__name__ == name)
-    return ast.dump(ast.parse(op.module_source).body[0])
+    return ast.dump(ast.parse(own_classes()[name].module_source).body[0])
 
 
 def check_shape(tree: ast.Module) -> None:
     _check_top(tree)
-    called = {*BUILTINS, "make_divisible", "partial", *OWN_CLASSES}
+    called = {*BUILTINS, "make_divisible", "partial", *own_classes()}
     called |= {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
     methods = frozenset(functions(tree))
     for node in parts(tree, methods):
@@ -123,9 +122,20 @@ def _check_call(call: ast.Call, called: set[str]) -> None:
         owner = target.value.id if isinstance(target.value, ast.Name) else ""
         if owner == "self" or (owner == "nn" and target.attr in _layer_classes()):
             return
-        if (owner, target.attr) in _FUNCTIONS or target.attr in _METHODS:
+        functions, methods = _said()
+        if f"{owner}.{target.attr}" in functions or target.attr in methods:
             return
     raise ProofError(f"line {call.lineno}: a call of {ast.unparse(target)}")
+
+
+@functools.cache
+def _said() -> tuple[frozenset[str], frozenset[str]]:
+    """The functions and the methods that may be called, by their names."""
+    trees = [op.line for op in said_in_forward() if op.line is not None]
+    found = [part for tree in trees for part in torch_text.parts(tree)]
+    functions = {part.name for part in found if isinstance(part, torch_text.Function)}
+    methods = {part.name for part in found if isinstance(part, torch_text.Method)}
+    return frozenset(_FUNCTIONS | functions), frozenset(_METHODS | methods)
 
 
 @functools.cache
@@ -134,6 +144,3 @@ def _layer_classes() -> frozenset[str]:
     return frozenset(
         {"Sequential", "Identity", "Parameter"} | {op.class_name(rank) for op in OPS.values() for rank in range(4)}
     )
-
-
-OWN_CLASSES = [op.__name__ for op in OPS.values() if op.module_source]

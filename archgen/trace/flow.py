@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from archgen.graph.model import Input
+from archgen.ops.torch_text import Operator
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from archgen.trace.traced import Traced
 
 
-_INFIX = ("add", "subtract", "multiply")
 _CALLS = ("op", "held", "block", "chain")
 
 
@@ -86,7 +86,7 @@ class Flow:
 
     def is_sum_in_call(self, number: int, step: Traced) -> bool:
         reader = self.only_reader(number)
-        if reader is None or step.role != "merge" or step.type not in _INFIX or step.condition is not True:
+        if reader is None or step.role != "merge" or not is_infix(step) or step.condition is not True:
             return False
         return self.steps[reader].role in _CALLS and self.present_before[reader] == number
 
@@ -124,6 +124,11 @@ class Flow:
         return found
 
 
+def is_infix(step: Traced) -> bool:
+    """Whether a step is written with an operator."""
+    return step.op is not None and isinstance(step.op.line, Operator)
+
+
 def follows_fresh(children: Sequence[Traced], number: int) -> bool:
     """The same in a sequence, where each child is the only reader of the one before it; children that are absent left out."""
     return number > 0 and is_fresh(children[number - 1])
@@ -134,5 +139,5 @@ def is_fresh(step: Traced) -> bool:
     if step.condition is not True:
         return False
     if step.role == "merge":  # one value alone is handed on; a branch that an argument decides may not be there
-        return step.type != "multiply" and step.conditions.count(True) > 1
+        return step.op is not None and step.op.fresh and step.conditions.count(True) > 1
     return step.op is not None and step.op.fresh

@@ -244,8 +244,8 @@ def _class_of(body: TracedBody) -> list[Any]:
 
 def _signature(step: Traced) -> tuple[Any, ...]:
     built = step.op.constructor(step.inputs[0]) if step.op else ()
-    axis = step.inputs[0].channel_axis if step.role == "split" or step.type == "concat" else 0  # a number in `forward`
-    return step.name, step.type, repr(built), axis, step.arguments, tuple(map(_signature, step.children))
+    said = repr(step.op.text_options(step.inputs[0])) if step.op and step.role in ("merge", "line", "split") else ""
+    return step.name, step.type, repr(built), said, step.arguments, tuple(map(_signature, step.children))
 
 
 def _given_arguments(steps: tuple[Traced, ...]) -> Iterator[tuple[str, str, Value]]:

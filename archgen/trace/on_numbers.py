@@ -10,9 +10,9 @@ from archgen.arithmetic.expressions import Environment, ExpressionError, Name, V
 from archgen.diagnostics import MOST_NAMES, Place, Problem
 from archgen.graph.model import Apply, Body, Call, Graph, Input, Step
 from archgen.ops.base import Op
-from archgen.ops.value import Claim, Shape, product
+from archgen.ops.value import Claim, Shape, product, shape_text
 from archgen.trace.flow import Flow, taken
-from archgen.trace.traced import Stopped, Traced, TracedBody, shape_text
+from archgen.trace.traced import Stopped, Traced, TracedBody
 from archgen.trace.walk import MOST_LAYERS, NAMES_OF_A_STEP, Tracer, scope, too_many_layers, value_of
 
 MOST_VALUES = 2**61  # of a weight or an output: its bytes must be a number that torch can hold

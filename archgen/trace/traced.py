@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from archgen.arithmetic.expressions import Value
-from archgen.arithmetic.spelling import render
 from archgen.diagnostics import Place, Problem
 from archgen.graph.model import Input
 from archgen.ops.base import Op
@@ -64,7 +63,3 @@ class Stopped(Exception):
     def __init__(self, problem: Problem, finished: tuple[Traced, ...] = ()) -> None:
         super().__init__(problem.sentence)
         self.problem, self.finished = problem, finished
-
-
-def shape_text(shape: Shape) -> str:
-    return "x".join(render(size) for size in shape.sizes)

@@ -23,10 +23,9 @@ from archgen.diagnostics import BUDGET, Place, Problem
 from archgen.graph.lower import DEPTH_NAMES
 from archgen.graph.model import Apply, Body, Call, Chain, Graph, Hold, Input, Merge, Repeat, Split, Step
 from archgen.ops.base import Op
-from archgen.ops.value import Claim, Shape
+from archgen.ops.value import Claim, Shape, shape_text
 from archgen.trace import fitting
-from archgen.trace.merges import merge_claims, merged_shape
-from archgen.trace.traced import Stopped, Traced, shape_text
+from archgen.trace.traced import Stopped, Traced
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -294,26 +293,16 @@ class Tracer:
         present = [shape for shape, condition in zip(inputs, conditions) if condition is not False]
         if not present:
             help = "take the `when` from its branches, or put the merge in a block, and the `when` beside the block"
-            raise Stopped(Problem(place, f"every branch of this `{node.kind}` is left out", help))
-        output = present[0]
-        for other in present[1:]:
-            for claim in merge_claims(node.kind, self.judged(output), self.judged(other)):
-                self.judge(claim, place)
-            output = merged_shape(node.kind, output, other)
-        return Traced(name, node.kind, "merge", inputs, output, place, conditions=conditions)
+            raise Stopped(Problem(place, f"every branch of this `{node.op.name}` is left out", help))
+        for claim in node.op.claims(*map(self.judged, present)):
+            self.judge(claim, place)
+        return Traced(name, node.op.name, "merge", inputs, node.op.output(*present), place, node.op, conditions=conditions)
 
     def split(self, name: str, node: Split, x: Shape, place: Place) -> Traced:
-        self.judge(_split_claim(node.parts, x), place)
-        share = x.with_channels(x.channels // node.parts)
-        return Traced(name, "split", "split", (x,), share, place, conditions=(True,) * node.parts)
-
-
-def _split_claim(parts: int, x: Shape) -> Claim:
-    help = ""
-    if type(x.channels) is int:
-        more = -(-x.channels // parts) * parts
-        help = f"give it {more} channels, as by a `{{conv: {more}, kernel_size: 1}}` before it"
-    return Claim(parts, "divides", x.channels, "{right} channels can't be shared among {left} branches", "", help)
+        for claim in node.op.claims(x):
+            self.judge(claim, place)
+        parts = (True,) * node.op.chunks
+        return Traced(name, "split", "split", (x,), node.op.output(x), place, node.op, conditions=parts)
 
 
 def _makers(inputs: tuple[Input, ...], done: list[Traced], entering: Shape) -> str:
@@ -340,14 +329,15 @@ def _fitting(
             continue
         made = body.steps[source.value - 1].node
         waiting = made.dynamic if isinstance(made, Apply) else ()
-        given.append(fitting.Given(step.name, step.output, step.op, step.inputs[0], waiting))
+        op = None if isinstance(made, (Merge, Split)) else step.op
+        given.append(fitting.Given(step.name, step.output, op, step.inputs[0], waiting))
 
     def fits(left: Shape, right: Shape) -> bool:
-        return all(claim.holds() for claim in merge_claims(node.kind, left, right))
+        return all(claim.holds() for claim in node.op.claims(left, right))
 
     there = [value for value, condition in zip(given, node.conditions) if condition is not False]
     counts = ("channels", *(one.name for one in body.parameters if one.name != "stride"), "in_channels")
-    return fitting.advice(node.kind, node.bare, there, fits, fitting.spelling(names, counts))
+    return fitting.advice(node.op.name, node.bare, there, fits, fitting.spelling(names, counts))
 
 
 # What an argument of each type takes. An int may be given a list where it feeds options that have a value for each axis.

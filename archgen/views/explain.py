@@ -221,7 +221,7 @@ class _Explainer:
     def merge_parts(self, node: AnyNode, done: Traced) -> list[tuple[str, str]]:
         assert isinstance(node, Merge)
         present = [shape for shape, condition in zip(done.inputs, done.conditions) if condition is not False]
-        if done.type == "concat":
+        if not node.op.pairwise:
             terms = " + ".join(f"{shape.channels:,}" for shape in present)
             return [(axis_labels(done.output)[done.output.channel_axis], f"{terms} = {done.output.channels:,}")]
         sizes = list(dict.fromkeys(shape_text(shape.sizes) for shape in present))
@@ -266,7 +266,7 @@ def _kind(node: AnyNode) -> str:
     if isinstance(node, Hold):
         return node.parameter
     if isinstance(node, Merge):
-        return node.kind
+        return node.op.name
     return node.block if isinstance(node, BlockCall) else "sequence"
 
 

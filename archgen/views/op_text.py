@@ -86,7 +86,7 @@ def sums_of(body: Body, traced: tuple[Traced, ...]) -> dict[int, Traced]:
     """The first sum or product that reads each value of a body."""
     found: dict[int, Traced] = {}
     for step, merge in zip(body.steps, traced):
-        if isinstance(step.node, Merge) and step.node.kind != "concat":
+        if isinstance(step.node, Merge) and step.node.op.pairwise:
             for source in step.inputs:
                 found.setdefault(source.value, merge)
     return found

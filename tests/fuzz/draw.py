@@ -14,7 +14,7 @@ from archgen.language import names as rules
 from archgen.ops import OPS, Shape
 from archgen.ops.options import KINDS
 from tests.fuzz import meaning, tally
-from tests.fuzz.meaning import LIBRARY, TYPES, Avoided, Meaning, Misfit, value_of, with_constants
+from tests.fuzz.meaning import LIBRARY, TYPES, Avoided, Meaning, Misfit, needs_module, value_of, with_constants
 from tests.fuzz.trees import MERGES, Tree, pruned, used, words, words_read
 
 ARGUMENT_OPS = sorted(name for name, op in OPS.items() if op.torch_class and not op.infers)
@@ -312,6 +312,10 @@ class Drawer:
         found: Tree = {}
         for _ in range(self.random.choice((1, 1, 2))):
             node = self.unfit(x, names) if self.chance(0.2) else self.op(x, names)
+            try:
+                needs_module(node)
+            except Misfit:
+                node = None
             node = {"tanh": None} if node is None else {node: None} if isinstance(node, str) else node
             found[self.name()] = {**node, "when": self.settled_condition(False, names)}
         return found
@@ -629,13 +633,7 @@ class Drawer:
             few = {"eps": (1e-5, 1e-3), "p": (0.0, 0.1, 0.5), "momentum": (0.1, 0.01)}
             return pick.choice(few.get(option, (0.1, 0.5, 1.0, 2.0, 1e-4)))
         if family == "Axis":
-            return (
-                pick.randint(-6, 6)
-                if wild
-                else pick.randint(1, len(x.sizes))
-                if option == "start_dim"
-                else pick.randint(-2, -1)
-            )
+            return pick.randint(-6, 6) if wild else pick.choice((pick.randint(1, len(x.sizes)), pick.randint(-2, -1)))
         if family == "Axes":
             axes = list(range(1, len(x.sizes) + 1))
             pick.shuffle(axes)

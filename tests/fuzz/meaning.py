@@ -74,6 +74,13 @@ class Called(NamedTuple):
     x: Shape
 
 
+def needs_module(node: Tree) -> None:
+    """An op that is a line of `forward` alone is no part of a sequence, and takes no `when`."""
+    op = OPS.get(node if isinstance(node, str) else next(iter(node), "") if isinstance(node, dict) else "")
+    if op is not None and not (op.torch_class or op.module_source):
+        raise Avoided("a line of `forward`")
+
+
 class Meaning:
     """Shapes of the nodes of one spec. `blocks` and `defaults` are the spec's own trees, read anew at each use."""
 
@@ -123,6 +130,7 @@ class Meaning:
         """What a node makes of a value; `values` are those that a residual's layers may name."""
         if isinstance(node, list):
             for item in node:
+                needs_module(item)
                 x = self.node(item, x, names)
             return x
         if isinstance(node, str):
@@ -148,6 +156,7 @@ class Meaning:
     def perhaps(self, node: Tree, x: Shape, names: dict[str, Any], values: dict[str, Shape] | None) -> Shape:
         """A node with `when`; one that is left out need not fit, nor must its options have a value."""
         present = self.value(node["when"], names)
+        needs_module(_without_when(node))
         try:
             y = self.node(_without_when(node), x, names, values)
         except Misfit as misfit:
@@ -208,6 +217,7 @@ class Meaning:
             if index == 0 and "first" in node:
                 first = node["first"]
                 if is_node(first):
+                    needs_module(first)
                     x = self.node(first, x, inside)
                     continue
                 given = {**self.arguments(kind, given), **first}

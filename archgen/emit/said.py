@@ -1,0 +1,58 @@
+"""The text of an op in `forward`, from its tree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from archgen.arithmetic.spelling import render
+from archgen.emit.layout import Group, Infix, Text, flat
+from archgen.ops.torch_text import Function, Index, Listed, Operator, Option, Own, Values
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from archgen.ops.torch_text import Tree
+
+
+def said(tree: Tree, values: tuple[Text, ...], options: Mapping[str, Any], own: str) -> Text:
+    """The text of a tree. values: of those that the op takes. own: of the parameter that belongs to the class."""
+
+    def each(trees: tuple[Tree, ...]) -> list[Text]:
+        found: list[Text] = []
+        for one in trees:
+            if isinstance(one, Values):
+                found += values
+            elif isinstance(one, Option) and one.spread:
+                found += map(render, options[one.name])
+            else:
+                found.append(said(one, values, options, own))
+        return found
+
+    if isinstance(tree, Own):
+        return own
+    if isinstance(tree, Option):
+        return render(options[tree.name])
+    if isinstance(tree, Listed):
+        return Group("[", tuple(each(tree.items)), "]")
+    if isinstance(tree, Operator):
+        return Infix(tree.sign, tuple(each(tree.operands)))
+    if isinstance(tree, Index):
+        return f"{flat(values[0])}[{', '.join(map(_place, options[tree.at.name]))}]"
+    if isinstance(tree, Values):
+        return values[0]
+    named = [f"{name}={flat(said(value, values, options, own))}" for name, value in tree.named]
+    opened = f"{tree.name}(" if isinstance(tree, Function) else f"{flat(values[0])}.{tree.name}("
+    return Group(opened, (*each(tree.arguments), *named), ")")
+
+
+def _place(at: Any) -> str:
+    """What stands in brackets for one axis, with the spaces that `ruff format` gives a slice."""
+    if at is ...:
+        return "..."
+    if not isinstance(at, slice):
+        return render(at)
+    parts = [
+        "" if one is None else render(one) for one in ((at.start, at.stop) if at.step is None else (at.start, at.stop, at.step))
+    ]
+    simple = all(part.isidentifier() or part.lstrip("-").isdigit() or not part for part in parts)
+    return (":" if simple else " : ").join(parts).strip()

@@ -1,0 +1,93 @@
+"""One walk over a traced network, whatever goes through it: tensors, what stands in for them, or what is known of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from archgen.ops import torch_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from archgen.graph.model import Body, Graph, Input
+    from archgen.trace.traced import Traced
+
+Value = TypeVar("Value")
+
+
+class Run(Generic[Value]):
+    """Goes through the steps in the order in which `forward` runs them. A subclass says what each kind of leaf makes.
+
+    training: whether the steps that only the outputs of training need run too.
+    """
+
+    def __init__(self, graph: Graph, training: bool) -> None:
+        self.graph, self.training = graph, training
+
+    # -- what a subclass says
+
+    def leaf(self, step: Traced, x: Value, path: str) -> Value:
+        """What an op makes, or one that an argument holds."""
+        raise NotImplementedError
+
+    def merged(self, step: Traced, values: list[Value]) -> Value:
+        """What a merge makes of two values or more."""
+        raise NotImplementedError
+
+    def parts(self, step: Traced, x: Value) -> Sequence[Value]:
+        """The shares of a value that is split."""
+        raise NotImplementedError
+
+    def met(self, step: Traced, made: Any, path: str) -> None:
+        """Told of what a step made, containers and what is left out among them."""
+
+    # -- the walk
+
+    def network(self, steps: tuple[Traced, ...], x: Value) -> tuple[Value, ...]:
+        """Returns the outputs of the network."""
+        return self.body(self.graph.network, steps, x, "")
+
+    def body(self, body: Body, steps: tuple[Traced, ...], x: Value, prefix: str) -> tuple[Value, ...]:
+        values: list[Any] = [x]
+
+        def value(source: Input) -> Value:
+            found = values[source.value]
+            return found if source.part < 0 else found[source.part]  # type: ignore[no-any-return]
+
+        for step in steps:
+            if step.training and not self.training:
+                values.append(None)  # nobody asks for it now
+            else:
+                values.append(self.step(step, [value(source) for source in step.values], prefix + step.name))
+        return tuple(map(value, (*body.results, *body.training_results) if self.training else body.results))
+
+    def step(self, step: Traced, taken: list[Value], path: str) -> Any:
+        """What a step makes of the values that it takes: one, or of a split several."""
+        made: Any
+        if step.role == "merge":
+            there = [value for value, condition in zip(taken, step.conditions) if condition is not False]
+            made = self.merged(step, there) if len(there) > 1 else there[0]
+        elif step.role == "split":
+            made = self.parts(step, taken[0])
+        else:
+            made = self.one(step, taken[0], path)
+        self.met(step, made, path)
+        return made
+
+    def one(self, step: Traced, x: Value, path: str) -> Value:
+        if step.role == "absent":
+            return x
+        if step.role == "chain":
+            for child in step.children:
+                x = self.step(child, [x], f"{path}.{child.name}")
+            return x
+        if step.role == "block":
+            return self.body(self.graph.blocks[step.type], step.children, x, f"{path}.")[0]
+        return self.leaf(step, x, path)
+
+
+def said(step: Traced, values: Sequence[Any], function: Callable[[str], Any], own: Any = None) -> Any:
+    """What an op that is said in `forward` makes of values; the arguments are those of `torch_text.run`."""
+    assert step.op is not None
+    assert step.op.line is not None
+    return torch_text.run(step.op.line, values, step.op.text_options(step.inputs[0]), function, own)
