@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from archgen.analysis.cost import Costs
     from archgen.analysis.report import Built, Report
     from archgen.diagnostics import Note
-    from archgen.emit.header import Origin
     from archgen.graph.model import Graph
     from archgen.language.model import Constant, Parameter, Spec
     from archgen.trace.on_sizes import SymbolicTrace
@@ -76,7 +75,7 @@ def of(loaded: extends.Loaded, path: Path, settings: tuple[str, ...] = ()) -> Ne
     steps = lower.build(read)
     called = {name: block.parameters for name, block in steps.blocks.items()}
     read = read.replace(notes=(*read.notes, *extends.dropped_options(loaded, called)))
-    return Network(path, read, steps, loaded.texts)
+    return Network(path, read, steps)
 
 
 def _overridden(read: Spec, settings: tuple[str, ...]) -> Spec:
@@ -111,11 +110,10 @@ class Network:
     """A spec that was read without a problem, and what follows from it: each trace is made once for an input, and kept.
 
     path: its file. spec: what the author wrote. graph: the same as steps.
-    texts: of the file and of those that it extends.
     """
 
-    def __init__(self, path: Path, read: Spec, steps: Graph, texts: tuple[str, ...]) -> None:
-        self.path, self.spec, self.graph, self.texts = path, read, steps, texts
+    def __init__(self, path: Path, read: Spec, steps: Graph) -> None:
+        self.path, self.spec, self.graph = path, read, steps
         self._on_numbers: _Kept[TracedBody | Stopped] = _Kept()
         self._on_names: _Kept[dict[str, TracedBody]] = _Kept()
         self._on_sizes: _Kept[SymbolicTrace | None] = _Kept()
@@ -325,13 +323,6 @@ class Network:
             raise SpecError(problem)
         return self
 
-    @property
-    def origin(self) -> Origin:
-        """Where the generated module comes from."""
-        from archgen.emit.header import Origin
-
-        return Origin(self.path, self.texts)
-
     @cached_property
     def _source(self) -> str:
         from archgen.emit import module
@@ -339,7 +330,7 @@ class Network:
 
         numbers, contract = self.traced(), self.contract()
         named = self._named(self.spec.input)
-        text = module.text(self.graph, numbers, named, contract, self.spec.description, self.origin)
+        text = module.text(self.graph, numbers, named, contract, self.spec.description, self.path)
         check.check(text, self.graph, numbers)
         texts.check_texts(text, module.text(self._bare, numbers, named, contract, "x", module.NOWHERE))
         return text
@@ -351,7 +342,7 @@ class Network:
         """
         from archgen.emit import header
 
-        return self._source if folder is None else header.in_folder(self._source, self.origin, folder)
+        return self._source if folder is None else header.in_folder(self._source, self.path, folder)
 
     def module(self, **arguments: Any) -> Any:
         """Builds the generated module in torch, with its constructor's arguments. Raises EnvironmentFault without torch."""

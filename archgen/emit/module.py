@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from archgen import resources
 from archgen.emit.classes import ClassBuilder, ClassText
-from archgen.emit.header import Origin, header, sealed
+from archgen.emit.header import header, sealed
 from archgen.emit.layout import docstring
 from archgen.graph.free_names import open_names
 from archgen.ops import own_classes
@@ -30,7 +30,7 @@ def make_divisible(x: float, divisor: int = 8) -> int:
     return rounded if rounded >= 0.9 * x else rounded + divisor'''
 
 
-NOWHERE = Origin(Path("x.yaml"), ("x",))  # of a text that is only compared
+NOWHERE = Path("x.yaml")  # the spec of a text that is only compared
 
 
 def text(
@@ -39,11 +39,11 @@ def text(
     named: dict[str, TracedBody],
     contract: Contract | None,
     description: str,
-    origin: Origin,
+    spec: Path,
 ) -> str:
     """Returns the text of a network's module.
 
-    numbers, named: its traces on numbers and on names. description: what the spec says of the network.
+    numbers, named: its traces on numbers and on names. description: what the spec says of the network. spec: its file.
     Raises SpecError where a size can't be said in Python.
     """
     classes = _classes(graph, numbers, named)
@@ -54,7 +54,7 @@ def text(
     said |= _names_said("\n".join(helpers))
     first = description.strip() or f"{graph.network.name}."
     rendered = _template().render(
-        header=header(origin),
+        header=header(spec),
         docstring=docstring([first] if contract is None else [first, contract.sentence()], 0, WIDTH),
         imports=_imports(said),
         helpers=helpers,
