@@ -1,10 +1,9 @@
 """The memory of a run, without running: the steps of the generated `forward` are gone through, then its backward pass.
 
 Every tensor is a block of bytes with holders. Who calls a module holds its input until it returns, since Python keeps the
-arguments of a call. A value is held until its variable gets another, which is where the step that read it last puts its own
-result; where that step read two for the last time, the second stays until the `forward` around it returns. A view holds the
-memory of its source. While training, an op also holds what its `Footprint` says until the backward pass has been through it,
-and a gradient is held until all that it is made into is made.
+arguments of a call. A value is held until its variable gets another (`trace.variables`), or the `forward` around it returns. A
+view holds the memory of its source. While training, an op also holds what its `Footprint` says until the backward pass has been
+through it, and a gradient is held until all that it is made into is made.
 
 Counted are the input, the activations, what is kept for the backward pass, and the gradients of activations: all that grows
 with the batch. Not counted are parameters, their gradients, the state of an optimiser, and what a kernel takes for itself.
@@ -19,6 +18,7 @@ from archgen.graph.model import Input
 from archgen.ops import MergeOp
 from archgen.ops.value import Footprint, Mode, Shape, product
 from archgen.trace.flow import Flow, follows_fresh, is_infix
+from archgen.trace.variables import Variables
 
 if TYPE_CHECKING:
     from archgen.graph.model import Body, Graph
@@ -149,6 +149,7 @@ class _Run:
         self.layers: dict[str, Use] = {}
         self.tape: list[_Node] = []
         self.flows: dict[tuple[int, int], Flow] = {}
+        self.classes: dict[str, Variables] = {}
 
     def size(self, shape: Shape) -> int:
         size: int = self.batch * self.item * product(shape.sizes)
@@ -166,13 +167,18 @@ class _Run:
         """Runs the steps of a body; returns its results, held for the caller."""
         on_names = self.named[name].steps
         results = body.results + (body.training_results if self.training else ())
-        flow, written = self.flow(steps, results), self.flow(on_names, body.results + body.training_results)
+        flow, written = self.flow(steps, results), self.written(on_names, body)
         values: dict[Input, _Value] = {Input(0): entering}
-        lingering: list[_Block] = []
+        variables: dict[str, _Block] = {}  # what they hold, without what entered: the caller holds that
         idle, start = False, len(self.tape)
         sums: dict[int, _Sum] = {}
         for number, (step, named) in enumerate(zip(steps, on_names)):
-            if step.role == "absent" or (step.training and not self.training):
+            if step.training and not self.training:
+                continue
+            if step.role == "absent":
+                if named.role != "absent" and not written.is_inlined(number):  # its variable gets what enters
+                    block = values[flow.source(Input(number + 1))].block
+                    self.put(variables, written.variables[Input(number + 1)], self.heap.hold(block))
                 continue
             if written.is_inlined(number):
                 self.begin_sum(flow, written, number, values, sums, prefix)
@@ -181,31 +187,32 @@ class _Run:
             overwrites = named.role == "op" and written.may_overwrite(number)
             begun = sums.pop(number, _Sum())
             made = self.step(step, named, inputs, overwrites, prefix + step.name, begun)
-            if step.role == "split":
-                values |= {Input(number + 1, part): value for part, value in enumerate(made)}
-            else:
-                values[Input(number + 1)] = made[0]
-            unread = self.unread(flow, number, made)
-            idle = idle or bool(unread)
-            lingering += unread
-            last = [s for s in dict.fromkeys(sources) if flow.readers[s][-1] == number and s not in begun.gone]
-            lingering += self.dropped(last, values, written, number)
-        for block in lingering:
-            self.heap.drop(block)
+            parts = range(len(made)) if step.role == "split" else (-1,)
+            for part, value in zip(parts, made):
+                own = Input(number + 1, part)
+                values[own] = value
+                idle = idle or own not in flow.readers
+                if not written.is_inlined(number):
+                    self.put(variables, written.variables[own], value.block)
+            for source in dict.fromkeys(sources):
+                inside = source.value and source.part < 0 and written.is_inlined(source.value - 1)
+                if inside and flow.readers[source][-1] == number and source not in begun.gone:
+                    self.heap.drop(values[source].block)
         leaving = [values[flow.source(result)] for result in results]
-        held = {entering}
         for value in leaving:
-            if value in held:
-                self.heap.hold(value.block)
-            held.add(value)
+            self.heap.hold(value.block)
+        for block in variables.values():
+            self.heap.drop(block)
         if idle:
             self.forget(start, leaving)
         return tuple(leaving)
 
-    def unread(self, flow: Flow, number: int, made: tuple[_Value, ...]) -> list[_Block]:
-        """The blocks of values that nobody reads, because a merge is left out or a branch is: their variables stay."""
-        parts = range(len(made)) if flow.steps[number].role == "split" else (-1,)
-        return [value.block for part, value in zip(parts, made) if Input(number + 1, part) not in flow.readers]
+    def put(self, variables: dict[str, _Block], name: str, block: _Block) -> None:
+        """Gives a variable another value: what it held is let go of then."""
+        before = variables.get(name)
+        variables[name] = block
+        if before is not None:
+            self.heap.drop(before)
 
     def forget(self, start: int, leaving: list[_Value]) -> None:
         """Drops what a body keeps for the way back to values that are in no result: it dies with their variables."""
@@ -242,20 +249,17 @@ class _Run:
                 begun.gone.add(source)
                 self.heap.drop(values[source].block)
 
-    def dropped(self, last: list[Input], values: dict[Input, _Value], written: Flow, number: int) -> list[_Block]:
-        """Lets go of values that a step read for the last time; returns the blocks of those whose variables stay."""
-        named = [source for source in last if not source.value or source.part >= 0 or not written.is_inlined(source.value - 1)]
-        staying = named if written.is_inlined(number) else named[1:]
-        for source in last:
-            if source.value and source not in staying:
-                self.heap.drop(values[source].block)
-        return [values[source].block for source in staying if source.value]
-
     def flow(self, steps: tuple[Traced, ...], results: tuple[Input, ...]) -> Flow:
         key = id(steps), len(results)  # repeated blocks share their steps
         if key not in self.flows:
             self.flows[key] = Flow(steps, results)
         return self.flows[key]
+
+    def written(self, steps: tuple[Traced, ...], body: Body) -> Variables:
+        """The steps of a class, with the variables of its `forward`."""
+        if body.name not in self.classes:
+            self.classes[body.name] = Variables(steps, body.results, body.training_results)
+        return self.classes[body.name]
 
     def step(
         self, step: Traced, named: Traced, inputs: tuple[_Value, ...], overwrites: bool, path: str, begun: _Sum | None = None

@@ -471,7 +471,7 @@ class ClassBuilder:
         """The end of the longest run from here whose arguments are equal or grow by the same steps."""
         end = start + 1
         steps: list[Any] | None = None
-        while end < len(children) and children[end].type == children[start].type:
+        while end < len(children) and children[end].role == "block" and children[end].type == children[start].type:
             found = _growth(self.arguments(children[end - 1]), self.arguments(children[end]))
             if found is None or (steps is not None and found != steps):
                 break
