@@ -89,7 +89,7 @@ def test_a_split_and_its_shares() -> None:
     unit = next(one for one in drawn("shufflenet_v2_x1_0") if one.title.startswith("ShuffleUnit"))
     names = [box.name for box in unit.boxes]
     shares = names.index("halves_shares")
-    assert [names[target] for source, target in unit.arrows if source == shares] == ["branch1", "branch2"]
+    assert [names[target] for source, target in unit.arrows if source == shares] == ["branch2", "halves"]
 
 
 @pytest.mark.parametrize("path", ZOO, ids=lambda path: path.stem)

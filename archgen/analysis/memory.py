@@ -175,14 +175,14 @@ class _Run:
         for number, (step, named) in enumerate(zip(steps, on_names)):
             if step.training and not self.training:
                 continue
-            if step.role == "absent":
-                if named.role != "absent" and not written.is_inlined(number):  # its variable gets what enters
+            if flow.passed[number] is not None:
+                if written.passed[number] is None and not written.is_inlined(number):  # its variable gets what enters
                     block = values[flow.source(Input(number + 1))].block
                     self.put(variables, written.variables[Input(number + 1)], self.heap.hold(block))
                 continue
             if written.is_inlined(number):
                 self.begin_sum(flow, written, number, values, sums, prefix)
-            sources = flow.inputs(step)
+            sources = flow.inputs(number)
             inputs = tuple(values[source] for source in sources)
             overwrites = named.role == "op" and written.may_overwrite(number)
             begun = sums.pop(number, _Sum())
@@ -237,7 +237,7 @@ class _Run:
         merge = flow.steps[reader]
         if merge.role != "merge" or not is_infix(merge):
             return
-        inputs = flow.inputs(merge)
+        inputs = flow.inputs(reader)
         before = inputs[: inputs.index(Input(number + 1))]
         if len(before) < 2:
             return
@@ -372,7 +372,7 @@ class _Run:
 
     def split(self, step: Traced, x: _Value, path: str) -> tuple[_Value, ...]:
         size = self.size(step.output)
-        parts = tuple(_Value(self.heap.hold(x.block), size, x.gradient) for _ in step.conditions)
+        parts = tuple(_Value(self.heap.hold(x.block), size, x.gradient) for _ in step.parts)
         if x.gradient:
             self.tape.append(_Node("split", path, (x,), parts))
         return parts

@@ -134,7 +134,7 @@ class _Follower(Run[View]):
         return View(fields, fields)
 
     def parts(self, step: Traced, x: View) -> tuple[View, ...]:
-        return (x,) * len(step.conditions)
+        return (x,) * len(step.parts)
 
 
 def _behind(view: View, reads: tuple[Reads | None, ...], sizes: tuple[Number, ...], budget: Budget) -> View:

@@ -43,7 +43,7 @@ class Forward(Variables):
 
     def build(self) -> list[str]:
         for number, step in enumerate(self.steps):
-            if step.role == "absent":
+            if self.passed[number] is not None:
                 continue
             if step.training and self.indent == 8:
                 self.lines.append("        if self.training:")
@@ -61,7 +61,7 @@ class Forward(Variables):
 
     def step(self, number: int, step: Traced) -> None:
         value = Input(number + 1)
-        inputs = self.inputs(step)
+        inputs = self.inputs(number)
         if step.role == "split":
             self.split(number, step, inputs[0])
             return
@@ -90,7 +90,7 @@ class Forward(Variables):
             self.lines += [f"{margin}else:", f"{margin}    {target} = {first}"]
 
     def split(self, number: int, step: Traced, source: Input) -> None:
-        names = [self.variables[Input(number + 1, part)] for part in range(len(step.conditions))]
+        names = [self.variables[Input(number + 1, part)] for part in range(len(step.parts))]
         self.lines += statement(", ".join(names), self.line(step, (source,)), self.indent, self.width)
 
     def line(self, step: Traced, inputs: tuple[Input, ...]) -> Text:

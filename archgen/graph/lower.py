@@ -313,12 +313,16 @@ class _Scope:
         entering = sources[0]
         parts = [entering] * len(node.branches)
         if node.split:
-            shares = self.add(
-                self.names.take(f"{layer.name}_shares"), Split(Shares(len(parts))), (entering,), None, layer.place
-            )
+            made = Split(Shares(len(parts)), tuple(branch.name for branch in node.branches))
+            shares = self.add(self.names.take(f"{layer.name}_shares"), made, (entering,), None, layer.place)
             parts = [Input(shares.value, part) for part in range(len(parts))]
-        results, conditions = [], []
+        results: list[Input] = []
+        conditions: list[Value] = []
         for branch, part in zip(node.branches, parts):
+            if _passes(branch.node):
+                results.append(part)  # it needs no module
+                conditions.append(True)
+                continue
             outer = self.named, self.last
             self.last = part
             results.append(self.layer(branch))
@@ -481,6 +485,10 @@ def _hands_on(step: Step) -> bool:
     """Whether a step hands on what it takes, whatever the arguments."""
     identity = isinstance(step.node, Apply) and step.node.op.name == "identity"
     return identity or (step.when is False and not step.branch)
+
+
+def _passes(node: model.AnyNode) -> bool:
+    return isinstance(node, model.Use) and node.kind == "identity" and node.when is None
 
 
 def _may_be_left_out(step: Step) -> bool:

@@ -63,9 +63,10 @@ class Merge(Record):
 
 
 class Split(Record):
-    """A value in several parts."""
+    """A value in several parts, which have names."""
 
     op: Shares
+    names: tuple[str, ...]
 
 
 AnyNode: TypeAlias = "Apply | Hold | Call | Repeat | Chain | Merge | Split"

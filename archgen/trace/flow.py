@@ -29,18 +29,28 @@ def taken(step: Traced) -> tuple[Input, ...]:
     return tuple(value for value, condition in zip(step.values, step.conditions) if condition is not False)
 
 
+def handed_on(step: Traced) -> Input | None:
+    """The value that a step hands on as it is: one that is absent, or a merge of which one branch is left."""
+    if step.role == "absent":
+        return step.values[0]
+    if step.role == "merge" and step.condition is True and len(there := taken(step)) == 1:
+        return there[0]
+    return None
+
+
 class Flow:
-    """The readers of each value of a body; a step that is absent hands its input on, and so reads nothing."""
+    """The readers of each value of a body; a step that hands its input on reads nothing."""
 
     def __init__(self, steps: tuple[Traced, ...], results: tuple[Input, ...]) -> None:
         self.steps = steps
         self.alias: dict[Input, Input] = {}
-        for number, step in enumerate(steps):
-            if step.role == "absent":
-                self.alias[Input(number + 1)] = self.source(step.values[0])
+        self.passed = [handed_on(step) for step in steps]
+        for number, value in enumerate(self.passed):
+            if value is not None:
+                self.alias[Input(number + 1)] = self.source(value)
         self.readers: dict[Input, list[int]] = {}  # value -> the steps that read it; one past the last is the return
-        for number, step in enumerate(steps):
-            for value in self.inputs(step):
+        for number in range(len(steps)):
+            for value in self.inputs(number):
                 self.readers.setdefault(value, []).append(number)
         for result in results:
             self.readers.setdefault(self.source(result), []).append(len(steps))
@@ -50,15 +60,15 @@ class Flow:
             value = self.alias[value]
         return value
 
-    def inputs(self, step: Traced) -> tuple[Input, ...]:
-        return () if step.role == "absent" else tuple(map(self.source, taken(step)))
+    def inputs(self, number: int) -> tuple[Input, ...]:
+        return () if self.passed[number] is not None else tuple(map(self.source, taken(self.steps[number])))
 
     def needed(self, results: Iterable[Input]) -> set[int]:
         """The values that some results are made of."""
         needed = {self.source(result).value for result in results}
         for number in range(len(self.steps), 0, -1):
             if number in needed:
-                needed |= {source.value for source in self.inputs(self.steps[number - 1])}
+                needed |= {source.value for source in self.inputs(number - 1)}
         return needed
 
     def may_overwrite(self, number: int) -> bool:
@@ -78,8 +88,8 @@ class Flow:
     def inlined(self) -> frozenset[int]:
         found: set[int] = set()
         for number, step in enumerate(self.steps):
-            if step.role == "merge" and step.condition is True:
-                found.update(self.branches_inside(number, step))
+            if step.role == "merge" and step.condition is True and self.passed[number] is None:
+                found.update(self.branches_inside(number))
             if self.is_sum_in_call(number, step):
                 found.add(number)
         return frozenset(found)
@@ -90,19 +100,19 @@ class Flow:
             return False
         return self.steps[reader].role in _CALLS and self.present_before[reader] == number
 
-    def branches_inside(self, merge: int, step: Traced) -> Iterator[int]:
+    def branches_inside(self, merge: int) -> Iterator[int]:
         """The steps written inside a merge: those just before it that it alone reads, in the order in which it reads them."""
         positions: dict[Input, int] = {}
-        for position, value in enumerate(self.inputs(step)):
+        for position, value in enumerate(self.inputs(merge)):
             positions.setdefault(value, position)
         first = len(positions) + 1
         for number in range(merge - 1, -1, -1):
-            if self.steps[number].role == "absent":
+            if self.passed[number] is not None:
                 continue
             value = Input(number + 1)
             if value not in positions or self.steps[number].role not in _CALLS or len(self.readers[value]) != 1:
                 return
-            position, source = positions[value], self.inputs(self.steps[number])[0]
+            position, source = positions[value], self.inputs(number)[0]
             if position > first or (len(self.readers[source]) == 1 and source.part < 0):
                 return  # it has a line of its own, above which those before it must run
             yield number
@@ -118,9 +128,9 @@ class Flow:
         """For each step, the one that runs just before it; -1 for the first."""
         found: list[int] = []
         before = -1
-        for number, step in enumerate(self.steps):
+        for number, passed in enumerate(self.passed):
             found.append(before)
-            before = before if step.role == "absent" else number
+            before = number if passed is None else before
         return found
 
 

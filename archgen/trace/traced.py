@@ -33,6 +33,7 @@ class Traced(Record):
     buffers: int = 0
     macs: int = 0
     layers: int = 1
+    parts: tuple[str, ...] = ()  # the names of a split's
 
     def unrolled(self, count: int) -> tuple[Traced, ...]:
         """The children of a chain on names, which has `count` of them on numbers: a loop's last child stands for the rest."""

@@ -46,7 +46,7 @@ class Variables(Flow):
     def waits(self, number: int) -> bool:
         """Whether some line stands between a value's own and that of its last reader."""
         last = self.readers.get(Input(number + 1), [number])[-1]
-        return any(not self.is_inlined(between) and self.steps[between].role != "absent" for between in range(number + 1, last))
+        return any(not self.is_inlined(between) and self.passed[between] is None for between in range(number + 1, last))
 
     @cached_property
     def chains(self) -> list[tuple[int, str, Traced | None]]:
@@ -91,18 +91,18 @@ class _Assignment:
         self.out: set[str] = set()  # the variables that hold what goes on beside `x`
         self.hold(Input(0), "x")
         for number, step in enumerate(flow.steps):
-            if step.role != "absent":
+            if flow.passed[number] is None:
                 for dead in self.live.pass_by(number):
                     self.names.again(dead)
                 self.step(number, step)
 
     def step(self, number: int, step: Traced) -> None:
         if step.role == "split":
-            for part in [Input(number + 1, part) for part in range(len(step.conditions))]:
-                readers = self.flow.readers.get(part, [])
-                self.hold(part, self.names.free(self.flow.steps[readers[0]].name, beside=self.live) if readers else "_")
+            for part, name in enumerate(step.parts):
+                value = Input(number + 1, part)
+                self.hold(value, self.names.free(name, beside=self.live) if value in self.flow.readers else "_")
         elif not self.flow.is_inlined(number):
-            self.hold(Input(number + 1), self.target(number, self.flow.inputs(step)))
+            self.hold(Input(number + 1), self.target(number, self.flow.inputs(number)))
 
     def hold(self, value: Input, name: str) -> None:
         """Puts a value into a variable, where it stays until its last reader has run."""

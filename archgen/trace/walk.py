@@ -107,7 +107,7 @@ class Tracer:
                     problem = problem.replace(help="\n".join(filter(None, (makers, advice))))
                 raise Stopped(problem, (*done, *stopped.finished)) from None
             done.append(traced)
-            values.append(traced.output if traced.role != "split" else (traced.output,) * len(traced.conditions))
+            values.append(traced.output if traced.role != "split" else (traced.output,) * len(traced.parts))
         return tuple(done), values
 
     def step(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
@@ -301,8 +301,7 @@ class Tracer:
     def split(self, name: str, node: Split, x: Shape, place: Place) -> Traced:
         for claim in node.op.claims(x):
             self.judge(claim, place)
-        parts = (True,) * node.op.chunks
-        return Traced(name, "split", "split", (x,), node.op.output(x), place, node.op, conditions=parts)
+        return Traced(name, "split", "split", (x,), node.op.output(x), place, node.op, parts=node.names)
 
 
 def _makers(inputs: tuple[Input, ...], done: list[Traced], entering: Shape) -> str:

@@ -82,14 +82,14 @@ def drawing(title: str, body: Body, steps: tuple[Traced, ...], stages: bool = Fa
     arrows: list[tuple[int, int]] = []
     made: dict[Input, int] = {Input(0): 0}
     for number, step in enumerate(steps):
-        if step.role == "absent":
+        if flow.passed[number] is not None:
             continue
-        sources = [made[source] for source in flow.inputs(step)]
+        sources = [made[source] for source in flow.inputs(number)]
         for box in _boxes(step, "", stages):
             arrows += [(source, len(boxes)) for source in sources]
             sources = [len(boxes)]
             boxes.append(box)
-        values = [Input(number + 1), *(Input(number + 1, part) for part in range(len(step.conditions)))]
+        values = [Input(number + 1), *(Input(number + 1, part) for part in range(len(step.parts)))]
         made |= dict.fromkeys(values, sources[0])
         if Input(number + 1) in leaving:
             boxes[-1] = boxes[-1]._replace(last=True)
@@ -110,7 +110,7 @@ def _boxes(step: Traced, prefix: str, stages: bool) -> Iterator[Box]:
     elif step.role == "merge":
         yield Box(name, step.type, "merge", _shape(step.output))
     elif step.role == "split":
-        yield Box(name, f"split in {len(step.conditions)}", "split", _shape(step.output))
+        yield Box(name, f"split in {len(step.parts)}", "split", _shape(step.output))
     elif step.op is not None:
         yield Box(name, _short(step.op, step.type, step.inputs[0]), "op", _shape(step.output))
     else:
