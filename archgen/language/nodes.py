@@ -248,7 +248,7 @@ class Nodes(Options):
     def list_of_branches(self, key: trees.Scalar, tree: trees.Sequence) -> None:
         """Values or nodes in a list: the first are named in `from`, the others need names."""
         names = [item.text for item in tree.items if isinstance(item, trees.Scalar)]
-        if names and set(names) <= self.earlier | {"input"}:
+        if names and all(name in self.earlier or name == "input" for name in names):
             help = f"to merge earlier values write `{{{key.text}, from: [{', '.join(names)}]}}`"
         else:
             help = f"a branch has a name: `{{{key.text}: {{a: ..., b: ...}}}}`; earlier values are merged by `from: [A, B]`"
@@ -256,9 +256,11 @@ class Nodes(Options):
 
     def names_values(self, tree: trees.Tree) -> bool:
         """Whether each branch is the name of an earlier value, which is no node."""
-        values = {name for name in self.earlier | {"input"} if not is_kind(name)}
         entries = tree.entries if isinstance(tree, trees.Mapping) else ()
-        return bool(entries) and all(isinstance(item, trees.Scalar) and item.text in values for _, item in entries)
+        return bool(entries) and all(isinstance(item, trees.Scalar) and self.is_value(item.text) for _, item in entries)
+
+    def is_value(self, name: str) -> bool:
+        return (name in self.earlier or name == "input") and not is_kind(name)
 
 
 def stands_inside(name: str, around: str, can: str) -> str:
