@@ -108,7 +108,7 @@ def test_a_value_that_is_read_twice_is_never_overwritten() -> None:
 
 def test_a_steady_growth_is_a_comprehension() -> None:
     source = archgen.load(Path(__file__).parent / "networks/dense.yaml").source()
-    assert "            *[D(4 + 3 * i, 3) for i in range(6)],\n" in source
+    assert "        self.a = nn.Sequential(*[D(4 + 3 * i, 3) for i in range(6)])\n" in source
 
 
 def test_as_many_blocks_as_an_argument_says_are_a_loop() -> None:

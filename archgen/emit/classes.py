@@ -2,57 +2,43 @@
 
 from __future__ import annotations
 
-from collections import ChainMap
-from functools import cached_property
-from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from archgen.arithmetic.evaluation import binary, evaluate
 from archgen.arithmetic.expressions import (
     MOST_PARTS,
-    TOO_LONG,
     Call,
-    Environment,
     Expression,
-    ExpressionError,
-    ManyName,
     Name,
-    Select,
     TooLong,
     Value,
     is_number,
     may_fail,
     names_of,
-    selects,
     surely_read,
 )
 from archgen.arithmetic.spelling import render
 from archgen.diagnostics import Problem, SpecError
 from archgen.emit.forward import Forward
 from archgen.emit.layout import Comprehension, Group, Text, docstring, lines, statement
+from archgen.emit.words import Words
 from archgen.language.names import CONSTRUCTOR_NAMES, LANGUAGE_NAMES, Scope
 from archgen.ops.base import Op
 from archgen.ops.value import Shape, same
 from archgen.records import Record
 from archgen.trace.flow import follows_fresh
-from archgen.trace.on_names import OPEN, OPEN_NAMES
+from archgen.trace.on_names import OPEN
 from archgen.trace.traced import AXIS_NAMES
 from archgen.trace.walk import spread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from archgen.graph.model import Body
     from archgen.language.model import Parameter
     from archgen.trace.traced import Traced, TracedBody
 
 _TYPES = {"int": "int", "float": "float", "bool": "bool", "op": "Callable[[], nn.Module]"}
 _INFERRED = ("in_channels", "in_length", "in_depth", "in_height", "in_width")
-_AXES = {"in_length": "L", "in_depth": "D", "in_height": "H", "in_width": "W"}
-_AXES |= {left: f"{_AXES[name]}_out" for rank, names in AXIS_NAMES.items() for name, left in zip(names, OPEN_NAMES[rank])}
-
-
-_MOST_DEFAULTS = 4  # that one test may hang on: it is tried with each of them and without
+MOST_POSITIONAL = 2  # numbers in a row that a call of a block gives without their names
 
 
 class ClassText(Record):
@@ -68,7 +54,7 @@ class ClassText(Record):
     tuples: frozenset[str]  # arguments that are always passed as a tuple
 
 
-class ClassBuilder:
+class ClassBuilder(Words):
     """Builds the class of one body. `callees` are the classes of the blocks that it calls."""
 
     def __init__(
@@ -80,15 +66,8 @@ class ClassBuilder:
         width: int,
         on_numbers: TracedBody | None = None,
     ) -> None:
-        self.body, self.traced, self.callees, self.samples, self.width = body, traced, callees, samples, width
-        for name, value in traced.names.items():
-            if isinstance(value, ManyName):
-                rank = self.entering().rank
-                self.samples = [
-                    {**sample, name: spread(sample[name], rank)} if name in sample else sample for sample in self.samples
-                ]
-        self.on_numbers = on_numbers  # of the network: its shapes become comments
-        self.decisions: dict[Value, set[Any]] = {}
+        super().__init__(body, traced, samples, on_numbers)
+        self.callees, self.width = callees, width
         self.known_defaults: dict[str, dict[str, Value | None]] = {}
         self.in_place: dict[str, Value] = {}  # constants that are written out where they are read
         self.start()
@@ -159,9 +138,6 @@ class ClassBuilder:
         found = _tensors(count)
         return f"{found} | {_tensors(count + more)}" if more else found
 
-    def entering(self) -> Shape:
-        return self.traced.steps[0].inputs[0] if self.traced.steps else self.traced.outputs[0]
-
     # ---- values
 
     def say(self, value: Value, rank: int | None = None) -> str:
@@ -194,63 +170,6 @@ class ClassBuilder:
             return value
         return evaluate(value, self.by_name(names_of(value)) | self.in_place)  # type: ignore[no-any-return]
 
-    def by_name(self, names: frozenset[str]) -> dict[str, Value]:
-        """The names as values; those that are neither arguments nor constants are sizes or the number of a turn."""
-        return {name: self.traced.names.get(name, Name(name, "int")) for name in names}
-
-    def specialised(self, value: Any) -> Any:
-        """Drops a shape rule's own conditionals where every call of this block decides them alike, and so do its defaults."""
-        if not selects(value):
-            return value
-        if isinstance(value, Select):
-            decided = self.decided(value.test)
-            if decided == {True}:
-                return self.specialised(value.then)
-            if decided == {False}:
-                return self.specialised(value.otherwise)
-        if isinstance(value, Expression):
-            return type(value)(*(self.specialised(getattr(value, field)) for field in value.fields))
-        if type(value) is tuple:
-            return tuple(map(self.specialised, value))
-        return value
-
-    def decided(self, test: Value) -> set[Any]:
-        """What a test comes to in the calls of this block, each as it is and without some of its arguments; None: not known."""
-        if test not in self.decisions:
-            expanded = evaluate(test, ChainMap(self.expanded, self.by_name(names_of(test))))
-            names = sorted(names_of(expanded))
-            calls = {tuple((name, sample[name]) for name in names if name in sample) for sample in self.samples}
-            found = {_decision(expanded, {**dict(call), **omitted}) for omitted in self.omissions(names) for call in calls}
-            self.decisions[test] = found
-        return self.decisions[test]
-
-    def omissions(self, names: list[str]) -> Iterator[dict[str, Value]]:
-        """What these arguments are in a call that leaves some of them out: each choice of their defaults, none first."""
-        defaults = [(name, self.defaults[name]) for name in names if name in self.defaults]
-        if len(defaults) > _MOST_DEFAULTS:
-            defaults = [(name, TOO_LONG) for name, _ in defaults[:1]]  # nothing is decided
-        for count in range(len(defaults) + 1):
-            yield from map(dict, combinations(defaults, count))
-
-    @cached_property
-    def defaults(self) -> dict[str, Value]:
-        """The defaults that the class has for its arguments."""
-        rank = self.entering().rank
-        return {
-            parameter.name: spread(parameter.default, rank) if self.is_many(parameter.name) else parameter.default
-            for parameter in self.body.parameters
-            if parameter.default is not None and self.is_kept(parameter.name)
-        }
-
-    @cached_property
-    def expanded(self) -> dict[str, Value]:
-        """The constants, said by the arguments alone."""
-        found: dict[str, Value] = {}
-        for constant in self.body.constants:
-            if isinstance(self.traced.names[constant.name], Name):
-                found[constant.name] = evaluate(constant.value, ChainMap(found, self.traced.names))
-        return found
-
     # ---- __init__
 
     def signature(self, inferred: tuple[str, ...]) -> list[str]:
@@ -277,20 +196,6 @@ class ClassBuilder:
         rank = self.entering().rank
         each_axis = self.is_many(parameter.name) and {len(value) for value in lists} <= {rank}
         return f"tuple[{', '.join([item] * rank) if each_axis else f'{item}, ...'}]"
-
-    def body_input(self) -> tuple[int, ...]:
-        assert self.on_numbers is not None
-        channels = self.on_numbers.names["in_channels"]
-        assert isinstance(channels, int)
-        return (channels, *self.entering().sizes[1:])
-
-    def is_kept(self, parameter: str) -> bool:
-        """Whether the class takes an argument: one of a library block that no call gives became its default."""
-        return isinstance(self.traced.names[parameter], Name)
-
-    def is_many(self, parameter: str) -> bool:
-        """Whether an argument is a list for the axes: some call gives one."""
-        return isinstance(self.traced.names[parameter], ManyName)
 
     def constants(self) -> list[str]:
         """The constants that something reads, each before its readers."""
@@ -367,7 +272,7 @@ class ClassBuilder:
             return Group("nn.Sequential(", tuple(loop), ")", exploded=len(loop) > 1)
         plain = all(child.condition is True and child.name.isdecimal() for child in step.children)
         if step.children and step.children[0].role == "block" and plain:
-            return Group("nn.Sequential(", tuple(self.run(step.children)), ")", exploded=True)
+            return Group("nn.Sequential(", tuple(map(self.module, step.children)), ")", exploded=True)
         return self.chain(step)
 
     def chain(self, step: Traced) -> Text:
@@ -392,22 +297,23 @@ class ClassBuilder:
     # ---- calls of blocks
 
     def arguments(self, step: Traced) -> tuple[list[Value], dict[str, Value]]:
-        """The positional and keyword arguments of a call, as values."""
+        """The positional and keyword arguments of a call, as values: two say themselves what they are, as channels do."""
         body, written = self.callees[step.type]
         x = step.inputs[0]
         sizes = {"in_channels": x.channels, **dict(zip(AXIS_NAMES[x.rank], x.spatial))}
         defaults = self.defaults_of(body)
-        positional: list[Value] = [sizes[name] for name in written.inferred]
+        required: dict[str, Value] = {name: sizes[name] for name in written.inferred}
         named: dict[str, Value] = {}
         for name, value in step.arguments:  # in the order of the parameters
             if name in written.tuples:
                 value = spread(value, written.rank)
             default = defaults[name]
             if default is None:
-                positional.append(value)
+                required[name] = value
             elif not same(value, default):
                 named[name] = value
-        return positional, named
+        said = list(required)[:MOST_POSITIONAL]
+        return [required.pop(name) for name in said], required | named
 
     def defaults_of(self, block: Body) -> dict[str, Value | None]:
         """The defaults of a block's arguments, which many calls ask for."""
@@ -417,32 +323,10 @@ class ClassBuilder:
 
     def call(self, step: Traced) -> Text:
         positional, named = self.arguments(step)
-        return self.call_text(step, positional, named)
-
-    def call_text(self, step: Traced, positional: list[Value], named: dict[str, Value]) -> Text:
         rank = step.inputs[0].rank
         items = [self.say(value, rank) for value in positional]
         items += [f"{key}={self.say(value, rank)}" for key, value in named.items()]
         return Group(f"{step.type}(", tuple(items), ")")
-
-    def run(self, children: tuple[Traced, ...]) -> list[Text]:
-        """The items of a stage: three or more equal calls, or calls whose numbers grow steadily, become a comprehension."""
-        items: list[Text] = []
-        start = 0
-        while start < len(children):
-            first = children[start]
-            if first.role != "block":
-                items.append(self.module(first))
-                start += 1
-                continue
-            end = self.run_end(children, start)
-            if end - start < 3:
-                items.append(self.call(first))
-                start += 1
-            else:
-                items.append(self.comprehension(children[start:end]))
-                start = end
-        return items
 
     def loop(self, step: Traced) -> list[Text]:
         """The items of a stage that has as many blocks as an expression says: the first if it differs, and the repeated one."""
@@ -459,6 +343,8 @@ class ClassBuilder:
 
     def at_least_one(self, count: Value) -> None:
         """Refuses what the spec refuses: a stage without blocks would hand on other channels than those behind it expect."""
+        if type(count) is int:
+            return
         text = self.say(count)
         if isinstance(count, Call) and count.function == "max" and any(map(_is_positive, count.arguments)):
             return
@@ -466,75 +352,6 @@ class ClassBuilder:
             return  # `n + 1`, where `n` was looked at
         self.checked.append(count)
         self.lines += [f"        if {text} < 1:", f'            raise ValueError("{text} must be at least 1")']
-
-    def run_end(self, children: tuple[Traced, ...], start: int) -> int:
-        """The end of the longest run from here whose arguments are equal or grow by the same steps."""
-        end = start + 1
-        steps: list[Any] | None = None
-        while end < len(children) and children[end].role == "block" and children[end].type == children[start].type:
-            found = _growth(self.arguments(children[end - 1]), self.arguments(children[end]))
-            if found is None or (steps is not None and found != steps):
-                break
-            steps = found
-            end += 1
-        return end
-
-    def comprehension(self, children: tuple[Traced, ...]) -> Text:
-        positional, named = self.arguments(children[0])
-        growth = _growth(self.arguments(children[0]), self.arguments(children[1]))
-        assert growth is not None
-        count = len(children)
-        if not any(growth):
-            return Comprehension(self.call_text(children[0], positional, named), f"for _ in range({count})")
-        values: list[Value] = [_grown(value, step) for value, step in zip([*positional, *named.values()], growth)]
-        options = dict(zip(named, values[len(positional) :]))
-        text = self.call_text(children[0], values[: len(positional)], options)
-        self.used.discard("i")
-        return Comprehension(text, f"for i in range({count})")
-
-    # ---- words
-
-    def documentation(self) -> list[str]:
-        description = self.body.description.strip() or f"{self.body.name}."
-        if self.on_numbers is not None:
-            entering = Shape(self.body_input())
-            leaving = [self.shape_words(shape) for shape in self.on_numbers.outputs]
-            count = len(self.body.results)
-            shapes = " and ".join(leaving[:count])
-            if leaving[count:]:
-                shapes += f", while training also {' and '.join(leaving[count:])}"
-            return [description, f"{self.shape_words(entering)} to {shapes}; other sizes of input work where the layers allow."]
-        shapes = f"{self.shape_words(self.entering())} to {self.shape_words(self.traced.outputs[0])}."
-        return [description, shapes]
-
-    def shape_words(self, shape: Shape) -> str:
-        words = [render(self.in_words(size)) for size in shape.sizes]
-        words = [word if len(word) <= 30 else "..." for word in words]
-        return f"[{', '.join(['N', *words])}]"
-
-    def in_words(self, size: Value) -> Value:
-        if is_number(size):
-            return size
-        said = evaluate(size, ChainMap(self.expanded, self.by_name(names_of(size))))
-        plain = self.specialised(said)
-        words: Environment = {
-            name: Name(_AXES[name], "int") if name in _AXES else value for name, value in self.by_name(names_of(plain)).items()
-        }
-        return evaluate(plain, words)  # type: ignore[no-any-return]
-
-    def shape_comment(self, number: int) -> str:
-        """The shape after a line of the network's `forward`, where it changes."""
-        if self.on_numbers is None:
-            return ""
-        step = self.on_numbers.steps[number]
-        return self.shape_words(step.output) if step.role == "merge" or step.output != step.inputs[0] else ""
-
-
-def _decision(test: Value, names: dict[str, Value]) -> Any:
-    try:
-        return evaluate(test, names)
-    except (KeyError, ExpressionError):
-        return None
 
 
 def _is_positive(value: Value) -> bool:
@@ -547,25 +364,3 @@ def _indented(before: list[str]) -> list[str]:
 
 def _tensors(count: int) -> str:
     return "Tensor" if count == 1 else f"tuple[{', '.join(['Tensor'] * count)}]"
-
-
-def _growth(left: tuple[list[Value], dict[str, Value]], right: tuple[list[Value], dict[str, Value]]) -> list[int] | None:
-    """By how much each argument grows from one call to the next; None where they differ otherwise."""
-    if len(left[0]) != len(right[0]) or list(left[1]) != list(right[1]):
-        return None
-    growth = []
-    for a, b in zip([*left[0], *left[1].values()], [*right[0], *right[1].values()]):
-        if same(a, b):
-            growth.append(0)
-        elif type(a) is int and type(b) is int:
-            growth.append(b - a)
-        else:
-            return None
-    return growth
-
-
-def _grown(value: Value, step: int) -> Value:
-    if not step:
-        return value
-    grown: Value = binary("+", value, binary("*", step, Name("i")))
-    return grown

@@ -52,7 +52,9 @@ class Forward(Variables):
         texts = [flat(self.text(result)) for result in self.results]
         if self.training_results:
             more = [flat(self.text(result)) for result in self.training_results]
-            self.lines += ["        if self.training:", f"            return {', '.join([*texts, *more])}"]
+            if self.indent == 8:  # else its `if` is open
+                self.lines.append("        if self.training:")
+            self.lines.append(f"            return {', '.join([*texts, *more])}")
         self.lines.append(f"        return {', '.join(texts)}")
         return self.lines
 

@@ -52,10 +52,11 @@ def text(
     helpers = [_MAKE_DIVISIBLE] if "make_divisible" in said else []
     helpers += [op.module_source for name, op in own_classes().items() if name in said]
     said |= _names_said("\n".join(helpers))
-    first = description.strip() or f"{graph.network.name}."
+    paragraphs = [description.strip()] if description.strip() else []
+    paragraphs += [] if contract is None else [contract.sentence()]
     rendered = _template().render(
         header=header(spec),
-        docstring=docstring([first] if contract is None else [first, contract.sentence()], 0, WIDTH),
+        docstring=docstring(paragraphs or [f"{graph.network.name}."], 0, WIDTH),
         imports=_imports(said),
         helpers=helpers,
         classes=classes,

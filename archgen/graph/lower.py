@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from archgen.arithmetic.evaluation import evaluate
 from archgen.arithmetic.expressions import ExpressionError, Name, Value, names_of
-from archgen.arithmetic.spelling import SPEC, render, stand_for
+from archgen.arithmetic.spelling import stand_for
 from archgen.budget import Budget
 from archgen.diagnostics import BUDGET, Note, Place, Problem, SpecError, nearest, quote, suggest
+from archgen.graph import notes
 from archgen.graph.model import Apply, Body, Call, Chain, Graph, Hold, Input, Merge, Repeat, Split, Step
 from archgen.language import library, model, problems, vocabulary
 from archgen.language.names import Scope
@@ -17,7 +18,7 @@ from archgen.ops.merge import Add, Shares
 from archgen.ops.value import same
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection
 
     from archgen.graph.model import AnyNode
 
@@ -73,7 +74,7 @@ class _Builder:
         results = tuple(scope.named[reference.name] for reference in spec.outputs if reference.name in scope.named)
         results = results or (scope.last,)
         training = tuple(scope.named[reference.name] for reference in spec.training_outputs if reference.name in scope.named)
-        scope.note_sums_with_itself()
+        self.notes += notes.sums_with_itself(scope.steps)
         return Body(
             spec.name, spec.description, spec.parameters, spec.constants, _marked(tuple(scope.steps), results), results,
             training, tuple(scope.depths), False, spec.place,
@@ -107,8 +108,8 @@ class _Builder:
         self.level -= 1
         self.levels[name] = 1 + max((self.levels_of(step.node) for step in scope.steps), default=0)
         if name in self.own:
-            scope.note_sums_with_itself()
-            scope.note_shortcuts()
+            self.notes += notes.sums_with_itself(scope.steps)
+            self.notes += notes.shortcuts(scope.steps, scope.sums)
         self.bodies[name] = Body(
             name, block.description, block.parameters, block.constants, tuple(scope.steps), (scope.last,), (),
             tuple(scope.depths), name not in self.own, block.place,
@@ -150,17 +151,6 @@ class _Builder:
         for default in self.spec.option_defaults:
             if default.kind not in self.applied and default.place.source is own:
                 self.problem(default.place, f"no node of kind {quote(default.kind)} takes these defaults", "remove them")
-
-
-def _said_again(values: list[Input], first_alone: bool) -> Input | None:
-    """A value that stands in a list for a second time, where asked the first of the list alone; None where there is none."""
-    seen: set[Input] = set()
-    for value in values:
-        if value in seen:
-            return value
-        if not (first_alone and seen):
-            seen.add(value)
-    return None
 
 
 def _marked(steps: tuple[Step, ...], results: tuple[Input, ...]) -> tuple[Step, ...]:
@@ -212,55 +202,6 @@ class _Scope:
             self.last = self.named[layer.name] = self.layer(layer)
         last, self.named = self.last, {**self.named, **({"input": outer["input"]} if "input" in outer else {})}
         return last
-
-    # ---- what is allowed and seldom meant
-
-    def note_sums_with_itself(self) -> None:
-        origins = self.origins(_hands_on)
-        for step in self.steps:
-            if not isinstance(step.node, Merge) or not step.node.op.noted:
-                continue
-            there = [value for value, condition in zip(step.inputs, step.node.conditions) if condition is not False]
-            same = [origins.get(value, value) for value in there]
-            twice = _said_again(same, step.node.op.name == "subtract")  # `a - b - b` is as good as any
-            if twice is not None:
-                sentence = f"{quote(step.name)} {step.node.op.noted.format(self.called(twice))}"
-                self.builder.notes.append(Note(step.place, sentence, "name the value that is meant instead of one of them"))
-
-    def note_shortcuts(self) -> None:
-        """A shortcut that is left out hands on what it takes: seldom anything but the block's input is meant."""
-        origins = self.origins(_may_be_left_out)
-        read = {value for step in self.steps if not _may_be_left_out(step) for value in step.inputs}
-        for added in map(self.steps.__getitem__, self.sums):
-            handed = [(value, origins[value]) for value in added.inputs if value in origins]
-            if any(origin == Input(0) for _, origin in handed) or Input(0) in added.inputs:
-                continue
-            for value, origin in handed:
-                if origin in read and self.steps[value.value - 1].when != added.when:
-                    self.note_shortcut(self.steps[value.value - 1], added, origin)
-
-    def note_shortcut(self, step: Step, added: Step, origin: Input) -> None:
-        sentence = f"left out, {quote(step.name)} hands {self.called(origin)}, not what enters the block, "
-        sentence += f"to the sum {quote(added.name)}"
-        help = "add `input` instead"
-        if step.when is not False:
-            when = render(step.when, spelling=SPEC)
-            made = [self.steps[value.value - 1] for value in added.inputs]
-            ordered = ", ".join(one.name for one in sorted(made, key=lambda one: one is step))  # left out, a sum is its first
-            help = f"if the input is meant: write `{added.name}: {{add, from: [{ordered}], when: {when}}}`, and add the input "
-            help += f"in a sum below it: `{{add, from: [{added.name}, input], when: not ({when})}}`"
-        self.builder.notes.append(Note(step.place, sentence, help))
-
-    def origins(self, passes: Callable[[Step], bool]) -> dict[Input, Input]:
-        """The values of steps that hand on what they take, each with the one that it is in the end."""
-        found: dict[Input, Input] = {}
-        for number, step in enumerate(self.steps):
-            if passes(step):
-                found[Input(number + 1)] = found.get(step.inputs[0], step.inputs[0])
-        return found
-
-    def called(self, value: Input) -> str:
-        return quote(self.steps[value.value - 1].name) if value.value else "what enters"
 
     # ---- nodes
 
@@ -481,18 +422,8 @@ class _Scope:
         return tuple(argument for argument in found if argument[0] != "stride") if needless else found
 
 
-def _hands_on(step: Step) -> bool:
-    """Whether a step hands on what it takes, whatever the arguments."""
-    identity = isinstance(step.node, Apply) and step.node.op.name == "identity"
-    return identity or (step.when is False and not step.branch)
-
-
 def _passes(node: model.AnyNode) -> bool:
     return isinstance(node, model.Use) and node.kind == "identity" and node.when is None
-
-
-def _may_be_left_out(step: Step) -> bool:
-    return step.when is not True and not step.branch
 
 
 def _name(argument: model.Argument, block: model.Block) -> str:

@@ -10,6 +10,7 @@ from archgen.arithmetic.evaluation import binary
 from archgen.arithmetic.expressions import (
     Environment,
     Expression,
+    ExpressionError,
     ManyName,
     Name,
     TooLong,
@@ -23,7 +24,7 @@ from archgen.graph.free_names import calls, open_names
 from archgen.graph.lower import callers_first
 from archgen.graph.model import Apply, Body, Call, Graph, Hold, Repeat, Step
 from archgen.ops.base import Op
-from archgen.ops.value import Claim, Shape
+from archgen.ops.value import Claim, Shape, same
 from archgen.trace.traced import AXIS_NAMES, Stopped, Traced, TracedBody
 from archgen.trace.walk import Tracer, constant_of, given_to, spread, value_of
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 OPEN_NAMES = {rank: tuple(name.replace("in_", "out ") for name in names) for rank, names in AXIS_NAMES.items()}  # none's own
 ANY_SIZES = tuple(Name(f"size {axis}") for axis in range(1 + max(AXIS_NAMES)))  # each axis has one, which nothing is known of
 OPEN = frozenset(name for names in OPEN_NAMES.values() for name in names)
+LEAST_LOOPED = 3  # blocks that are written as a loop, not one by one
 
 
 class _Names(Tracer):
@@ -163,6 +165,27 @@ class _Names(Tracer):
     def absent(self, step: Step, x: Shape, names: Environment) -> Traced:
         return self.left_out(step, x)
 
+    def counted_blocks(
+        self, name: str, node: Repeat, count: int, x: Shape, names: Environment, offset: Value, place: Place
+    ) -> Traced:
+        """Three and more that one expression says become a loop, as a person would write them."""
+        try:
+            loop = self.many(name, node, count, x, names, offset, place)
+        except (Stopped, ExpressionError):  # they change in no steady way
+            return super().counted_blocks(name, node, count, x, names, offset, place)
+        sizes = (*loop.output.sizes, *loop.children[-1].inputs[0].sizes, *loop.children[-1].output.sizes)
+        if count - len(loop.children) + 1 < LEAST_LOOPED or names_of(sizes) & OPEN:
+            return super().counted_blocks(name, node, count, x, names, offset, place)
+        return loop
+
+    def same_call(self, first: Traced, others: Traced) -> bool:
+        """Whether both call one block with the same arguments, those that a default gives among them."""
+        if first.type != others.type or first.role != "block":
+            return False
+        parameters = self.graph.blocks[first.type].parameters
+        both = [[given_to(one, dict(called.arguments)) for one in parameters] for called in (first, others)]
+        return all(map(same, *both))
+
     def many(self, name: str, node: Repeat, count: Value, x: Shape, names: Environment, offset: Value, place: Place) -> Traced:
         """A loop: all blocks but the first keep the number of channels, or each adds the same."""
         turn = Name("i", "int")
@@ -175,7 +198,7 @@ class _Names(Tracer):
         after = first.output
         others = block(node.others, turn, after)
         keeps = _axes_alike(others.output, after) and others.output.channels == after.channels
-        one = node.first == node.others and _axes_alike(x, after)  # a single call may stand for all
+        one = self.same_call(first, others) and _axes_alike(x, after)  # a single call may stand for all
         same_sizes = others.output.spatial == after.spatial and (keeps or x.spatial == after.spatial)
         if not same_sizes:  # each block may change them in its own way
             after = self.open_sizes(after)

@@ -233,8 +233,15 @@ class Tracer:
         count = self.depth(node.count, names, place)
         offset = self.blocks_before(node.before, names, place)
         total = self.blocks_before(len(self.depths), names, place)
+        names = {**names, "block_count": total}
         if isinstance(count, Expression):
-            return self.many(name, node, count, x, {**names, "block_count": total}, offset, place)
+            return self.many(name, node, count, x, names, offset, place)
+        return self.counted_blocks(name, node, count, x, names, offset, place)
+
+    def counted_blocks(
+        self, name: str, node: Repeat, count: int, x: Shape, names: Environment, offset: Value, place: Place
+    ) -> Traced:
+        """Traces so many blocks, one after the other."""
         children: list[Traced] = []
         steady = not any(names_of(value) & DEPTH_NAMES for _, value, _ in node.others.arguments)
         for index in range(count):
@@ -242,7 +249,7 @@ class Tracer:
                 last = children[-1]
                 children += [last.named(str(number)) for number in range(index, count)]
                 break
-            inside = {**names, "index": index, "block_index": binary("+", offset, index), "block_count": total}
+            inside = {**names, "index": index, "block_index": binary("+", offset, index)}
             block = node.others if index else node.first
             try:
                 child = self.node(Step(str(index), block, (), True, place), (x,), inside)

@@ -1,0 +1,81 @@
+"""The words about a class: its docstring, and the shapes behind the lines of `forward`."""
+
+from __future__ import annotations
+
+import re
+from collections import ChainMap
+from typing import TYPE_CHECKING
+
+from archgen.arithmetic.evaluation import evaluate
+from archgen.arithmetic.expressions import Environment, Name, Value, is_number, names_of
+from archgen.arithmetic.spelling import render
+from archgen.emit.decisions import Decisions
+from archgen.ops.value import Shape
+from archgen.trace.on_names import OPEN_NAMES
+from archgen.trace.traced import AXIS_NAMES
+
+if TYPE_CHECKING:
+    from archgen.graph.model import Body
+    from archgen.trace.traced import TracedBody
+
+_AXES = {"in_length": "L", "in_depth": "D", "in_height": "H", "in_width": "W"}
+_AXES |= {left: f"{_AXES[name]}_out" for rank, names in AXIS_NAMES.items() for name, left in zip(names, OPEN_NAMES[rank])}
+
+_LETTERS = {rank: tuple(_AXES[name] for name in names) for rank, names in AXIS_NAMES.items()}
+LONG = 30  # characters of a rule that is not said twice
+LONGEST = 80  # that is said at all
+
+
+class Words(Decisions):
+    """on_numbers: of the network, the trace on numbers: its shapes become comments."""
+
+    def __init__(self, body: Body, traced: TracedBody, samples: list[dict[str, Value]], on_numbers: TracedBody | None) -> None:
+        super().__init__(body, traced, samples)
+        self.on_numbers = on_numbers
+
+    def documentation(self) -> list[str]:
+        described = [self.body.description.strip()] if self.body.description.strip() else []
+        if self.on_numbers is not None:
+            entering = Shape(self.body_input())
+            leaving = [self.shape_words(shape) for shape in self.on_numbers.outputs]
+            count = len(self.body.results)
+            shapes = " and ".join(leaving[:count])
+            if leaving[count:]:
+                shapes += f", while training also {' and '.join(leaving[count:])}"
+            return [*described, f"{self.shape_words(entering)} to {shapes}; other sizes of input work where the layers allow."]
+        shapes = f"{self.shape_words(self.entering())} to {self.shape_words(self.traced.outputs[0])}."
+        return [*described, shapes]
+
+    def body_input(self) -> tuple[int, ...]:
+        assert self.on_numbers is not None
+        channels = self.on_numbers.names["in_channels"]
+        assert isinstance(channels, int)
+        return (channels, *self.entering().sizes[1:])
+
+    def shape_words(self, shape: Shape) -> str:
+        """A shape with the batch. A long rule that each spatial axis follows alike is said of the first."""
+        words = [render(self.in_words(size)) for size in shape.sizes]
+        first, *others = [axis for axis in range(len(words)) if axis != shape.channel_axis] or [0]
+        names = _LETTERS.get(shape.rank, ())
+        for axis, name in zip(others, names[1:]):
+            if len(words[axis]) > LONG and words[axis] == re.sub(rf"\b{names[0]}\b", name, words[first]):
+                words[axis] = f"{name} alike"
+        words = [word if len(word) <= LONGEST else "..." for word in words]
+        return f"[{', '.join(['N', *words])}]"
+
+    def in_words(self, size: Value) -> Value:
+        if is_number(size):
+            return size
+        said = evaluate(size, ChainMap(self.expanded, self.by_name(names_of(size))))
+        plain = self.specialised(said)
+        words: Environment = {
+            name: Name(_AXES[name], "int") if name in _AXES else value for name, value in self.by_name(names_of(plain)).items()
+        }
+        return evaluate(plain, words)  # type: ignore[no-any-return]
+
+    def shape_comment(self, number: int) -> str:
+        """The shape after a line of the network's `forward`, where it changes."""
+        if self.on_numbers is None:
+            return ""
+        step = self.on_numbers.steps[number]
+        return self.shape_words(step.output) if step.role == "merge" or step.output != step.inputs[0] else ""
