@@ -145,7 +145,7 @@ def test_what_is_not_finite_is_told_as_that(tmp_path: Path) -> None:
         ("LayerScale(8, trailing=2)", "LayerScale(8, 1e-5, trailing=2)", "scaled.0: weight does not start at 1e-06"),
         ("torch.full((8, 1, 1), 1e-06)", "torch.full((8, 1, 1), 1e-05)", "scale does not start as a 8x1x1 of 1e-06"),
         ("return x * self.weight", "return x * self.weight * 0", "scaled.0: output 0 differs"),
-        ("out * self.scale", "out * self.scale * 0", "output 0 differs"),
+        ("x * self.scale", "x * self.scale * 0", "output 0 differs"),
     ],
 )
 def test_what_outputs_hardly_show_is_caught(chance: archgen.Network, old: str, new: str, place: str) -> None:
