@@ -198,7 +198,8 @@ class _Names(Tracer):
         after = first.output
         others = block(node.others, turn, after)
         keeps = _axes_alike(others.output, after) and others.output.channels == after.channels
-        one = (node.first == node.others or self.same_call(first, others)) and _axes_alike(x, after)  # a single call may stand for all
+        one = node.first == node.others or self.same_call(first, others)  # a single call may stand for all
+        one = one and _axes_alike(x, after)
         same_sizes = others.output.spatial == after.spatial and (keeps or x.spatial == after.spatial)
         if not same_sizes:  # each block may change them in its own way
             after = self.open_sizes(after)
