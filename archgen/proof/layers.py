@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from archgen.ops.options import KINDS
 from archgen.ops.value import same, together
+from archgen.proof import recorder
 from archgen.proof.parsed import ProofError
-from archgen.proof.recorder import Flow, Layer, Value, function, leaves
-from archgen.trace.run import Run, said
+from archgen.proof.recorder import Flow, Layer, Value, leaves
+from archgen.trace.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,16 +64,11 @@ class _Followed(Run[Value]):
             return x if step.type == "Identity" else x.flow.call(path, x)
         own = Layer("Parameter")
         own.path = path
-        made: Value = said(step, [x], function, own)
+        made: Value = self.said(step, [x], own)
         return made
 
-    def merged(self, step: Traced, values: list[Value]) -> Value:
-        made: Value = said(step, values, function)
-        return made
-
-    def parts(self, step: Traced, x: Value) -> tuple[Value, ...]:
-        made: tuple[Value, ...] = said(step, [x], function)
-        return made
+    def function(self, name: str) -> Any:
+        return recorder.function(name)
 
 
 def _written(op: Op, positional: tuple[Any, ...], count: int) -> tuple[Any, ...]:

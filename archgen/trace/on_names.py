@@ -169,14 +169,21 @@ class _Names(Tracer):
         self, name: str, node: Repeat, count: int, x: Shape, names: Environment, offset: Value, place: Place
     ) -> Traced:
         """Three and more that one expression says become a loop, as a person would write them."""
+        bodies = dict(self.bodies)
         try:
-            loop = self.many(name, node, count, x, names, offset, place)
+            loop = self.many(name, node, count, x, names, offset, place) if count >= LEAST_LOOPED else None
         except (Stopped, ExpressionError):  # they change in no steady way
-            return super().counted_blocks(name, node, count, x, names, offset, place)
-        sizes = (*loop.output.sizes, *loop.children[-1].inputs[0].sizes, *loop.children[-1].output.sizes)
-        if count - len(loop.children) + 1 < LEAST_LOOPED or names_of(sizes) & OPEN:
-            return super().counted_blocks(name, node, count, x, names, offset, place)
-        return loop
+            loop = None
+        if loop is not None and self.is_loop(loop, count):
+            return loop
+        self.bodies = bodies  # of blocks that were met by the attempt alone
+        return super().counted_blocks(name, node, count, x, names, offset, place)
+
+    def is_loop(self, loop: Traced, count: int) -> bool:
+        """Whether enough blocks are said by one call, whose sizes are known."""
+        repeated = loop.children[-1]
+        sizes = (*loop.output.sizes, *repeated.inputs[0].sizes, *repeated.output.sizes)
+        return count - len(loop.children) + 1 >= LEAST_LOOPED and not names_of(sizes) & OPEN
 
     def same_call(self, first: Traced, others: Traced) -> bool:
         """Whether both call one block with the same arguments, those that a default gives among them."""

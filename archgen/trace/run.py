@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from archgen.ops import torch_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from archgen.graph.model import Body, Graph, Input
     from archgen.trace.traced import Traced
@@ -30,13 +30,25 @@ class Run(Generic[Value]):
         """What an op makes, or one that an argument holds."""
         raise NotImplementedError
 
+    def function(self, name: str) -> Any:
+        """The function of a name with dots, as `torch.cat`, on such values."""
+        raise NotImplementedError
+
     def merged(self, step: Traced, values: list[Value]) -> Value:
         """What a merge makes of two values or more."""
-        raise NotImplementedError
+        made: Value = self.said(step, values)
+        return made
 
     def parts(self, step: Traced, x: Value) -> Sequence[Value]:
         """The shares of a value that is split."""
-        raise NotImplementedError
+        made: Sequence[Value] = self.said(step, [x])
+        return made
+
+    def said(self, step: Traced, values: Sequence[Value], own: Any = None) -> Any:
+        """What an op that is said in `forward` makes of values. own: the parameter that it uses."""
+        assert step.op is not None
+        assert step.op.line is not None
+        return torch_text.run(step.op.line, values, step.op.text_options(step.inputs[0]), self.function, own)
 
     def met(self, step: Traced, made: Any, path: str) -> None:
         """Told of what a step made, containers and what is left out among them."""
@@ -84,10 +96,3 @@ class Run(Generic[Value]):
         if step.role == "block":
             return self.body(self.graph.blocks[step.type], step.children, x, f"{path}.")[0]
         return self.leaf(step, x, path)
-
-
-def said(step: Traced, values: Sequence[Any], function: Callable[[str], Any], own: Any = None) -> Any:
-    """What an op that is said in `forward` makes of values; the arguments are those of `torch_text.run`."""
-    assert step.op is not None
-    assert step.op.line is not None
-    return torch_text.run(step.op.line, values, step.op.text_options(step.inputs[0]), function, own)

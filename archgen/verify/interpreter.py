@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from archgen.trace.run import Run, said
+from archgen.trace.run import Run
 
 if TYPE_CHECKING:
     from archgen.network import Network
@@ -34,17 +34,12 @@ class Interpreter(Run[Tensor]):
 
     def leaf(self, step: Traced, x: Tensor, path: str) -> Tensor:
         if step.role == "line":
-            made: Tensor = said(step, [x], _function, self.weights.get(path))
+            made: Tensor = self.said(step, [x], self.weights.get(path))
             return made
         return self.layer(step, path).to(x.device)(x)  # type: ignore[no-any-return]
 
-    def merged(self, step: Traced, values: list[Tensor]) -> Tensor:
-        made: Tensor = said(step, values, _function)
-        return made
-
-    def parts(self, step: Traced, x: Tensor) -> tuple[Tensor, ...]:
-        made: tuple[Tensor, ...] = said(step, [x], _function)
-        return made
+    def function(self, name: str) -> Any:
+        return functools.reduce(getattr, name.split(".")[1:], torch)
 
     def layer(self, step: Traced, path: str) -> nn.Module:
         """Builds a layer from its op, with the weights and the mode of the module's layer of that path."""
@@ -61,10 +56,6 @@ def fresh(step: Traced) -> nn.Module:
     kind = getattr(nn, step.type) if step.op.torch_class else _own_class(step.op.module_source, type(step.op).__name__)
     layer: nn.Module = kind(*positional, **named)
     return layer
-
-
-def _function(name: str) -> Any:
-    return functools.reduce(getattr, name.split(".")[1:], torch)
 
 
 def _own_class(source: str, name: str) -> type[nn.Module]:
