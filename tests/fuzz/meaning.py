@@ -278,12 +278,14 @@ class Meaning:
     def unread(self, layers: Tree, names: dict[str, Any]) -> set[str]:
         """The layers that run, though nothing that runs takes their value: not the last, whose value leaves the body."""
         taken: dict[str, set[str]] = {}
-        last, there = "input", {"input"}
+        last, there, inside = "input", {"input"}, set[str]()
         for name, node in layers.items():
             named = node.get("from", last) if isinstance(node, dict) else last
             sources = named if isinstance(named, list) else [named]
             present = not isinstance(node, dict) or "when" not in node or self.value(node["when"], names)
             inner = {word for part in nodes([node]) for word in words(part.get("from", ()))} if present else set()
+            for part in nodes([node]) if present else ():
+                inside |= set().union(*(self.unread(part[way], names) for way in ("residual", "shortcut") if way in part))
             taken[name] = {*(sources if present else sources[:1]), *(inner & taken.keys())}
             there |= {name} if present else set()
             last = name
@@ -293,7 +295,7 @@ class Meaning:
             if one not in read:
                 read.add(one)
                 pending += taken.get(one, ())
-        return there - read - {"input"}
+        return (there - read - {"input"}) | inside
 
     def layer(self, node: Tree, x: Shape, names: dict[str, Any], values: dict[str, Shape]) -> Shape:
         """A named node, which may take other values than the last."""
