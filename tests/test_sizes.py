@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from archgen.arithmetic import sizesets
 from archgen.arithmetic.evaluation import broadcast, minimum
-from archgen.arithmetic.sizes import Floor, Joined, Size, TooManyParts, Variable, axes_of, floor, number_at, where
+from archgen.arithmetic.sizes import MOST_PARTS, Floor, Joined, Size, TooManyParts, Variable, axes_of, floor, number_at, where
 from archgen.arithmetic.sizesets import ALL, LONGEST_PERIOD, SizeSet, size_set
 from archgen.budget import Budget
 from archgen.ops import OPS, Op, Shape
@@ -149,6 +149,23 @@ def test_what_is_proved_to_divide_divides(factor: int, pair: Any) -> None:
     if isinstance(size, Size):
         found = where(factor, "divides", size, plenty())
         assert found is None or counterexamples(found, factor, "divides", size) == []
+
+
+def test_what_grows_too_long_while_it_is_judged_is_not_known() -> None:
+    """Each of the two may be as long as is allowed; their difference is longer."""
+
+    def long(start: int) -> Any:
+        size: Any = H
+        for by in range(start, 2000, 2):
+            if size.parts > MOST_PARTS // 2:
+                break
+            size = size + minimum(H // by, 9 + by - H)
+        return size
+
+    left, right = long(2), long(3)
+    with pytest.raises(TooManyParts):
+        left - right
+    assert [where(left, relation, right, plenty()) for relation in ("==", ">=", "broadcasts")] == [None] * 3
 
 
 def test_a_wrong_proof_is_seen() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from archgen.analysis import receptive_field, regions
 from archgen.analysis.regions import EVERYWHERE, Region
-from archgen.arithmetic.sizes import Size, where
+from archgen.arithmetic.sizes import Size, difference_of, where
 from archgen.arithmetic.sizesets import ALL, SizeSet, TooLong, meet
 from archgen.budget import Budget
 from archgen.records import Record
@@ -199,7 +199,7 @@ def _joint(one: Constraint, least: dict[str, int], budget: Budget) -> Judged:
     """Judges a constraint among the sizes from the least on: one that never falls and holds there holds everywhere."""
     if not budget.spend(one.parts + 1):
         return Judged(one, None)
-    bound = one.left - one.right
+    bound = difference_of(one.left, one.right)
     if one.relation == ">=" and isinstance(bound, Size) and bound.increasing and one.holds_at(least):
         return Judged(one, None, EVERYWHERE)
     return Judged(one, None, regions.boxes(one.left, one.relation, one.right, least, budget))

@@ -14,7 +14,7 @@ import itertools
 import math
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from archgen.arithmetic.sizes import Floor, Joined, Number, Size, least_with, number_at, peeled
+from archgen.arithmetic.sizes import Floor, Joined, Number, Size, difference_of, least_with, number_at, peeled
 from archgen.arithmetic.sizesets import LONGEST_PERIOD, SizeSet, TooLong, meet
 from archgen.budget import Budget
 from archgen.records import Record
@@ -48,7 +48,7 @@ EVERYWHERE: tuple[Box, ...] = ({},)
 
 def boxes(left: Number, relation: str, right: Number, least: Mapping[str, int], budget: Budget) -> tuple[Box, ...] | None:
     """Where a relation holds among the sizes from `least` on; None where that is no bounded product, or beyond the budget."""
-    difference = left - right
+    difference = difference_of(left, right)
     if relation not in ("==", ">=") or not isinstance(difference, Size):
         return None
     size, low, high = peeled(difference, 0, 0 if relation == "==" else None)
@@ -326,7 +326,7 @@ def _around(own: dict[str, int], constraints: tuple[Constraint, ...]) -> Box | N
 
 def _grows(one: Constraint, least: Mapping[str, int]) -> bool:
     """Whether a constraint is about a size that never falls from some sizes on: then it holds between two where it holds."""
-    difference = one.left - one.right
+    difference = difference_of(one.left, one.right)
     return one.relation in ("==", ">=") and isinstance(difference, Size) and _never_falls(difference, least)
 
 

@@ -333,6 +333,14 @@ def _extreme(which: str, left: Size, right: Number) -> Any:
     return joined(which, left, right)
 
 
+def difference_of(left: Number, right: Number) -> Number | None:
+    """One size less another; None where that would be too long to go on with."""
+    try:
+        return left - right
+    except TooManyParts:
+        return None
+
+
 def where(left: Number, relation: str, right: Number, budget: Budget) -> SizeSet | None:
     """The sizes of the input, all of them, at which a relation holds; None where that is beyond proof or the budget.
 
@@ -343,7 +351,9 @@ def where(left: Number, relation: str, right: Number, budget: Budget) -> SizeSet
         return _where_divides(left, right, axis, budget)
     if relation == "broadcasts":
         return _any(where(left, "==", right, budget), _where_one(left, budget), _where_one(right, budget))
-    difference = left - right
+    difference = difference_of(left, right)
+    if difference is None:
+        return None
     if isinstance(difference, int):
         return ALL if _HOLDS[relation](difference) else NONE
     if relation == ">=" and difference.increasing:
@@ -425,4 +435,8 @@ def _where_divides(left: Number, right: Number, axis: str, budget: Budget) -> Si
         return None
     if isinstance(right, int):
         return ALL if right % left == 0 else NONE
-    return where(left * (right // left), "==", right, budget)
+    try:
+        whole = left * (right // left)
+    except TooManyParts:
+        return None
+    return where(whole, "==", right, budget)
