@@ -276,4 +276,8 @@ def test_the_seal_is_that_of_all_other_lines() -> None:
         changed = text[:number] + ("0" if text[number] != "0" else "1") + text[number + 1 :]
         assert not header.is_sealed(changed)
     assert not header.is_sealed("")
+    earlier = ["a", "b", "# SHA-256 of the spec: 0", "c"]  # an earlier version had a line before the seal
+    seal = header.sealed("\n".join(earlier)).split("\n")[2]
+    assert header.is_sealed("\n".join([*earlier[:3], seal, *earlier[3:]]))
+    assert not header.is_sealed("\n".join([*earlier[:3], seal, "d"]))
     assert not header.is_sealed("a\nb\nc\nd\n")

@@ -1,4 +1,4 @@
-"""Which sizes of a block wait for the sizes of its input, and which blocks call which."""
+"""Which blocks a body calls, and which of its names the user of the generated module may still choose."""
 
 from __future__ import annotations
 

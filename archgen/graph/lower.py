@@ -11,8 +11,9 @@ from archgen.budget import Budget
 from archgen.diagnostics import BUDGET, Note, Place, Problem, SpecError, nearest, quote, suggest
 from archgen.graph import notes
 from archgen.graph.model import Apply, Body, Call, Chain, Graph, Hold, Input, Merge, Repeat, Split, Step
-from archgen.language import library, model, problems, vocabulary
+from archgen.language import library, model, problems
 from archgen.language.names import Scope
+from archgen.language.vocabulary import DEPTH_NAMES
 from archgen.ops import MERGES, OPS
 from archgen.ops.merge import Add, Shares
 from archgen.ops.value import same
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from archgen.graph.model import AnyNode
 
 
-DEPTH_NAMES = vocabulary.DEPTH_NAMES
 MOST_LEVELS = 64  # of blocks and sequences in each other; each takes some ten calls of Python's for whoever walks them
 MOST_NAMES_GIVEN = 200_000  # arguments and constants of blocks, those of each call; the zoo needs 200
 _NODE_WORDS = ("depth", "first", "when", "from")  # beside the arguments of a block

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from archgen.language.model import AnyNode, Argument, Block, Constant, Layers, Node, Parameter, Reference, Spec
 
-
-if TYPE_CHECKING:
     Entries = Iterable[tuple[str, Tree]]
 _NOWHERE = Place(Source("dump", ""), 0, 0)
 

@@ -44,9 +44,6 @@ class MergeOp(Op):
     def claims(self, x: Shape, *others: Shape) -> Iterable[Claim]:
         raise NotImplementedError
 
-    def text_options(self, x: Shape) -> dict[str, Any]:
-        return {"dim": x.channel_axis + 1}
-
 
 class Pairwise(MergeOp):
     """`a + b + c`: two by two, from the left. A subclass says what two make, by default the first's shape."""
@@ -62,10 +59,15 @@ class Pairwise(MergeOp):
         return functools.reduce(self.pair, others, x)
 
     def claims(self, x: Shape, *others: Shape) -> Iterator[Claim]:
-        for other in others:
-            unlike = [axis for axis, (a, b) in enumerate(zip(x.sizes, other.sizes)) if a != b]
-            yield from _unlike(self, x, other, unlike, self.relation)
-            x = self.pair(x, other)
+        return _meet(self, x, others, self.relation)
+
+
+def _meet(op: MergeOp, x: Shape, others: Iterable[Shape], relation: str, joined: int | None = None) -> Iterator[Claim]:
+    """What must hold of values that meet one after the other. joined: an axis whose sizes may differ."""
+    for other in others:
+        pairs = enumerate(zip(x.sizes, other.sizes))
+        yield from _unlike(op, x, other, [axis for axis, (a, b) in pairs if a != b and axis != joined], relation)
+        x = op.output(x, other)
 
 
 def _unlike(op: MergeOp, left: Shape, right: Shape, axes: list[int], relation: str) -> Iterator[Claim]:
@@ -162,7 +164,7 @@ class Concat(MergeOp):
         return x.with_channels(functools.reduce(lambda total, other: total + other.channels, others, x.channels))
 
     def claims(self, x: Shape, *others: Shape) -> Iterator[Claim]:
-        for other in others:
-            pairs = enumerate(zip(x.sizes, other.sizes))
-            yield from _unlike(self, x, other, [axis for axis, (a, b) in pairs if a != b and axis != x.channel_axis], "==")
-            x = x.with_channels(x.channels + other.channels)
+        return _meet(self, x, others, "==", joined=x.channel_axis)
+
+    def text_options(self, x: Shape) -> dict[str, Any]:
+        return {"dim": x.channel_axis + 1}

@@ -270,11 +270,18 @@ class _Forward:
     def made(self, ops: list[type[Op]], values: list[Value], line: int) -> Value:
         """What an op that is said in `forward` makes: a tensor of its own, or one that lies where its first input does."""
         both = self.joined(values, line)
-        if not ops or any("output" in op.keeps for op in ops):
+        if not ops:
             raise OverwriteError(f"line {line}: no op is said so")
-        if any(op.keeps for op in ops):
-            self.run.kept |= both.keys()
-        return self.run.new() if all(op.fresh for op in ops) else values[0]
+        self.keep(ops, both)
+        made = self.run.new() if all(op.fresh for op in ops) else values[0]
+        if any("output" in op.keeps for op in ops):
+            self.run.kept |= made.keys()
+        return made
+
+    def keep(self, ops: list[type[Op]], values: Value) -> None:
+        """Keeps what the backward pass of one of these ops may need of what it takes."""
+        if any(set(op.keeps) - {"output"} for op in ops):
+            self.run.kept |= values.keys()
 
     def merged(self, node: ast.BinOp) -> Value:
         """Values with an operator between them. A parameter of the class is no value."""
@@ -286,8 +293,7 @@ class _Forward:
         for one in (left, *reversed(rights)):
             right = {} if isinstance(one.right, ast.Attribute) else self.value(one.right)
             both = self.joined([made, right], one.lineno)
-            if any(op.keeps for op in _said(torch_text.Operator, _SIGNS[type(one.op)])):
-                self.run.kept |= both.keys()
+            self.keep(_said(torch_text.Operator, _SIGNS[type(one.op)]), both)
             made = self.run.new()
         return made
 
@@ -304,7 +310,7 @@ def _one_of(left: Layer, right: Layer) -> Layer:
     return Layer(fresh=left.fresh and right.fresh, inplace=left.inplace or right.inplace)
 
 
-_SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@"}
+_SIGNS = {type(ast.parse(f"a {sign} b").body[0].value.op): sign for sign in torch_text.OPERATORS}  # type: ignore[attr-defined]
 
 
 @functools.cache

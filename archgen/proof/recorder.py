@@ -13,6 +13,8 @@ import functools
 import math
 from typing import TYPE_CHECKING, Any
 
+from archgen.ops.torch_text import OPERATORS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
@@ -74,8 +76,8 @@ def _operator(sign: str) -> Callable[[Value, Any], Value]:
     return lambda left, right: _made(left.flow, sign, left, right)
 
 
-for _name, _sign in {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "matmul": "@"}.items():
-    setattr(Value, f"__{_name}__", _operator(_sign))
+for _sign, _function in OPERATORS.items():
+    setattr(Value, f"__{_function.__name__}__", _operator(_sign))
 
 
 class Module:

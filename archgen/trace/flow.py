@@ -12,7 +12,7 @@ from archgen.graph.model import Input
 from archgen.ops.torch_text import Operator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from archgen.trace.traced import Traced
 
@@ -62,14 +62,6 @@ class Flow:
 
     def inputs(self, number: int) -> tuple[Input, ...]:
         return () if self.passed[number] is not None else tuple(map(self.source, taken(self.steps[number])))
-
-    def needed(self, results: Iterable[Input]) -> set[int]:
-        """The values that some results are made of."""
-        needed = {self.source(result).value for result in results}
-        for number in range(len(self.steps), 0, -1):
-            if number in needed:
-                needed |= {source.value for source in self.inputs(number - 1)}
-        return needed
 
     def may_overwrite(self, number: int) -> bool:
         """Whether a step is the only reader of a new tensor that its maker's backward does not need."""

@@ -169,14 +169,14 @@ class _Names(Tracer):
         self, name: str, node: Repeat, count: int, x: Shape, names: Environment, offset: Value, place: Place
     ) -> Traced:
         """Three and more that one expression says become a loop, as a person would write them."""
-        bodies = dict(self.bodies)
+        before = dict(self.bodies), self.seen
         try:
             loop = self.many(name, node, count, x, names, offset, place) if count >= LEAST_LOOPED else None
         except (Stopped, ExpressionError):  # they change in no steady way
             loop = None
         if loop is not None and self.is_loop(loop, count):
             return loop
-        self.bodies = bodies  # of blocks that were met by the attempt alone
+        self.bodies, self.seen = before  # the attempt met blocks and steps that are not there
         return super().counted_blocks(name, node, count, x, names, offset, place)
 
     def is_loop(self, loop: Traced, count: int) -> bool:

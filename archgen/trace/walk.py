@@ -20,8 +20,8 @@ from archgen.arithmetic.expressions import (
 )
 from archgen.arithmetic.spelling import SPEC, describe, render, stand_for
 from archgen.diagnostics import BUDGET, Place, Problem
-from archgen.graph.lower import DEPTH_NAMES
 from archgen.graph.model import Apply, Body, Call, Chain, Graph, Hold, Input, Merge, Repeat, Split, Step
+from archgen.language.vocabulary import DEPTH_NAMES
 from archgen.ops.base import Op
 from archgen.ops.value import Claim, Shape, shape_text
 from archgen.trace import fitting

@@ -11,6 +11,7 @@ from typing import Any
 
 from archgen.arithmetic.expressions import LONGEST
 from archgen.language import names as rules
+from archgen.ops import MERGES as MERGES_OF
 from archgen.ops import OPS, Shape
 from archgen.ops.options import KINDS
 from tests.fuzz import meaning, tally
@@ -296,7 +297,7 @@ class Drawer:
 
     def in_place_behind_a_merge(self, x: Shape, names: dict[str, Any]) -> Tree:
         """An op that may overwrite its input, behind a merge of which one branch may be all that is left."""
-        kind = self.random.choice(MERGES)
+        kind = self.random.choice([kind for kind in MERGES if (MERGES_OF[kind].most or 3) >= 3])
         merge = {kind: {self.name(): "identity", **self.left_out_branches(x, names)}}
         branches = list(merge[kind].items())
         self.random.shuffle(branches)

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import yaml
 
 from archgen.language.library import block_names
-from archgen.ops import OPS, Op, Shape
+from archgen.ops import MERGES as MERGES_OF
+from archgen.ops import OPS, MergeOp, Op, Shape
 from archgen.ops.value import same
 from archgen.resources import LIBRARY as FOLDER
 from tests.fuzz.trees import MERGES, Tree, is_node, network_layers, nodes, words
@@ -72,6 +73,12 @@ class Called(NamedTuple):
     block: str
     given: dict[str, Any]
     x: Shape
+
+
+def too_many(kind: str, values: int) -> None:
+    most = MERGES_OF[kind].most
+    if most is not None and values > most:
+        raise Avoided("more values than this merge takes")
 
 
 def needs_module(node: Tree) -> None:
@@ -170,6 +177,7 @@ class Meaning:
 
     def branches(self, kind: str, node: Tree, x: Shape, names: dict[str, Any]) -> Shape:
         parts = node[kind]
+        too_many(kind, len(parts))
         if node.get("split"):
             if x.channels % len(parts):
                 raise Misfit("split")
@@ -187,8 +195,10 @@ class Meaning:
         return self.merged(kind, [self.node(_without_when(part), x, names) for part in present])
 
     def merged(self, kind: str, shapes: list[Shape]) -> Shape:
-        """The shape of a merge."""
+        """The shape of a merge: of the four that the language began with by rules of this file's own."""
         first = shapes[0]
+        if kind not in ("add", "subtract", "multiply", "concat"):
+            return self.merged_by_op(MERGES_OF[kind](), shapes)
         if any((shape.channel_axis, len(shape.sizes)) != (first.channel_axis, len(first.sizes)) for shape in shapes):
             raise Misfit("ranks")
         if kind == "concat":
@@ -204,6 +214,12 @@ class Meaning:
         if any(shape != first for shape in shapes):
             raise Misfit("shapes")
         return first
+
+    def merged_by_op(self, op: MergeOp, shapes: list[Shape]) -> Shape:
+        claim = next((claim for claim in op.claims(*shapes) if not claim.holds()), None)
+        if claim is not None:
+            raise Misfit(claim.text())
+        return op.output(*shapes)
 
     def calls(self, kind: str, node: Tree, x: Shape, names: dict[str, Any]) -> Shape:
         """A block, `depth` times."""
@@ -307,6 +323,7 @@ class Meaning:
     def merge_of_values(self, node: Tree, taken: list[Shape], names: dict[str, Any]) -> Shape:
         """A merge of earlier values; with `when` it may be left out, and then hands the first on."""
         kind = next(iter(node))
+        too_many(kind, len(taken))
         if "when" not in node:
             return self.merged(kind, taken)
         if kind == "concat" and len(taken) > 1:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from archgen import ops
 from archgen.ops import OPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 Tree = Any
-MERGES = ("add", "subtract", "multiply", "concat")
+MERGES = tuple(ops.MERGES)
 COMPOSITIONS = ("sequence", "residual", *MERGES)
 SECTIONS = ("stem", "stages", "head")
 WORD = re.compile(r"[A-Za-z_]\w*")
