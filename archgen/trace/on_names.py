@@ -118,18 +118,23 @@ class _Names(Tracer):
         body = self.graph.blocks[node.block]
         try:
             traced = self.block(body, x)
+            output = self.called(body, traced.outputs[0], x, self.inside_call(body, arguments, x), place)
         except Stopped as stopped:
+            if stopped.problem.place is place:
+                raise
             raise Stopped(stopped.problem.replace(calls=(*stopped.problem.calls, (place, body.name)))) from None
-        sizes = dict(zip(AXIS_NAMES[x.rank], x.spatial))
-        names: dict[str, Value] = {"in_channels": x.channels, **sizes}
+        return Traced(name, body.name, "block", (x,), output, place, arguments=tuple(arguments.items()))
+
+    def inside_call(self, body: Body, arguments: dict[str, Value], x: Shape) -> dict[str, Value]:
+        """What the names of a block stand for in a call."""
+        names: dict[str, Value] = {"in_channels": x.channels, **dict(zip(AXIS_NAMES[x.rank], x.spatial))}
         for parameter in body.parameters:
             value = given_to(parameter, arguments)
             listed = (body.name, parameter.name) in self.listed
             names[parameter.name] = spread(value, x.rank) if listed else value
         for constant in body.constants:
             names[constant.name] = constant_of(constant, names)
-        output = self.called(body, traced.outputs[0], x, names, place)
-        return Traced(name, body.name, "block", (x,), output, place, arguments=tuple(arguments.items()))
+        return names
 
     def called(self, body: Body, out: Shape, x: Shape, names: dict[str, Value], place: Place) -> Shape:
         """What leaves this call of a block, `out` being what leaves any; where that is not known, the call itself is traced."""
