@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from archgen.analysis.cost import Costs
     from archgen.analysis.report import Built, Report
     from archgen.diagnostics import Note
+    from archgen.emit.style import Style
     from archgen.graph.model import Graph
     from archgen.language.model import Constant, Parameter, Spec
     from archgen.trace.on_sizes import SymbolicTrace
@@ -324,16 +325,41 @@ class Network:
         return self
 
     @cached_property
+    def style(self) -> Style:
+        """How the module looks, as the project of the spec says."""
+        from archgen import project
+        from archgen.emit import style
+
+        return style.of(project.find(self.path.parent))
+
+    @cached_property
     def _source(self) -> str:
+        from archgen.emit.style import PLAIN
+
+        text = self._written(self.style)
+        try:
+            self._prove(text, self.style)
+        except Exception as error:  # whatever a text raises that a project's templates have spoilt
+            if not self.style.own:
+                raise
+            self._prove(self._written(PLAIN), PLAIN)
+            raise SpecError(self.style.fault(f"{error}" or type(error).__name__)) from None
+        return text
+
+    def _written(self, style: Style, neutral: bool = False) -> str:
+        """The text of the module; neutral: with "x" for each free text of the spec, and another header."""
         from archgen.emit import module
+
+        numbers, named, contract = self.traced(), self._named(self.spec.input), self.contract()
+        if neutral:
+            return module.text(self._bare, numbers, named, contract, "x", module.NOWHERE, style)
+        return module.text(self.graph, numbers, named, contract, self.spec.description, self.path, style)
+
+    def _prove(self, text: str, style: Style) -> None:
         from archgen.proof import check, texts
 
-        numbers, contract = self.traced(), self.contract()
-        named = self._named(self.spec.input)
-        text = module.text(self.graph, numbers, named, contract, self.spec.description, self.path)
-        check.check(text, self.graph, numbers)
-        texts.check_texts(text, module.text(self._bare, numbers, named, contract, "x", module.NOWHERE))
-        return text
+        check.check(text, self.graph, self.traced(), bool(style.own))
+        texts.check_texts(text, self._written(style, neutral=True))
 
     def source(self, folder: Path | None = None) -> str:
         """Returns the text of the generated module, proved against the trace. Raises SpecError where a layer does not fit.

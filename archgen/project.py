@@ -26,13 +26,16 @@ SUFFIXES = (".yaml", ".yml")
 class Project(Record):
     """The folders of a project.
 
-    root: where its settings are, or where the search began. found: whether there are settings.
+    root: where its settings are, or where the search began. found: whether there are settings. templates: its own, if it has
+    any. width: of a line of generated code, 0 where it does not say.
     """
 
     root: Path
     specs: Path
     generated: Path
     found: bool = False
+    templates: Path | None = None
+    width: int = 0
 
     def all_specs(self) -> tuple[Path, ...]:
         """Returns the project's specs in the order of their names; none where there is no such folder.
@@ -49,9 +52,11 @@ def find(start: Path) -> Project:
     """Returns the project around a folder: the nearest pyproject.toml upwards with `[tool.archgen]`, else the folder itself."""
     start = Path(os.path.abspath(start))
     for root in _upwards(start):
-        named = settings.read(root)
-        if named is not None:
-            return Project(root, root / named.get("specs", "specs"), root / named.get("generated", "generated"), True)
+        said = settings.read(root)
+        if said is not None:
+            specs, generated = root / (said.specs or "specs"), root / (said.generated or "generated")
+            templates = root / said.templates if said.templates else None
+            return Project(root, specs, generated, True, templates, said.width)
     return Project(start, start / "specs", start / "generated")
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from archgen import files
 from archgen.diagnostics import Place, Problem, Source, SpecError, quote, suggest
+from archgen.records import Record
 from archgen.syntax import parser
 from archgen.syntax.errors import place_at
 
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE = "pyproject.toml"
-KEYS = ("specs", "generated")
+FOLDERS = ("specs", "generated", "templates")
+KEYS = (*FOLDERS, "width")
+NARROWEST, WIDEST = 88, 320  # ruff's default, and the widest that it knows
 MOST_PARTS = 32  # of a key: `a.b.c` has three
 DEEPEST = 32  # lists and tables in lists and tables
 LONGEST = 1000  # characters of a number; Python reads none of more than 4,300 digits
@@ -31,10 +34,20 @@ _SMALLER = "move what another tool needs to a file of that tool"
 _LOST = ("",)  # the table of what stands in a list: none of the settings does
 
 
-def read(folder: Path) -> dict[str, str] | None:
-    """Returns the folders that a folder's pyproject.toml names, or None where it has no table `[tool.archgen]`.
+class Settings(Record):
+    """What a project says of itself; '' and 0 where it says nothing. width: of a line of generated code."""
 
-    They are relative to it and lie in it, as they are written: a link on the way is for those to refuse who use them.
+    specs: str = ""
+    generated: str = ""
+    templates: str = ""
+    width: int = 0
+
+
+def read(folder: Path) -> Settings | None:
+    """Returns what a folder's pyproject.toml says, or None where it has no table `[tool.archgen]`.
+
+    The folders that it names are relative to it and lie in it, as they are written: a link on the way is for those to refuse
+    who use them.
 
     Raises SpecError for what is wrong with them or with the file, EnvironmentFault where the system refuses to read it.
     """
@@ -49,7 +62,7 @@ def read(folder: Path) -> dict[str, str] | None:
 
 
 @functools.lru_cache(maxsize=4)  # each generated file asks for its project
-def _settings(text: Source) -> dict[str, str] | None:
+def _settings(text: Source) -> Settings | None:
     scan = _Scan(text)
     table: Any = _parsed(text, scan.unclosed)
     for depth, name in enumerate(("tool", "archgen"), 1):
@@ -59,20 +72,25 @@ def _settings(text: Source) -> dict[str, str] | None:
         if not isinstance(table, dict):
             place = scan.place(("tool", "archgen")[:depth])
             raise SpecError(Problem(place, f"{quote(name)} is no table", "write `[tool.archgen]`, and its keys below"))
-    found: dict[str, str] = {}
+    found: dict[str, Any] = {}
     problems: list[Problem] = []
     for name, value in table.items():
         key, place = scan.key(("tool", "archgen", name)), scan.place(("tool", "archgen", name))
         if name not in KEYS:
             help = suggest(name, KEYS, "keys of `[tool.archgen]`")
             problems.append(Problem(key, f"`[tool.archgen]` has no key {quote(name)}", help, "E-KEY"))
+        elif name == "width":
+            if type(value) is not int or not NARROWEST <= value <= WIDEST:
+                sentence = f"`width` takes a whole number from {NARROWEST} to {WIDEST}"
+                problems.append(Problem(place, sentence, "write the line length of your formatter: `width = 100`"))
+            found[name] = value
         elif sentence := _why_no_folder(name, value):
             problems.append(Problem(place, sentence, f'name a folder below this one: `{name} = "{name}"`', "E-PATH"))
         else:
             found[name] = os.path.normpath(value)
     if problems:
         raise SpecError(*problems)
-    return found
+    return Settings(**found)
 
 
 def _why_no_folder(name: str, value: object) -> str:

@@ -6,6 +6,7 @@ A fenced block says by its language what it is:
   the end, as `docs/language.md` says. It must be valid, unless the next block is a console that validates it.
 - `console`: lines `$ archgen ...` and what they print. A line `...` stands for any lines.
 - `python`: with a first line `# generated/NAME.py`, a part of that file, `...` as above; else a session, run as a doctest.
+- `toml`, `jinja`: a file, which its first line names in a comment.
 - `bash`, `text`: not run.
 
 `python -m tests.docs` writes what the consoles of the pages print now; read the diff.
@@ -27,8 +28,9 @@ from typing import NamedTuple
 from archgen import cli
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "docs" / name for name in ("language.md", "tutorial.md", "sizes.md")]
+PAGES = [ROOT / "docs" / name for name in ("language.md", "tutorial.md", "sizes.md", "templates.md")]
 ADDED = {"name": "name: Example", "input": "input: [3, 32, 32]"}
+FILES = ("toml", "jinja")
 NOT_RUN = ("bash", "text")
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _ANYTHING = "..."
@@ -42,8 +44,8 @@ class Block(NamedTuple):
 
     @property
     def file(self) -> str:
-        match = re.match(r"# (\S+)\n", self.text)
-        return match[1] if match else "example.yaml" if self.language == "yaml" else ""
+        match = re.match(r"# (\S+)\n|\{# (\S+) #\}\n", self.text)
+        return match[1] or match[2] if match else "example.yaml" if self.language == "yaml" else ""
 
 
 def blocks(page: str) -> list[Block]:
@@ -72,17 +74,25 @@ def _faults(block: Block, following: Block | None, folder: Path) -> list[str]:
             for command, expected in commands(block.text)
             if not matches(printed := run(command), expected)
         ]
+    if block.language in FILES:
+        _write(folder / block.file, block.text)
+        return []
     if block.language == "python":
         return _python_faults(block, folder)
     return [] if block.language in NOT_RUN else [f"nothing runs a block of {block.language}"]
 
 
 def _spec_faults(block: Block, following: Block | None, folder: Path) -> list[str]:
-    (folder / block.file).write_text(completed(block.text))
+    _write(folder / block.file, completed(block.text))
     if following is not None and f"$ archgen validate {block.file}\n" in following.text:
         return []
     printed = run(f"archgen validate {block.file}")
     return [] if printed == f"{block.file}: ok\n" else [printed]
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
 
 
 def completed(text: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import archgen
-from archgen.emit.layout import Group, docstring, lines
+from archgen.emit.layout import Group, docstring, escaped, lines
 from archgen.proof import check
 from archgen.proof.parsed import ProofError
 
@@ -133,7 +133,7 @@ def test_a_call_is_broken_as_ruff_does(width: int, expected: list[str]) -> None:
 
 
 def test_a_docstring_escapes_what_could_end_it() -> None:
-    (line,) = docstring(['a "quoted" \\ backslash \u00e9 \x07'], 4, 100)
+    line = docstring([escaped('a "quoted" \\ backslash \u00e9 \x07')], 100, 4)
     assert line.isascii()
     assert line.isprintable()
     assert ast.literal_eval(line.strip()) == 'a "quoted" \\ backslash \u00e9 \x07'

@@ -36,7 +36,7 @@ def write(project: Path) -> Callable[[str | bytes], None]:
 # ---- where the folders may be
 
 
-@pytest.mark.parametrize("key", settings.KEYS)
+@pytest.mark.parametrize("key", settings.FOLDERS)
 @pytest.mark.parametrize(
     "value",
     [

@@ -145,7 +145,7 @@ def test_what_is_proved_of_two_chains_holds_of_numbers(one: Any, other: Any, rel
 @settings(max_examples=examples(100))
 @given(st.integers(-1, 7), pairs)
 def test_what_is_proved_to_divide_divides(factor: int, pair: Any) -> None:
-    size = run(pair, H)
+    size = on_a_size(pair)
     if isinstance(size, Size):
         found = where(factor, "divides", size, plenty())
         assert found is None or counterexamples(found, factor, "divides", size) == []

@@ -78,6 +78,13 @@ def render(value: Any, outer: int = _CONDITIONAL, spelling: Spelling = PYTHON) -
     return repr(value)
 
 
+def calls(value: Any, spelling: Spelling = PYTHON) -> frozenset[str]:
+    """The functions that the text of a value calls; of one in a module, the module's name."""
+    own = {spelling.functions.get(value.function, value.function).partition(".")[0]} if isinstance(value, Call) else set()
+    inside = value.operands if isinstance(value, Expression) else value if isinstance(value, tuple) else ()
+    return frozenset(own).union(*(calls(one, spelling) for one in inside))
+
+
 def _render_unary(value: Unary, spelling: Spelling) -> tuple[str, int]:
     inner = PRECEDENCE["not"] if value.operator == "not" else _NEGATED
     return value.operator + " " * (value.operator == "not") + render(value.operand, inner, spelling), inner

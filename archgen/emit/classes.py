@@ -1,4 +1,4 @@
-"""A body as a class: its docstring, signature, `__init__` and `forward`, all text made from the trace on names."""
+"""A body as the plan of a class: its words, signature, `__init__` and `forward`, all made from the trace on names."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ from archgen.arithmetic.expressions import (
     names_of,
     surely_read,
 )
-from archgen.arithmetic.spelling import render
+from archgen.arithmetic.spelling import PYTHON, calls, render
 from archgen.diagnostics import Problem, SpecError
 from archgen.emit.forward import Forward
-from archgen.emit.layout import Comprehension, Group, Text, docstring, lines, statement
+from archgen.emit.layout import Comprehension, Group, Text, escaped
+from archgen.emit.plan import Argument, Assign, AtLeastOne, ClassPlan, Declare, Do, Either, If
 from archgen.emit.words import Words
 from archgen.language.names import CONSTRUCTOR_NAMES, LANGUAGE_NAMES, Scope
 from archgen.ops.base import Op
 from archgen.ops.value import Shape, same
-from archgen.records import Record
 from archgen.trace.flow import follows_fresh
 from archgen.trace.on_names import OPEN
 from archgen.trace.traced import AXIS_NAMES
 from archgen.trace.walk import spread
 
 if TYPE_CHECKING:
+    from archgen.emit.plan import Statement
     from archgen.graph.model import Body
     from archgen.language.model import Parameter
     from archgen.trace.traced import Traced, TracedBody
@@ -41,19 +42,6 @@ _INFERRED = ("in_channels", "in_length", "in_depth", "in_height", "in_width")
 MOST_POSITIONAL = 2  # numbers in a row that a call of a block gives without their names
 
 
-class ClassText(Record):
-    """The lines of a class, and what callers must know of its constructor."""
-
-    name: str
-    docstring: tuple[str, ...]
-    init: tuple[str, ...]
-    forward: tuple[str, ...]
-    returns: str
-    inferred: tuple[str, ...]  # the sizes of the input that the constructor takes first
-    rank: int
-    tuples: frozenset[str]  # arguments that are always passed as a tuple
-
-
 class ClassBuilder(Words):
     """Builds the class of one body. `callees` are the classes of the blocks that it calls."""
 
@@ -61,19 +49,19 @@ class ClassBuilder(Words):
         self,
         body: Body,
         traced: TracedBody,
-        callees: dict[str, tuple[Body, ClassText]],
+        callees: dict[str, tuple[Body, ClassPlan]],
         samples: list[dict[str, Value]],
-        width: int,
         on_numbers: TracedBody | None = None,
     ) -> None:
         super().__init__(body, traced, samples, on_numbers)
-        self.callees, self.width = callees, width
+        self.callees = callees
         self.known_defaults: dict[str, dict[str, Value | None]] = {}
         self.in_place: dict[str, Value] = {}  # constants that are written out where they are read
         self.start()
 
     def start(self) -> None:
-        self.lines: list[str] = []
+        self.statements: list[Statement] = []  # of the constructor
+        self.needs: set[str] = set()  # the imports and helpers that the text says
         self.used: set[str] = set()
         self.locals = Scope(LANGUAGE_NAMES, CONSTRUCTOR_NAMES, self.traced.names)  # of the constructor
         self.list_name = self.locals.free("layers", "modules")
@@ -82,7 +70,7 @@ class ClassBuilder(Words):
         self.checked: list[Value] = []  # the depths that are refused where they are below 1
         self.place = self.body.place
 
-    def build(self) -> ClassText:
+    def build(self) -> ClassPlan:
         """Builds the class; anew where constants that may have no value are read under a condition alone.
 
         The spec works out a constant where it is read, so the class must not do it before: these lose their line.
@@ -110,23 +98,26 @@ class ClassBuilder(Words):
         """Whether a constant has a name in the class: a number is written where it is used."""
         return isinstance(self.traced.names[constant], Name) and constant not in self.in_place
 
-    def written(self) -> ClassText:
+    def written(self) -> ClassPlan:
         steps = self.traced.steps
-        forward = Forward(steps, self.body.results, self.body.training_results, self.width, self.shape_comment)
-        forward_lines = forward.build()
+        forward = Forward(steps, self.body.results, self.body.training_results, self.shape_comment)
+        forward_statements = forward.build()
         for number, step in enumerate(steps):
             self.attribute(number, step, forward)
         constants = self.constants()
         inferred = tuple(name for name in _INFERRED if name in self.used)
         if self.on_numbers is not None:
             inferred = ("in_channels",)
-        entering = self.entering()
-        return ClassText(
+        entering, arguments = self.entering(), self.signature(inferred)
+        return ClassPlan(
             name=self.body.name,
-            docstring=tuple(docstring(self.documentation(), 4, self.width)),
-            init=(*self.signature(inferred), "        super().__init__()", *constants, *self.lines),
-            forward=tuple(forward_lines),
+            description=escaped(self.body.description),
+            shapes=self.shapes(),
+            arguments=arguments,
+            init=(*constants, *self.statements),
+            forward=forward_statements,
             returns=self.returns(),
+            needs=frozenset(self.needs | forward.needs),
             inferred=inferred,
             rank=entering.rank,
             tuples=frozenset(p.name for p in self.body.parameters if self.is_many(p.name)),
@@ -149,7 +140,10 @@ class ClassBuilder(Words):
             positional, named = value.constructor(Shape((1,)))
             options = [*map(self.say, positional), *(f"{name}={self.say(option)}" for name, option in named.items())]
             layer = f"nn.{value.class_name(self.entering().rank if rank is None else rank)}"
-            return f"partial({', '.join([layer, *options])})" if options else layer
+            if not options:
+                return layer
+            self.needs.add("partial")
+            return f"partial({', '.join([layer, *options])})"
         if isinstance(value, str):
             return f'"{value}"'
         if isinstance(value, tuple):
@@ -163,6 +157,7 @@ class ClassBuilder(Words):
             raise SpecError(Problem(self.place, sentence, "shorten the expressions that it comes from, or write numbers there"))
         self.used |= found
         self.sure |= frozenset() if self.perhaps else surely_read(value)
+        self.needs |= calls(value, PYTHON)
         return render(value)
 
     def written_out(self, value: Value) -> Value:
@@ -172,23 +167,23 @@ class ClassBuilder(Words):
 
     # ---- __init__
 
-    def signature(self, inferred: tuple[str, ...]) -> list[str]:
-        default = f" = {self.body_input()[0]}" if self.on_numbers is not None else ""
-        first = [f"{name}: int{default}" for name in inferred]
+    def signature(self, inferred: tuple[str, ...]) -> tuple[Argument, ...]:
+        network = self.on_numbers is not None
+        first = [Argument(name, "int", render(self.body_input()[0]) if network else "") for name in inferred]
         required, optional = [], []
         for parameter in self.body.parameters:
             if not self.is_kept(parameter.name):
                 continue
-            text = f"{parameter.name}: {self.type_text(parameter)}"
+            kind = self.type_text(parameter)
             if parameter.default is None:
-                required.append(text)
+                required.append(Argument(parameter.name, kind))
             else:
-                optional.append(f"{text} = {self.say(self.defaults[parameter.name])}")
-        items = ["self", *first, *required, *optional] if not default else ["self", *required, *first, *optional]
-        return lines(Group("def __init__(", tuple(items), ") -> None:"), 4, self.width)
+                optional.append(Argument(parameter.name, kind, self.say(self.defaults[parameter.name])))
+        return (*required, *first, *optional) if network else (*first, *required, *optional)
 
     def type_text(self, parameter: Parameter) -> str:
         if parameter.type != "list" and not self.is_many(parameter.name):
+            self.needs |= {"Callable"} if parameter.type == "op" else set()
             return _TYPES[parameter.type]
         given = [parameter.default, *(sample.get(parameter.name) for sample in self.samples)]
         lists = [value for value in given if type(value) is tuple]
@@ -197,26 +192,26 @@ class ClassBuilder(Words):
         each_axis = self.is_many(parameter.name) and {len(value) for value in lists} <= {rank}
         return f"tuple[{', '.join([item] * rank) if each_axis else f'{item}, ...'}]"
 
-    def constants(self) -> list[str]:
+    def constants(self) -> list[Statement]:
         """The constants that something reads, each before its readers."""
-        kept: list[list[str]] = []
+        kept: list[Statement] = []
         for constant in reversed(self.body.constants):
             if constant.name not in self.used or not self.is_named(constant.name):
                 continue
             self.perhaps = constant.name not in self.sure
             value = evaluate(constant.value, self.traced.names)
-            kept.insert(0, statement(constant.name, self.say(value), 8, self.width))
-        return [line for part in kept for line in part]
+            kept.insert(0, Assign(constant.name, self.say(value)))
+        return kept
 
     def attribute(self, number: int, step: Traced, forward: Forward) -> None:
         self.place = step.place
         for kept, value in forward.kept.get(step.name, ()):
-            self.lines += statement(kept, self.say(value), 8, self.width)
+            self.statements.append(Assign(kept, self.say(value)))
         if step.role in ("absent", "split"):
             return
         if step.role == "merge":
             if step.name in forward.conditions:
-                self.lines += statement(forward.conditions[step.name], self.say(step.condition), 8, self.width)
+                self.statements.append(Assign(forward.conditions[step.name], self.say(step.condition)))
             if any(isinstance(condition, Expression) for condition in step.conditions):
                 sentence = "a class has all of a merge's branches or not: the `when` of a branch can't depend on an argument"
                 raise SpecError(Problem(step.place, sentence, "write a second block without the branch"))
@@ -224,24 +219,25 @@ class ClassBuilder(Words):
         target = f"self.{step.name}"
         if step.role == "line":
             if parameter := self.parameter(step):
-                self.lines += statement(target, parameter, 8, self.width)
+                self.statements.append(Assign(target, parameter))
             return
         inplace = forward.may_overwrite(number)
         if step.condition is True:
-            self.lines += statement(target, self.module(step, inplace), 8, self.width)
+            text = self.module(step, inplace)
+            self.statements.append(Assign(target, text))
             return
-        self.lines.append(f"        if {self.say(step.condition)}:")
+        test = self.say(step.condition)
         text, before = self.apart(step, inplace)
-        self.lines += _indented(before) + statement(f"{target}: nn.Module", text, 12, self.width)
-        self.lines += ["        else:", f"            {target} = nn.Identity()"]
+        then = (*before, Declare(target, "nn.Module", text))
+        self.statements.append(Either(test, then, (Assign(target, "nn.Identity()"),)))
 
-    def apart(self, step: Traced, inplace: bool) -> tuple[Text, list[str]]:
-        """Returns the text of a module and the lines that it needs before it; where those go is for the caller to say."""
-        outside = self.lines, self.perhaps, self.checked
-        self.lines, self.perhaps, self.checked = [], self.perhaps or step.condition is not True, [*self.checked]
+    def apart(self, step: Traced, inplace: bool) -> tuple[Text, list[Statement]]:
+        """Returns the text of a module and what must stand before it; where that goes is for the caller to say."""
+        outside = self.statements, self.perhaps, self.checked
+        self.statements, self.perhaps, self.checked = [], self.perhaps or step.condition is not True, [*self.checked]
         text = self.module(step, inplace)
-        before = self.lines
-        self.lines, self.perhaps, self.checked = outside
+        before = self.statements
+        self.statements, self.perhaps, self.checked = outside
         return text, before
 
     def parameter(self, step: Traced) -> Text | None:
@@ -250,6 +246,7 @@ class ClassBuilder(Words):
         if bare is None:
             return None
         shape, start = bare
+        self.needs.add("torch")
         return Group("nn.Parameter(", (Group("torch.full(", (self.say(shape), self.say(start)), ")"),), ")")
 
     def module(self, step: Traced, inplace: bool = False) -> Text:
@@ -261,6 +258,7 @@ class ClassBuilder(Words):
                 named = {**named, "inplace": True}
             items = [*map(self.say, positional), *(f"{name}={self.say(value)}" for name, value in named.items())]
             owner = "nn." if step.op.torch_class else ""
+            self.needs |= set() if owner else {step.type}
             return Group(f"{owner}{step.type}(", tuple(items), ")")
         if step.role == "held":
             self.used.add(step.type)
@@ -280,18 +278,15 @@ class ClassBuilder(Words):
         children = [child for child in step.children if child.role != "absent"]
         modules = [(child, *self.apart(child, follows_fresh(children, number))) for number, child in enumerate(children)]
         named = any(not child.name.isdecimal() for child in children)
-        self.lines += [line for child, _, before in modules if child.condition is True for line in before]
+        self.statements += [statement for child, _, before in modules if child.condition is True for statement in before]
         if not named and all(child.condition is True for child in children):
             return Group("nn.Sequential(", tuple(text for _, text, _ in modules), ")", exploded=True)
         variable = self.locals.take(self.list_name)
-        self.lines.append(f"        {variable}" + (" = nn.Sequential()" if named else ": list[nn.Module] = []"))
+        self.statements.append(Assign(variable, "nn.Sequential()") if named else Declare(variable, "list[nn.Module]", "[]"))
         for child, text, before in modules:
             items: tuple[Text, ...] = (f'"{child.name}"', text) if named else (text,)
-            group = Group(f"{variable}.{'add_module' if named else 'append'}(", items, ")")
-            if child.condition is True:
-                self.lines += lines(group, 8, self.width)
-            else:
-                self.lines += [f"        if {self.say(child.condition)}:", *_indented(before), *lines(group, 12, self.width)]
+            added = Do(Group(f"{variable}.{'add_module' if named else 'append'}(", items, ")"))
+            self.statements.append(added if child.condition is True else If(self.say(child.condition), (*before, added)))
         return variable if named else f"nn.Sequential(*{variable})"
 
     # ---- calls of blocks
@@ -351,15 +346,11 @@ class ClassBuilder(Words):
         if any(_is_positive(binary("+", binary("-", count, least), 1)) for least in self.checked):
             return  # `n + 1`, where `n` was looked at
         self.checked.append(count)
-        self.lines += [f"        if {text} < 1:", f'            raise ValueError("{text} must be at least 1")']
+        self.statements.append(AtLeastOne(text))
 
 
 def _is_positive(value: Value) -> bool:
     return type(value) is int and value >= 1
-
-
-def _indented(before: list[str]) -> list[str]:
-    return ["    " + line for line in before]
 
 
 def _tensors(count: int) -> str:

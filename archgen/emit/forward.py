@@ -1,62 +1,68 @@
-"""The lines of `forward`. A branch of one call is written inside its merge, and a sum inside the call that reads it.
+"""The statements of `forward`. A branch of one call is written inside its merge, and a sum inside the call that reads it.
 
 The order of calls is the order of the steps.
 """
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from archgen.arithmetic.expressions import Expression, Name
-from archgen.emit.layout import Group, Text, flat, statement
+from archgen.emit.layout import Group, Text, flat
+from archgen.emit.plan import Assign, Either, If, Return
 from archgen.emit.said import said
 from archgen.graph.model import Input
 from archgen.language.names import MODULE_ATTRIBUTES, Scope
+from archgen.ops.torch_text import modules
 from archgen.trace.variables import Variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from archgen.arithmetic.expressions import Value
+    from archgen.emit.plan import Statement
     from archgen.trace.traced import Traced
 
 
 class Forward(Variables):
-    """Builds the lines of one body's `forward`."""
+    """Plans one body's `forward`."""
 
     def __init__(
         self,
         steps: tuple[Traced, ...],
         results: tuple[Input, ...],
         training_results: tuple[Input, ...],
-        width: int,
         comment: Callable[[int], str],
     ) -> None:
         super().__init__(steps, results, training_results)
-        self.width, self.comment = width, comment
+        self.comment = comment
         self.inner: dict[Input, Text] = {}
-        self.lines: list[str] = []
-        self.indent = 8
+        self.statements: list[Statement] = []
+        self.needs: set[str] = set()  # the imports that the text says
         self.conditions: dict[str, str] = {}  # step -> the attribute that holds its condition
         self.kept: dict[str, list[tuple[str, Value]]] = {}  # step -> attributes for its options, and what they hold
         self.attributes = Scope(MODULE_ATTRIBUTES, (step.name for step in steps))
 
-    def build(self) -> list[str]:
-        for number, step in enumerate(self.steps):
-            if self.passed[number] is not None:
-                continue
-            if step.training and self.indent == 8:
-                self.lines.append("        if self.training:")
-            self.indent = 12 if step.training else 8
-            self.step(number, step)
-        texts = [flat(self.text(result)) for result in self.results]
+    def build(self) -> tuple[Statement, ...]:
+        """The statements. What runs only while training stands under one `if`, and so does the return of its values."""
+        present = [number for number, passed in enumerate(self.passed) if passed is None]
+        parts: list[tuple[bool, list[Statement]]] = []
+        for training, numbers in groupby(present, lambda number: self.steps[number].training):
+            self.statements = []
+            for number in numbers:
+                self.step(number, self.steps[number])
+            parts.append((training, self.statements))
+        results = tuple([flat(self.text(result)) for result in self.results])
         if self.training_results:
             more = [flat(self.text(result)) for result in self.training_results]
-            if self.indent == 8:  # else its `if` is open
-                self.lines.append("        if self.training:")
-            self.lines.append(f"            return {', '.join([*texts, *more])}")
-        self.lines.append(f"        return {', '.join(texts)}")
-        return self.lines
+            if not parts or not parts[-1][0]:
+                parts.append((True, []))
+            parts[-1][1].append(Return((*results, *more)))
+        found: list[Statement] = []
+        for training, statements in parts:
+            found += [If("self.training", tuple(statements))] if training else statements
+        return (*found, Return(results))
 
     def text(self, value: Input) -> Text:
         return self.inner.pop(value) if value in self.inner else self.variables[value]
@@ -75,7 +81,7 @@ class Forward(Variables):
         if step.role == "merge" and step.condition is not True:
             self.conditional_merge(step, target, inputs, text)
             return
-        self.lines += statement(target, text, self.indent, self.width, self.comment(number))
+        self.statements.append(Assign(target, text, self.comment(number)))
 
     def call(self, step: Traced, value: Input) -> Text:
         return Group(f"self.{step.name}(", (self.text(value),), ")")
@@ -85,15 +91,13 @@ class Forward(Variables):
         attribute = f"self.{self.attributes.take(f'use_{step.name}')}"
         self.conditions[step.name] = attribute
         first = self.variables[inputs[0]]
-        margin = " " * self.indent
-        self.lines.append(f"{margin}if {attribute}:")
-        self.lines += statement(target, text, self.indent + 4, self.width)
-        if first != target:
-            self.lines += [f"{margin}else:", f"{margin}    {target} = {first}"]
+        applied: tuple[Statement, ...] = (Assign(target, text),)
+        passed: Statement = If(attribute, applied) if first == target else Either(attribute, applied, (Assign(target, first),))
+        self.statements.append(passed)
 
     def split(self, number: int, step: Traced, source: Input) -> None:
         names = [self.variables[Input(number + 1, part)] for part in range(len(step.parts))]
-        self.lines += statement(", ".join(names), self.line(step, (source,)), self.indent, self.width)
+        self.statements.append(Assign(", ".join(names), self.line(step, (source,))))
 
     def line(self, step: Traced, inputs: tuple[Input, ...]) -> Text:
         """An op said here; of several values of which one is there, that one."""
@@ -102,6 +106,7 @@ class Forward(Variables):
             return texts[0]
         assert step.op is not None
         assert step.op.line is not None
+        self.needs |= modules(step.op.line)
         given = step.op.text_options(step.inputs[0])
         options = {name: self.at_hand(step, name, value) for name, value in given.items()}
         return said(step.op.line, texts, options, f"self.{step.name}")

@@ -77,32 +77,47 @@ def lines(text: Text, indent: int, width: int, prefix: str = "", suffix: str = "
     return [first, *body, last]
 
 
-def statement(target: str, text: Text, indent: int, width: int, comment: str = "") -> list[str]:
-    """Returns `target = text  # comment`; a text without brackets that is too long goes into parentheses."""
-    prefix = f"{target} = " if target else ""
-    found = lines(text, indent, width, prefix)
-    if isinstance(text, (str, Infix)) and (len(found) > 1 or len(found[0]) > width):
-        found = [" " * indent + prefix + "(", *lines(text, indent + INDENT, width), " " * indent + ")"]
+def fit(text: Text, width: int, indent: int, before: str = "", comment: str = "") -> str:
+    """Returns `before text  # comment` at an indentation; a text without brackets that is too long goes into parentheses.
+
+    A comment that does not fit is left out.
+    """
+    found = lines(text, indent, width, before)
+    if before and isinstance(text, (str, Infix)) and (len(found) > 1 or len(found[0]) > width):
+        found = [" " * indent + before + "(", *lines(text, indent + INDENT, width), " " * indent + ")"]
     if comment and len(found[-1]) + len(comment) + 4 <= width:
         found[-1] += f"  # {comment}"
-    return found
+    return "\n".join(found)
 
 
-def docstring(paragraphs: Sequence[str], indent: int, width: int) -> list[str]:
-    """Returns the lines of a docstring; what is not plain ASCII, a quote or a backslash is escaped."""
-    import textwrap
+def enclosed(items: Sequence[str], width: int, indent: int, opened: str, closed: str) -> str:
+    """Returns `opened items closed`, on one line or on several."""
+    return "\n".join(lines(Group(opened, tuple(items), closed), indent, width))
 
+
+def docstring(paragraphs: Sequence[str], width: int, indent: int) -> str:
+    """Returns a docstring with its quotes. Empty paragraphs are left out."""
     margin = " " * indent
-    wrapped = [
-        textwrap.wrap(_escaped(text), width - indent - 6, break_long_words=False, break_on_hyphens=False) for text in paragraphs
-    ]
+    wrapped = [_wrapped(text, width - indent - 6) for text in paragraphs if text]
     found = [line for number, part in enumerate(wrapped) for line in ([""] if number else []) + part]
     if len(found) == 1:
-        return [f'{margin}"""{found[0]}"""']
-    return [f'{margin}"""{found[0]}', *(margin + line if line else "" for line in found[1:]), f'{margin}"""']
+        return f'{margin}"""{found[0]}"""'
+    return "\n".join([f'{margin}"""{found[0]}', *(margin + line if line else "" for line in found[1:]), f'{margin}"""'])
 
 
-def _escaped(text: str) -> str:
+def wrapped(text: str, width: int, indent: int) -> str:
+    """Returns a text for a docstring, from its second line on at an indentation."""
+    return f"\n{' ' * indent}".join(_wrapped(text, width - indent - 6))
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+
+
+def escaped(text: str) -> str:
+    """Returns free text for a docstring: what is not plain ASCII, a quote or a backslash is escaped."""
     plain = " ".join(text.split())
     return "".join(c if " " <= c <= "~" and c not in '"\\' else "\\\\" if c == "\\" else _code(ord(c)) for c in plain)
 

@@ -33,18 +33,16 @@ class Words(Decisions):
         super().__init__(body, traced, samples)
         self.on_numbers = on_numbers
 
-    def documentation(self) -> list[str]:
-        described = [self.body.description.strip()] if self.body.description.strip() else []
-        if self.on_numbers is not None:
-            entering = Shape(self.body_input())
-            leaving = [self.shape_words(shape) for shape in self.on_numbers.outputs]
-            count = len(self.body.results)
-            shapes = " and ".join(leaving[:count])
-            if leaving[count:]:
-                shapes += f", while training also {' and '.join(leaving[count:])}"
-            return [*described, f"{self.shape_words(entering)} to {shapes}; other sizes of input work where the layers allow."]
-        shapes = f"{self.shape_words(self.entering())} to {self.shape_words(self.traced.outputs[0])}."
-        return [*described, shapes]
+    def shapes(self) -> str:
+        """What enters and what leaves, as a sentence."""
+        if self.on_numbers is None:
+            return f"{self.shape_words(self.entering())} to {self.shape_words(self.traced.outputs[0])}."
+        leaving = [self.shape_words(shape) for shape in self.on_numbers.outputs]
+        count = len(self.body.results)
+        shapes = " and ".join(leaving[:count])
+        if leaving[count:]:
+            shapes += f", while training also {' and '.join(leaving[count:])}"
+        return f"{self.shape_words(Shape(self.body_input()))} to {shapes}; other sizes of input work where the layers allow."
 
     def body_input(self) -> tuple[int, ...]:
         assert self.on_numbers is not None

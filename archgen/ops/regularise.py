@@ -50,7 +50,7 @@ class StochasticDepth(Op):
     words: ClassVar[dict[str, tuple[str, ...]]] = {"mode": ("row", "batch")}
     module_source: ClassVar[str] = '''\
 class StochasticDepth(nn.Module):
-    """Zero whole images ("row") or the whole batch with probability p while training."""
+    """Zero whole images ("row") or the whole batch with probability p in training."""
 
     def __init__(self, p: float, mode: str = "row") -> None:
         super().__init__()
@@ -61,7 +61,8 @@ class StochasticDepth(nn.Module):
         if not self.training or self.p == 0.0:
             return x
         count = x.shape[0] if self.mode == "row" else 1
-        kept = torch.empty([count] + [1] * (x.dim() - 1), dtype=x.dtype, device=x.device)
+        size = [count] + [1] * (x.dim() - 1)
+        kept = torch.empty(size, dtype=x.dtype, device=x.device)
         return x * kept.bernoulli_(1.0 - self.p).div_(1.0 - self.p)'''
 
     p: Real
@@ -89,11 +90,12 @@ class LayerScale(Op):
     keeps: ClassVar[tuple[str, ...]] = ("input",)
     module_source: ClassVar[str] = '''\
 class LayerScale(nn.Module):
-    """Multiply each channel by a learnt factor; `trailing` counts the axes after the channels'."""
+    """Multiply each channel by a learnt factor; `trailing` axes follow it."""
 
     def __init__(self, channels: int, value: float = 1e-06, trailing: int = 0) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.full([channels] + [1] * trailing, float(value)))
+        size = [channels] + [1] * trailing
+        self.weight = nn.Parameter(torch.full(size, float(value)))
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.weight'''

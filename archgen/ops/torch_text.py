@@ -92,6 +92,11 @@ def parts(tree: Tree) -> Iterator[Tree]:
         yield from parts(part)
 
 
+def modules(tree: Tree) -> frozenset[str]:
+    """The modules whose functions a tree calls, by the names that they are imported as."""
+    return frozenset(part.name.partition(".")[0] for part in parts(tree) if isinstance(part, Function))
+
+
 def run(tree: Tree, values: Sequence[Any], options: Mapping[str, Any], function: Callable[[str], Any], own: Any = None) -> Any:
     """What a tree makes of values: tensors, or what stands in for them. function: finds a function by its name with dots."""
 
