@@ -103,6 +103,7 @@ def without(template: str, old: str, new: str) -> dict[str, str]:
         (without("init", '{{ write(it, "init", 8) -}}', '{{ write(it, "init", 8) -}}{{ write(it, "init", 8) -}}'), ""),
         (without("init", "super().__init__()", "super().__init__()\n        open('x')"), "a call of open"),
         (without("init", "super().__init__()", "super().__init__()\n        self.more = nn.ReLU()"), "other layers"),
+        (without("init", "__init__()", "__init__()\n        x = [0 for _ in range(1000000)]"), "a loop of 1,000,000 turns"),
         (without("class", "(nn.Module)", "(Base)"), "derives from Base, which is not imported"),
         (without("class", "(nn.Module)", "(open('x'))"), "derives from open('x')"),
         (importing("from acme import nn"), "from acme import nn"),
