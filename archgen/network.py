@@ -33,20 +33,22 @@ if TYPE_CHECKING:
 
 Shape: TypeAlias = "tuple[int, ...]"  # channels, then sizes
 Found = TypeVar("Found")
-MOST_KEPT = 3  # inputs of which a network keeps what was worked out: a sweep over sizes never comes back to one
+MOST_KEPT = 3  # inputs beside its own of which a network keeps what was worked out: a sweep never comes back to one
 
 
 class _Kept(Generic[Found]):
-    """What was worked out for the newest few inputs."""
+    """What was worked out for one input, and for the newest few others."""
 
-    def __init__(self) -> None:
+    def __init__(self, own: Shape) -> None:
+        self.own = own
         self.found: dict[Shape, Found] = {}
 
     def get(self, shape: Shape, work_out: Callable[[Shape], Found]) -> Found:
         if shape not in self.found:
             made = work_out(shape)
-            while len(self.found) >= MOST_KEPT:
-                del self.found[next(iter(self.found))]
+            others = [other for other in self.found if other != self.own]
+            for oldest in others[: len(others) - MOST_KEPT + 1]:
+                del self.found[oldest]
             self.found[shape] = made
         return self.found[shape]
 
@@ -115,10 +117,10 @@ class Network:
 
     def __init__(self, path: Path, read: Spec, steps: Graph) -> None:
         self.path, self.spec, self.graph = path, read, steps
-        self._on_numbers: _Kept[TracedBody | Stopped] = _Kept()
-        self._on_names: _Kept[dict[str, TracedBody]] = _Kept()
-        self._on_sizes: _Kept[SymbolicTrace | None] = _Kept()
-        self._examined: _Kept[Examined | None] = _Kept()
+        self._on_numbers: _Kept[TracedBody | Stopped] = _Kept(read.input)
+        self._on_names: _Kept[dict[str, TracedBody]] = _Kept(read.input)
+        self._on_sizes: _Kept[SymbolicTrace | None] = _Kept(read.input)
+        self._examined: _Kept[Examined | None] = _Kept(read.input)
 
     @property
     def name(self) -> str:
@@ -206,13 +208,13 @@ class Network:
         from archgen.analysis import nearest
 
         traced = self._symbolic(self._features_of(shape))
-        return () if traced is None else nearest.inputs(traced, shape, self._runs)
+        return () if traced is None else nearest.inputs(traced, shape, self.runs)
 
     def _features_of(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The input that decides how many features a network for this one has: with other channels it is another network."""
         return self.built_for(shape) if shape[0] == self.spec.input[0] else shape
 
-    def _runs(self, shape: tuple[int, ...]) -> bool:
+    def runs(self, shape: tuple[int, ...]) -> bool:
         """Whether the network runs on an input, with the weights that it is built with."""
         try:
             steps = self.trace(shape).steps

@@ -27,13 +27,14 @@ REPORT = json.loads((ROOT / "docs/report.schema.json").read_text(encoding="utf-8
 SYMBOLIC = json.loads((ROOT / "docs/symbolic.schema.json").read_text(encoding="utf-8"))
 START = "name: Net\ninput: [3, 16, 24]\n"
 STEM = "stem: {a: {conv: 4, kernel_size: 3}, p: {max_pool: 4}}\n"
-# each has weights that follow from its sizes
+# each has weights that follow from its sizes, or a layer that insists on one
 FIXED = {
     "linear": f"{STEM}head: {{f: flatten, fc: {{linear: 10}}}}\n",
     "linear behind a permute": f"{STEM}head: {{q: {{permute: [0, 2, 3, 1]}}, f: flatten, fc: {{linear: 10}}}}\n",
     "linear on one flattened axis": f"{STEM}head: {{f: {{flatten, start_dim: 2}}, g: flatten, fc: {{linear: 10}}}}\n",
     "batch norm": f"{STEM}head: {{f: flatten, bn: batch_norm}}\n",
     "layer norm": f"{STEM}head: {{f: flatten, ln: layer_norm}}\n",
+    "layer norm without weights": f"{STEM}head: {{f: flatten, ln: {{layer_norm, elementwise_affine: false}}}}\n",
     "group norm": f"{STEM}head: {{f: flatten, gn: {{group_norm: 2}}}}\n",
     "a bare parameter": f"{STEM}head: {{f: flatten, gamma: layer_scale}}\n",
     "two of them": f"{STEM}head: {{f: flatten, a1: {{linear: 8}}, bn: batch_norm, a2: {{linear: 2}}}}\n",
@@ -46,6 +47,7 @@ FIXED = {
 }
 FREE = {
     "a pooling to a fixed size": f"{STEM}head: {{p2: {{adaptive_avg_pool: 2}}, f: flatten, fc: {{linear: 10}}}}\n",
+    "a norm without weights": f"{STEM}head: {{f: flatten, gn: {{group_norm: 2, affine: false}}}}\n",
     "a linear layer on the channels": f"{STEM}head: {{q: {{permute: [0, 2, 3, 1]}}, fc: {{linear: 10}}}}\n",
 }
 
@@ -96,6 +98,7 @@ def test_torch_runs_where_the_contract_of_the_built_module_says(name: str, tmp_p
     [
         ("linear", [("fc.weight", [10, 160], [10, 96])]),
         ("a bare parameter", [("gamma", [160], [96])]),
+        ("layer norm without weights", [("ln.normalized_shape", [160], [96])]),
         ("batch norm", [(f"bn.{name}", [160], [96]) for name in ("weight", "bias", "running_mean", "running_var")]),
     ],
 )

@@ -340,9 +340,9 @@ def test_verify(archgen: Callable[..., Result], project: Path, monkeypatch: pyte
     assert archgen("build", "--verify").code == 1
     generated = project / "generated/small.py"
     assert asked == [
-        ("Small", generated, "cpu", 3, ()),
-        ("Small", None, "auto", 2, ("num_classes=3",)),  # the file on the disk is of the spec as it stands
-        ("Small", generated, "auto", 2, ()),
+        ("Small", generated, "cpu", 3, (), None),
+        ("Small", None, "auto", 2, ("num_classes=3",), None),  # the file on the disk is of the spec as it stands
+        ("Small", generated, "auto", 2, (), None),
     ]
 
 

@@ -172,7 +172,7 @@ def child(folder: Path) -> dict[str, Any]:
     from click.testing import CliRunner
 
     register()
-    from archgen.cli import cli
+    from archgen.cli.commands import cli
     from archgen.diagnostics import SpecError
     from archgen.language import schema
 

@@ -75,6 +75,7 @@ def test_a_folder_that_is_not_the_projects(
         assert f'help: name a folder below this one: `{key} = "{key}"`' in result.err
     assert sorted(project.parent.rglob("*")) == before
     write(f'{HEAD}{key} = "{key}"\n')  # what the help says
+    (project / key).mkdir(exist_ok=True)
     assert archgen("build").code == 0
 
 

@@ -22,12 +22,12 @@ def other_weights(rows: tuple[Row, ...], built: tuple[Row, ...]) -> tuple[OtherW
 
 
 def _tensors(rows: tuple[Row, ...]) -> dict[str, tuple[int, ...]]:
-    """Every parameter and buffer of a network by its name in the module."""
+    """Every parameter and buffer of a network by its name in the module, and what else a layer was built for."""
     found: dict[str, tuple[int, ...]] = {}
     for row in rows:
         if row.op is not None:
             x = row.traced.inputs[0]
             bare = row.role == "line"  # its parameter belongs to the class around it
-            tensors = (*row.op.weights(x), *row.op.buffers(x))
+            tensors = (*row.op.weights(x), *row.op.buffers(x), *row.op.built_for(x))
             found |= {row.path if bare else f"{row.path}.{name}": shape for name, shape in tensors}
     return found

@@ -171,7 +171,7 @@ def totals(steps: tuple[Traced, ...]) -> Totals:
 
 
 class OtherWeight(NamedTuple):
-    """A parameter or buffer by its name in the module; None for the shape where there is none of that name."""
+    """A parameter or buffer, or a shape that a layer insists on, by its name in the module; None where there is none."""
 
     name: str
     shape: tuple[int, ...] | None

@@ -430,6 +430,18 @@ def _where_difference(difference: Size, relation: str, axis: str, budget: Budget
     return size_set(bits, start, period)
 
 
+def surely_divides(left: Number, right: Number) -> bool:
+    """Whether one divides the other for every input, as the formula shows by itself."""
+    if not isinstance(left, int) or left <= 0:
+        return False
+    if isinstance(right, Joined) and right.operator == "*":
+        return surely_divides(left, right.left) or surely_divides(left, right.right)
+    try:
+        return bool(left * (right // left) == right)
+    except TooManyParts:
+        return False
+
+
 def _where_divides(left: Number, right: Number, axis: str, budget: Budget) -> SizeSet | None:
     if not isinstance(left, int) or left <= 0:
         return None

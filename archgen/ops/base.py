@@ -84,6 +84,10 @@ class Op(Record):
     def buffers(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
         return ()
 
+    def built_for(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
+        """What its layer, built for x, refuses to have otherwise, though it has no weight of that size."""
+        return ()
+
     def macs(self, x: Shape, y: Shape) -> Size:
         return 0
 

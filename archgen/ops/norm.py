@@ -185,6 +185,9 @@ class LayerNorm(Norm):
         both = self.per_channel(x, self.elementwise_affine)
         return both if self.bias else both[:1]
 
+    def built_for(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
+        return () if self.elementwise_affine else (("normalized_shape", (x.channels,)),)
+
     def statistics(self, x: Shape) -> Size:
         return 2 * product(x.spatial)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archgen.arithmetic.expressions import names_of
-from archgen.arithmetic.sizes import Number, Size, Variable, axes_of, number_at, text_of
+from archgen.arithmetic.sizes import Number, Size, Variable, axes_of, number_at, surely_divides, text_of
 from archgen.ops.value import Claim, Shape
 from archgen.records import Record
 from archgen.trace.on_numbers import NumberTracer
@@ -120,6 +120,8 @@ class _Symbolic(NumberTracer):
 
     def judge(self, claim: Claim, place: Place, places: tuple[tuple[str, Place], ...] = ()) -> None:
         if isinstance(claim.left, Size) or isinstance(claim.right, Size):
+            if claim.relation == "divides" and surely_divides(claim.left, claim.right):
+                return
             blamed = dict(places).get(claim.option, place)
             self.constraints.append(
                 Constraint(tuple(self.path), claim.left, claim.relation, claim.right, claim.sentence, blamed)
@@ -155,7 +157,8 @@ class _Symbolic(NumberTracer):
         return super().body(body, given, self.fixed(x, body.place) if self.by_channels.get(body.name) else x)
 
     def op(self, name: str, op: Op, x: Shape, place: Place, places: tuple[tuple[str, Place], ...]) -> Traced:
-        return super().op(name, op, self.fixed(x, place) if op.infers else x, place, places)
+        insists = op.weights(x) or op.buffers(x) or op.built_for(x)  # a norm without weights takes any number of channels
+        return super().op(name, op, self.fixed(x, place) if insists else x, place, places)
 
     def leaf(self, name: str, op: Op, x: Shape, y: Shape, place: Place) -> Traced:
         for size, made, reads in zip(x.spatial, y.spatial, op.reads(x)):

@@ -11,7 +11,8 @@ from archgen.verify import limits
 
 def main() -> None:
     limits.limit_files()
-    order = json.load(sys.stdin)
+    order = json.loads(sys.stdin.readline())
+    limits.end_with_parent()
     limits.limit_time(order["seconds"])
     from archgen.diagnostics import EnvironmentFault, SpecError
     from archgen.network import load
@@ -25,7 +26,7 @@ def main() -> None:
             raise changed from None
         if hashlib.sha256(source.encode()).hexdigest() != order["digest"]:
             raise changed
-        device = _device(order["device"])
+        device = _device(order["device"], order["threads"])
         if device == "cpu":
             limits.limit_memory(limits.needed(network, order["batch"]))
         from archgen.verify.compare import compare
@@ -36,14 +37,16 @@ def main() -> None:
         print(json.dumps({"fault": [fault.sentence, fault.help]}))
 
 
-def _device(asked: str) -> str:
-    """CUDA that was asked for and is absent is a fault, never a silent CPU."""
+def _device(asked: str, threads: int | None) -> str:
+    """The device on which torch runs, with so many threads. CUDA that is asked for and absent is a fault, no silent CPU."""
     from archgen.diagnostics import EnvironmentFault
 
     try:
         import torch
     except ImportError as error:
         raise EnvironmentFault(f"torch can't be imported: {error}", 'install it: pip install "archgen[torch]"') from None
+    if threads is not None:
+        torch.set_num_threads(threads)
     if asked == "cuda" and not torch.cuda.is_available():
         raise EnvironmentFault("CUDA was asked for, and torch finds none here", "use --device cpu")
     return ("cuda" if torch.cuda.is_available() else "cpu") if asked == "auto" else asked

@@ -20,33 +20,37 @@ if TYPE_CHECKING:
 
 
 class Interpreter(Run[Tensor]):
-    """Runs a network's steps, in the mode of its module."""
+    """Runs a network's steps, in the mode of its module, for an input of (channels, sizes...)."""
 
-    def __init__(self, network: Network, module: nn.Module) -> None:
+    def __init__(self, network: Network, module: nn.Module, input: tuple[int, ...]) -> None:
         super().__init__(network.graph, module.training)
-        self.module = module
-        self.weights = module.state_dict()
-        self.traced = network.trace(network.spec.input)
+        self.of, self.module, self.input = network, module, input
+        self.traced = network.trace(input)
+        self.weights: dict[str, Tensor] = {}
+        self.layers: dict[str, nn.Module] = {}  # by their paths, built once
 
     def run(self, x: Tensor) -> tuple[Tensor, ...]:
         """Returns the outputs for a batch."""
+        self.training = self.module.training
+        self.weights = self.module.state_dict()
         return self.network(self.traced.steps, x)
 
     def leaf(self, step: Traced, x: Tensor, path: str) -> Tensor:
         if step.role == "line":
-            made: Tensor = self.said(step, [x], self.weights.get(path))
-            return made
-        return self.layer(step, path).to(x.device)(x)  # type: ignore[no-any-return]
+            return self.said(step, [x], self.weights.get(path))  # type: ignore[no-any-return]
+        layer, same = self.layer(step, path), self.module.get_submodule(path)
+        layer.load_state_dict(same.state_dict())
+        made: Tensor = layer.train(same.training)(x)
+        return made
 
     def function(self, name: str) -> Any:
         return functools.reduce(getattr, name.split(".")[1:], torch)
 
     def layer(self, step: Traced, path: str) -> nn.Module:
-        """Builds a layer from its op, with the weights and the mode of the module's layer of that path."""
-        layer = fresh(step)
-        own = {key[len(path) + 1 :]: tensor for key, tensor in self.weights.items() if key.startswith(path + ".")}
-        layer.load_state_dict({key: tensor.clone() for key, tensor in own.items()})
-        return layer.train(self.module.get_submodule(path).training)
+        """The layer of a path, built from its op."""
+        if path not in self.layers:
+            self.layers[path] = fresh(step)
+        return self.layers[path]
 
 
 def fresh(step: Traced) -> nn.Module:

@@ -6,6 +6,7 @@ environment, in an empty folder, with limits on time, memory and output.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 SECONDS = 600
 _READ_BYTES = 2**20  # of the child's output, its end
-_KEPT = ("CUDA_VISIBLE_DEVICES", "SYSTEMROOT")  # of the environment: which device is ours, and what Windows needs to start
+# of the environment: which device is ours, how many threads torch may take, and what Windows needs to start
+_KEPT = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "SYSTEMROOT")
 # archgen comes from its own folder, which is not searched for anything else: a checkout may hold a `torch.py`
 _START = """
 import sys
@@ -40,11 +42,17 @@ main()
 
 
 def verify(
-    network: Network, path_on_disk: Path | None, device: str = "auto", batch: int = 2, settings: tuple[str, ...] = ()
+    network: Network,
+    path_on_disk: Path | None,
+    device: str = "auto",
+    batch: int = 2,
+    settings: tuple[str, ...] = (),
+    threads: int | None = None,
 ) -> Verification:
     """Compares the generated module of a network with its report.
 
     path_on_disk: the generated file, or None to verify what would be written. device: auto, cpu or cuda.
+    threads: of torch, None for as many as it takes by itself.
     Raises EnvironmentFault without torch, without the CUDA asked for, and where the child breaks off.
     """
     source = network.source()
@@ -59,6 +67,7 @@ def verify(
         "device": device,
         "batch": batch,
         "seconds": SECONDS,
+        "threads": threads,
         "digest": hashlib.sha256(source.encode()).hexdigest(),
     }
     answer = _ask(order)
@@ -110,13 +119,19 @@ def _ask(order: dict[str, Any]) -> dict[str, Any]:
             cwd=empty,
             env={"PATH": "/usr/bin:/bin", "HOME": empty, **kept},
         )
-        try:
-            process.communicate(json.dumps(order).encode(), timeout=SECONDS)
+        assert process.stdin is not None
+        try:  # it stays open: when this process ends, however it ends, the child reads its end, and ends too
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(json.dumps(order).encode() + b"\n")
+                process.stdin.flush()
+            process.wait(timeout=SECONDS)
         except subprocess.TimeoutExpired:
             raise EnvironmentFault(f"the verification took more than {SECONDS} seconds") from None
-        finally:  # in our own process group, so what ends that from outside ends the child too
+        finally:
             process.kill()
             process.wait()
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
         printed, said = _last(out), _last(err)
     try:
         answer: dict[str, Any] = json.loads(printed[-1])
