@@ -1,4 +1,7 @@
-"""A class's defaults against its block: constructed without its optional arguments, it is what the block is without them."""
+"""A class's defaults against its block: constructed without its optional arguments, it is what the block is without them.
+
+Or what it is with that which every call gives in place of the block's default: then it is the default of the class.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from archgen.proof.parsed import ProofError
 from archgen.proof.recorder import construct
 from archgen.records import Record
 from archgen.trace import on_numbers, traced, walk
+from archgen.trace.traced import Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,9 +45,9 @@ def calls(steps: tuple[Traced, ...]) -> Iterator[Called]:
     while pending:
         step = pending.pop()
         key = (step.type, step.arguments, step.inputs)
-        if step.role == "block" and key in seen:
+        if step.role is Role.BLOCK and key in seen:
             continue
-        if step.role == "block":
+        if step.role is Role.BLOCK:
             seen.add(key)
             yield Called(step.type, dict(step.arguments), step.inputs[0])
         pending += step.children
@@ -53,17 +57,19 @@ def faults(network: Network) -> list[str]:
     """Says which classes, called as one of the network's calls but without some optional arguments, build other layers."""
     numbers = network.traced()
     text = network.source()
-    return [fault for called in calls(numbers.steps) for fault in _faults_of_a_call(network, text, called)]
+    every = list(calls(numbers.steps))
+    return [fault for called in every for fault in _faults_of_a_call(network, text, called, every)]
 
 
-def _faults_of_a_call(network: Network, text: str, called: Called) -> Iterator[str]:
+def _faults_of_a_call(network: Network, text: str, called: Called, every: list[Called]) -> Iterator[str]:
     body = network.graph.blocks[called.block]
     given = [one.name for one in body.parameters if one.default is not None and one.name in called.arguments]
     for left_out in {tuple(given), *((name,) for name in given)} - {()}:
         arguments = {name: value for name, value in called.arguments.items() if name not in left_out}
         if any(isinstance(value, Op) for value in arguments.values()):
             continue  # its text is the emitter's own
-        steps = _traced(network, called.replace(arguments=arguments))
+        usual = {name: _usual(text, called, name, every) for name in left_out}
+        steps = _traced(network, called.replace(arguments=arguments | {key: v for key, v in usual.items() if v is not None}))
         if steps is None:
             continue  # the block does not fit without them
         tree = syntax.without_own_classes(ast.parse(f"{text}\n{_probe(text, called.replace(arguments=arguments))}"))
@@ -71,6 +77,18 @@ def _faults_of_a_call(network: Network, text: str, called: Called) -> Iterator[s
             layers.check_layers(construct(tree, "Probe", own_classes()), steps)
         except ProofError as error:
             yield f"{body.name} without {', '.join(left_out)}: {error}"
+
+
+def _usual(text: str, called: Called, name: str, every: list[Called]) -> Value | None:
+    """What every call gives, if the class says that it is its default."""
+    first, *others = [one.arguments.get(name) for one in every if one.block == called.block]
+    if first is None or any(repr(first) != repr(other) for other in others):
+        return None
+    arguments = _constructor(text, called.block).args
+    defaults = dict(zip([one.arg for one in arguments.args[-len(arguments.defaults) :]], map(ast.unparse, arguments.defaults)))
+    rank = called.entering.rank
+    said = [f"nn.{first.class_name(rank)}"] if isinstance(first, Op) else [render(first), render(walk.spread(first, rank))]
+    return first if defaults.get(name) in said else None
 
 
 def _traced(network: Network, called: Called) -> tuple[Traced, ...] | None:
@@ -83,10 +101,15 @@ def _traced(network: Network, called: Called) -> tuple[Traced, ...] | None:
         return None
 
 
+def _constructor(text: str, block: str) -> ast.FunctionDef:
+    (found,) = (node for node in ast.parse(text).body if isinstance(node, ast.ClassDef) and node.name == block)
+    (init,) = (node for node in found.body if isinstance(node, ast.FunctionDef) and node.name == "__init__")
+    return init
+
+
 def _probe(text: str, called: Called) -> str:
     """A class that calls that of the block."""
-    (found,) = (node for node in ast.parse(text).body if isinstance(node, ast.ClassDef) and node.name == called.block)
-    (init,) = (node for node in found.body if isinstance(node, ast.FunctionDef) and node.name == "__init__")
+    init = _constructor(text, called.block)
     x = called.entering
     known = {**called.arguments, "in_channels": x.channels, **dict(zip(traced.AXIS_NAMES[x.rank], x.spatial))}
     said = []

@@ -101,11 +101,22 @@ def test_a_value_that_is_overwritten_while_it_is_read_is_found(kind: type[nn.ReL
 
 def test_a_default_that_its_class_does_not_serve_is_found(tmp_path: Path) -> None:
     unit = {"args": {"channels": "int", "k": 1}, "layers": {"c": {"conv": "channels", "kernel_size": "k"}}}
-    tree = {"name": "Net", "input": [4, 9], "stem": {"u": {"Unit": 4, "k": 3}}, "blocks": {"Unit": unit}}
+    tree = {
+        "name": "Net",
+        "input": [4, 9],
+        "stem": {"u": {"Unit": 4, "k": 3}, "v": {"Unit": 4, "k": 5}},
+        "blocks": {"Unit": unit},
+    }
     (tmp_path / "net.yaml").write_text(yaml.text(tree))
     source = archgen.load(tmp_path / "net.yaml").source()
     assert kinds.class_defaults(tree, source) == ""
     assert "gives (4, 8), and (4, 9) by the spec" in kinds.class_defaults(tree, source.replace("k: int = 1", "k: int = 2"))
+    tree["stem"] = {"u": {"Unit": 4, "k": 3}}  # what every call gives is the default of the class
+    (tmp_path / "net.yaml").write_text(yaml.text(tree))
+    source = archgen.load(tmp_path / "net.yaml").source()
+    assert "k: int = 3" in source
+    assert kinds.class_defaults(tree, source) == ""
+    assert "gives (4, 8), and (4, 9) by the spec" in kinds.class_defaults(tree, source.replace("k: int = 3", "k: int = 2"))
 
 
 def test_a_product_whose_images_meet_another_axis_is_no_product_that_torch_takes() -> None:

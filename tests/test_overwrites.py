@@ -12,6 +12,7 @@ import archgen
 from archgen.proof import overwrites
 from archgen.proof.parsed import ProofError
 from archgen.trace import flow
+from archgen.trace.traced import Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,8 +39,8 @@ def network(folder: Path, text: str) -> archgen.Network:
 def merges_of_one_are_fresh(patch: pytest.MonkeyPatch) -> None:
     """As values of their own, which is what they were taken for once."""
     true, passed = flow.is_fresh, flow.handed_on
-    patch.setattr(flow, "handed_on", lambda step: None if step.role == "merge" else passed(step))
-    patch.setattr(flow, "is_fresh", lambda step: true(step) or (step.role == "merge" and len(step.inputs) > 1))
+    patch.setattr(flow, "handed_on", lambda step: None if step.role is Role.MERGE else passed(step))
+    patch.setattr(flow, "is_fresh", lambda step: true(step) or (step.role is Role.MERGE and len(step.inputs) > 1))
 
 
 def a_condition_is_forgotten(patch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import pytest
 import archgen
 from archgen.arithmetic.expressions import ManyName
 from archgen.trace import on_names, traced, walk
+from archgen.trace.traced import Role
 
 ROOT = Path(__file__).parent.parent
 SPECS = sorted((ROOT / "specs").glob("*.yaml"))
@@ -110,7 +111,7 @@ def test_names_and_numbers_agree_at_every_call(path: Path) -> None:
 def _blocks(steps: tuple[traced.Traced, ...]) -> list[traced.Traced]:
     found = []
     for step in steps:
-        if step.role == "block":
+        if step.role is Role.BLOCK:
             found.append(step)
         found += _blocks(step.children)
     return found

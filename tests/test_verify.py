@@ -8,6 +8,8 @@ import py_compile
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,9 @@ import archgen
 torch = pytest.importorskip("torch")
 
 from archgen import modules  # noqa: E402
+from archgen.trace import on_names, on_numbers, on_sizes  # noqa: E402
 from archgen.verify import compare as compare_room  # noqa: E402
-from archgen.verify import limits, parent  # noqa: E402
+from archgen.verify import flow, limits, parent  # noqa: E402
 from archgen.verify.compare import compare  # noqa: E402
 from archgen.verify.interpreter import Interpreter  # noqa: E402
 
@@ -226,6 +229,106 @@ def test_a_child_that_goes_wrong_is_a_fault(
         monkeypatch.setattr(parent, "SECONDS", 2)
     with pytest.raises(archgen.EnvironmentFault, match=told):
         parent.verify(network, None, "cpu")
+
+
+# ---- what it costs
+
+
+def test_a_network_is_traced_once_for_each_domain_and_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read, generated, proved and compared: the session keeps each trace. A small input for the flow is one more."""
+    traced: list[tuple[str, Any]] = []
+    for room, name in ((on_numbers, "numbers"), (on_names, "names"), (on_sizes, "trace")):
+        real = getattr(room, name)
+
+        def counting(graph: Any, shape: Any, *rest: Any, _real: Any = real, _name: str = name) -> Any:
+            traced.append((_name, shape))
+            return _real(graph, shape, *rest)
+
+        monkeypatch.setattr(room, name, counting)
+    (tmp_path / "net.yaml").write_text(SPEC.replace("[3, 16, 16]", "[3, 64, 64]"))
+    network = archgen.load(tmp_path / "net.yaml").checked()
+    limits.needed(network, 2)
+    assert not any(check.difference for check in compare(network, network.source()))
+    own = [name for name, shape in traced if shape == (3, 64, 64)]
+    assert sorted(own) == ["names", "numbers", "trace"]
+    assert len(traced) == len(set(traced))
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("resnet18", (3, 48, 48)), ("googlenet", (3, 48, 48)), ("vgg16", (3, 64, 64)), ("resnet18_video", (3, 16, 48, 48))],
+)
+def test_the_flow_is_followed_at_a_small_size(name: str, shape: tuple[int, ...]) -> None:
+    assert flow.small_input(archgen.load(ROOT / "specs" / f"{name}.yaml")) == shape
+
+
+def test_the_small_size_is_one_that_the_module_runs_on(tmp_path: Path) -> None:
+    """Where sizes become features there is none but the spec's own."""
+    heads = (
+        "{f: flatten, fc: {linear: 5}}",
+        "{f: flatten, n: {layer_norm, elementwise_affine: false}}",
+    )
+    for head in heads:
+        start = "name: Net\ninput: [3, 40, 40]\nstem: {a: {conv: 4, kernel_size: 3}}\n"
+        (tmp_path / "net.yaml").write_text(f"{start}head: {head}\n")
+        network = archgen.load(tmp_path / "net.yaml")
+        assert flow.small_input(network) == (3, 40, 40), head
+        assert not any(check.difference for check in compare(network, network.source()))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("self.relu2(out + self.downsample(x))", "self.relu2(out - self.downsample(x))"),
+        ("        x = self.maxpool(x)", "        x = self.maxpool(x) + 0 * x[:, :, ::2, ::2] + 1e-2"),
+        ("        x = self.layer4(x)", "        x = self.layer4(x).flip(-1)"),
+        ("        x = self.layer4(x)", "        x = self.layer4(x).transpose(-1, -2)"),
+    ],
+)
+def test_the_small_size_shows_what_the_large_one_would(old: str, new: str) -> None:
+    network = archgen.load(ROOT / "specs" / "resnet18.yaml")
+    source = network.source()
+    assert old in source
+    pooled = source.replace("        x = self.avgpool(x)", "        x = self.avgpool(x * x)")  # else a flip of all is none
+    failed = compare(network, pooled.replace(old, new))[-1]
+    assert (failed.name, bool(failed.difference)) == ("the flow of data", True)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc")
+def test_a_child_ends_with_its_parent(network: archgen.Network, tmp_path: Path) -> None:
+    """The parent is killed without a chance to tidy up, while the child, which tells its number, goes on for ever."""
+    sleeping = "import os, time; from archgen.verify import limits; limits.end_with_parent(); "
+    start = parent._START.partition("from archgen.verify")[0] + sleeping + f"open({str(tmp_path / 'child')!r}, 'w')"
+    start += ".write(f'{os.getpid()} '); time.sleep(600)"
+    code = f"from archgen.verify import parent; parent._START = {start!r}; parent._ask({{}})"
+    process = subprocess.Popen([sys.executable, "-c", code])
+    waited(lambda: (tmp_path / "child").is_file() and (tmp_path / "child").read_text().endswith(" "))
+    child = Path("/proc") / (tmp_path / "child").read_text().strip()
+    assert child.exists()
+    process.kill()
+    process.wait()
+    waited(lambda: not child.exists() or "State:\tZ" in (child / "status").read_text())
+
+
+def waited(done: Callable[[], bool]) -> None:
+    """Waits until something is so, and for ever if it never is: the whole suite has a limit."""
+    while not done():
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(("given", "threads"), [({}, 3), ({"OMP_NUM_THREADS": "1"}, 1)])
+def test_the_threads_of_torch(
+    given: dict[str, str], threads: int, network: archgen.Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those asked for, or the user's own setting, which reaches the child."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    tell = "import json, torch; from archgen.verify import child; child._device('cpu', json.loads(input())['threads']); "
+    tell += "print(json.dumps({'checks': [['threads', torch.get_num_threads()]]}))"
+    monkeypatch.setattr(parent, "_START", parent._START.partition("from archgen.verify")[0] + tell)
+    asked = None if given else 3
+    assert parent.verify(network, None, "cpu", threads=asked).checks[-1].count == threads
 
 
 # ---- what was planted beside the file

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archgen.analysis.report import OtherWeight
+from archgen.trace.traced import Role
 
 if TYPE_CHECKING:
     from archgen.analysis.report import Row
@@ -27,7 +28,7 @@ def _tensors(rows: tuple[Row, ...]) -> dict[str, tuple[int, ...]]:
     for row in rows:
         if row.op is not None:
             x = row.traced.inputs[0]
-            bare = row.role == "line"  # its parameter belongs to the class around it
+            bare = row.role is Role.LINE  # its parameter belongs to the class around it
             tensors = (*row.op.weights(x), *row.op.buffers(x), *row.op.built_for(x))
             found |= {row.path if bare else f"{row.path}.{name}": shape for name, shape in tensors}
     return found

@@ -11,6 +11,7 @@ from archgen.arithmetic.sizesets import ALL, TooLong, meet
 from archgen.budget import Budget
 from archgen.records import Record
 from archgen.trace.on_sizes import sides
+from archgen.trace.traced import Role
 
 if TYPE_CHECKING:
     from archgen.analysis.contract import Examined, Judged
@@ -93,7 +94,7 @@ def findings(found: Examined, ascii_only: bool = False) -> Findings:
     joint = [one for one in found.judged if one.boxes is not None and one.boxes != EVERYWHERE]
     opened = [_open(found, one, ascii_only, budget) for one in found.judged if not one.decided]
     return Findings(
-        tuple(row.path for row in rows.listed if row.role == "merge"),
+        tuple(row.path for row in rows.listed if row.role is Role.MERGE),
         tuple(one for one in breaks if one is not None),
         tuple(one for axis in bounds for one in _binding([one for one in decided if one.axis == axis])),
         tuple(_joint(found, one, ascii_only) for one in joint),

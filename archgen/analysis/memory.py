@@ -18,6 +18,7 @@ from archgen.graph.model import Input
 from archgen.ops import MergeOp
 from archgen.ops.value import Footprint, Mode, Shape, product
 from archgen.trace.flow import Flow, follows_fresh, is_infix
+from archgen.trace.traced import Role
 from archgen.trace.variables import Variables
 
 if TYPE_CHECKING:
@@ -184,10 +185,10 @@ class _Run:
                 self.begin_sum(flow, written, number, values, sums, prefix)
             sources = flow.inputs(number)
             inputs = tuple(values[source] for source in sources)
-            overwrites = named.role == "op" and written.may_overwrite(number)
+            overwrites = named.role is Role.OP and written.may_overwrite(number)
             begun = sums.pop(number, _Sum())
             made = self.step(step, named, inputs, overwrites, prefix + step.name, begun)
-            parts = range(len(made)) if step.role == "split" else (-1,)
+            parts = range(len(made)) if step.role is Role.SPLIT else (-1,)
             for part, value in zip(parts, made):
                 own = Input(number + 1, part)
                 values[own] = value
@@ -235,7 +236,7 @@ class _Run:
             return
         reader = readers[0]
         merge = flow.steps[reader]
-        if merge.role != "merge" or not is_infix(merge):
+        if merge.role is not Role.MERGE or not is_infix(merge):
             return
         inputs = flow.inputs(reader)
         before = inputs[: inputs.index(Input(number + 1))]
@@ -264,26 +265,26 @@ class _Run:
     def step(
         self, step: Traced, named: Traced, inputs: tuple[_Value, ...], overwrites: bool, path: str, begun: _Sum | None = None
     ) -> tuple[_Value, ...]:
-        if step.role == "block":
+        if step.role is Role.BLOCK:
             return self.body(step.type, self.graph.blocks[step.type], step.children, f"{path}.", inputs[0])
-        if step.role == "chain":
+        if step.role is Role.CHAIN:
             return (self.chain(step, named, inputs[0], path),)
         self.heap.where, self.heap.highest = path, self.heap.live
-        if step.op is not None and step.role not in ("merge", "split"):
+        if step.op is not None and step.role not in (Role.MERGE, Role.SPLIT):
             return (self.op(step, inputs[0], overwrites and step.op.inplace, path),)
-        if step.role == "split":
+        if step.role is Role.SPLIT:
             return self.split(step, inputs[0], path)
         return (self.merge(step, inputs, path, begun or _Sum()),)
 
     def chain(self, step: Traced, named: Traced, entering: _Value, path: str) -> _Value:
         """Runs children in order; the caller holds what enters, and a child's result lives until the next has run."""
         children = named.unrolled(len(step.children))
-        present = [child for child in children if child.role != "absent"]
+        present = [child for child in children if child.role is not Role.ABSENT]
         current, number = entering, 0
         for child, named_child in zip(step.children, children):
-            overwrites = named_child.role == "op" and follows_fresh(present, number)
-            number += named_child.role != "absent"
-            if child.role == "absent":
+            overwrites = named_child.role is Role.OP and follows_fresh(present, number)
+            number += named_child.role is not Role.ABSENT
+            if child.role is Role.ABSENT:
                 continue
             made = self.step(child, named_child, (current,), overwrites, f"{path}.{child.name}")[0]
             if current is not entering:

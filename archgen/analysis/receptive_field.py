@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from archgen.ops.value import MOST_PHASES, POINTWISE
 from archgen.trace.run import Run
+from archgen.trace.traced import Role
 
 if TYPE_CHECKING:
     from archgen.arithmetic.sizes import Number
@@ -122,7 +123,7 @@ class _Follower(Run[View]):
         self.budget = budget
 
     def met(self, step: Traced, made: Any, path: str) -> None:
-        self.layers[path] = made[0] if step.role == "split" else made
+        self.layers[path] = made[0] if step.role is Role.SPLIT else made
 
     def leaf(self, step: Traced, x: View, path: str) -> View:
         return x if step.op is None else _behind(x, step.op.reads(step.inputs[0]), step.output.spatial, self.budget)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archgen.ops import MAC_CONVENTION, MAC_CONVENTION_WITH_BIAS
 from archgen.records import Record
+from archgen.trace.traced import Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,8 +40,7 @@ class Row(NamedTuple):
         return self.traced.type
 
     @property
-    def role(self) -> str:
-        """`op`, `line`, `held`, `merge`, `block` or `chain`."""
+    def role(self) -> Role:
         return self.traced.role
 
     @property
@@ -156,7 +156,7 @@ def rows(steps: tuple[Traced, ...]) -> tuple[Row, ...]:
 
 def _collect(steps: tuple[Traced, ...], prefix: str, depth: int, training: bool, add: Callable[[Row], None]) -> None:
     for step in steps:
-        if step.role == "absent" or step.role == "split":
+        if step.role is Role.ABSENT or step.role is Role.SPLIT:
             continue
         path = prefix + step.name
         only = training or step.training

@@ -28,7 +28,7 @@ from archgen.ops.base import Op
 from archgen.ops.value import Shape, same
 from archgen.trace.flow import follows_fresh
 from archgen.trace.on_names import OPEN
-from archgen.trace.traced import AXIS_NAMES
+from archgen.trace.traced import AXIS_NAMES, Role
 from archgen.trace.walk import spread
 
 if TYPE_CHECKING:
@@ -207,9 +207,9 @@ class ClassBuilder(Words):
         self.place = step.place
         for kept, value in forward.kept.get(step.name, ()):
             self.statements.append(Assign(kept, self.say(value)))
-        if step.role in ("absent", "split"):
+        if step.role in (Role.ABSENT, Role.SPLIT):
             return
-        if step.role == "merge":
+        if step.role is Role.MERGE:
             if step.name in forward.conditions:
                 self.statements.append(Assign(forward.conditions[step.name], self.say(step.condition)))
             if any(isinstance(condition, Expression) for condition in step.conditions):
@@ -217,7 +217,7 @@ class ClassBuilder(Words):
                 raise SpecError(Problem(step.place, sentence, "write a second block without the branch"))
             return
         target = f"self.{step.name}"
-        if step.role == "line":
+        if step.role is Role.LINE:
             if parameter := self.parameter(step):
                 self.statements.append(Assign(target, parameter))
             return
@@ -251,7 +251,7 @@ class ClassBuilder(Words):
 
     def module(self, step: Traced, inplace: bool = False) -> Text:
         """Returns the text that builds a step's module."""
-        if step.role == "op":
+        if step.role is Role.OP:
             assert step.op is not None
             positional, named = step.op.constructor(step.inputs[0])
             if step.op.inplace and inplace:
@@ -260,22 +260,22 @@ class ClassBuilder(Words):
             owner = "nn." if step.op.torch_class else ""
             self.needs |= set() if owner else {step.type}
             return Group(f"{owner}{step.type}(", tuple(items), ")")
-        if step.role == "held":
+        if step.role is Role.HELD:
             self.used.add(step.type)
             return f"{step.type}()"
-        if step.role == "block":
+        if step.role is Role.BLOCK:
             return self.call(step)
         if step.count:
             loop = self.loop(step)
             return Group("nn.Sequential(", tuple(loop), ")", exploded=len(loop) > 1)
         plain = all(child.condition is True and child.name.isdecimal() for child in step.children)
-        if step.children and step.children[0].role == "block" and plain:
+        if step.children and step.children[0].role is Role.BLOCK and plain:
             return Group("nn.Sequential(", tuple(map(self.module, step.children)), ")", exploded=True)
         return self.chain(step)
 
     def chain(self, step: Traced) -> Text:
         """A sequence; children that may be left out are appended under an `if`, names of the author's are added by name."""
-        children = [child for child in step.children if child.role != "absent"]
+        children = [child for child in step.children if child.role is not Role.ABSENT]
         modules = [(child, *self.apart(child, follows_fresh(children, number))) for number, child in enumerate(children)]
         named = any(not child.name.isdecimal() for child in children)
         self.statements += [statement for child, _, before in modules if child.condition is True for statement in before]
@@ -297,6 +297,7 @@ class ClassBuilder(Words):
         x = step.inputs[0]
         sizes = {"in_channels": x.channels, **dict(zip(AXIS_NAMES[x.rank], x.spatial))}
         defaults = self.defaults_of(body)
+        words = dict(step.words)
         required: dict[str, Value] = {name: sizes[name] for name in written.inferred}
         named: dict[str, Value] = {}
         for name, value in step.arguments:  # in the order of the parameters
@@ -304,9 +305,9 @@ class ClassBuilder(Words):
                 value = spread(value, written.rank)
             default = defaults[name]
             if default is None:
-                required[name] = value
+                required[name] = words.get(name, value)
             elif not same(value, default):
-                named[name] = value
+                named[name] = words.get(name, value)
         said = list(required)[:MOST_POSITIONAL]
         return [required.pop(name) for name in said], required | named
 

@@ -15,6 +15,7 @@ from archgen.emit.said import said
 from archgen.graph.model import Input
 from archgen.language.names import MODULE_ATTRIBUTES, Scope
 from archgen.ops.torch_text import modules
+from archgen.trace.traced import Role
 from archgen.trace.variables import Variables
 
 if TYPE_CHECKING:
@@ -70,15 +71,15 @@ class Forward(Variables):
     def step(self, number: int, step: Traced) -> None:
         value = Input(number + 1)
         inputs = self.inputs(number)
-        if step.role == "split":
+        if step.role is Role.SPLIT:
             self.split(number, step, inputs[0])
             return
-        text = self.line(step, inputs) if step.role in ("merge", "line") else self.call(step, inputs[0])
+        text = self.line(step, inputs) if step.role in (Role.MERGE, Role.LINE) else self.call(step, inputs[0])
         if self.is_inlined(number):
             self.inner[value] = text
             return
         target = self.variables[value]
-        if step.role == "merge" and step.condition is not True:
+        if step.role is Role.MERGE and step.condition is not True:
             self.conditional_merge(step, target, inputs, text)
             return
         self.statements.append(Assign(target, text, self.comment(number)))
@@ -102,7 +103,7 @@ class Forward(Variables):
     def line(self, step: Traced, inputs: tuple[Input, ...]) -> Text:
         """An op said here; of several values of which one is there, that one."""
         texts = tuple([self.text(value) for value in inputs])
-        if step.role == "merge" and len(texts) == 1:
+        if step.role is Role.MERGE and len(texts) == 1:
             return texts[0]
         assert step.op is not None
         assert step.op.line is not None

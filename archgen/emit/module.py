@@ -7,20 +7,26 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from archgen.arithmetic.expressions import names_of
 from archgen.emit import templates
 from archgen.emit.classes import ClassBuilder
 from archgen.emit.header import header, sealed
 from archgen.emit.layout import escaped
 from archgen.emit.plan import ClassPlan, ModulePlan
 from archgen.graph.free_names import open_names
-from archgen.ops import own_classes
+from archgen.ops import Op, own_classes
+from archgen.ops.value import Shape, same
+from archgen.trace.traced import Role
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from archgen.analysis.contract import Contract
     from archgen.arithmetic.expressions import Value
     from archgen.emit.style import Style
     from archgen.graph.model import Body, Graph
-    from archgen.trace.traced import TracedBody
+    from archgen.language.model import Parameter
+    from archgen.trace.traced import Traced, TracedBody
 
 _HELPERS = {
     "make_divisible": '''\
@@ -89,12 +95,43 @@ def _classes(graph: Graph, numbers: TracedBody, named: dict[str, TracedBody]) ->
     for block, names in [*numbers.calls, (network.name, numbers.names)]:
         settled = {name: value for name, value in names.items() if name not in unsettled[block]}
         samples.setdefault(block, []).append(settled)
+    calls = _calls(step for body in named.values() for step in body.steps)
     built: dict[str, tuple[Body, ClassPlan]] = {}
-    for name, body in graph.blocks.items():
+    for name, written in graph.blocks.items():
         if name in named:
+            body = _with_defaults_of(written, calls.get(name, []))
             built[name] = (body, ClassBuilder(body, named[name], built, samples.get(name, [])).build())
     top = ClassBuilder(network, named[""], built, samples[network.name], on_numbers=numbers).build()
     return (*(one for _, one in built.values()), top)
+
+
+def _calls(steps: Iterable[Traced]) -> dict[str, list[dict[str, Value]]]:
+    """The arguments of every call of a block, by its name; those of a loop as its turn says them."""
+    found: dict[str, list[dict[str, Value]]] = {}
+    for step in steps:
+        if step.role is Role.BLOCK:
+            found.setdefault(step.type, []).append(dict(step.arguments))
+        elif step.role is Role.CHAIN:
+            for name, calls in _calls(step.children).items():
+                found.setdefault(name, []).extend(calls)
+    return found
+
+
+def _with_defaults_of(body: Body, calls: list[dict[str, Value]]) -> Body:
+    """A block whose class has as a default what every call gives in place of the block's own."""
+
+    def default(parameter: Parameter) -> Value | None:
+        given = [call.get(parameter.name) for call in calls]  # None: that call leaves it out
+        if parameter.default is None or not given or given[0] is None or names_of(given[0]) or _is_partial(given[0]):
+            return parameter.default
+        return given[0] if all(other is not None and same(given[0], other) for other in given) else parameter.default
+
+    return body.replace(parameters=tuple(p.replace(default=default(p)) for p in body.parameters))
+
+
+def _is_partial(value: Value) -> bool:
+    """Whether an argument is an op with options: a default that calls a function is one that linters warn of."""
+    return isinstance(value, Op) and any(value.constructor(Shape((1,))))
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from archgen.arithmetic.spelling import render
 from archgen.emit.decisions import Decisions
 from archgen.ops.value import Shape
 from archgen.trace.on_names import OPEN_NAMES
-from archgen.trace.traced import AXIS_NAMES
+from archgen.trace.traced import AXIS_NAMES, Role
 
 if TYPE_CHECKING:
     from archgen.graph.model import Body
@@ -76,4 +76,4 @@ class Words(Decisions):
         if self.on_numbers is None:
             return ""
         step = self.on_numbers.steps[number]
-        return self.shape_words(step.output) if step.role == "merge" or step.output != step.inputs[0] else ""
+        return self.shape_words(step.output) if step.role is Role.MERGE or step.output != step.inputs[0] else ""

@@ -84,6 +84,11 @@ class Op(Record):
     def buffers(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
         return ()
 
+    @property
+    def insists(self) -> bool:
+        """Whether its layer, built for a number of channels, refuses another one."""
+        return self.infers
+
     def built_for(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
         """What its layer, built for x, refuses to have otherwise, though it has no weight of that size."""
         return ()

@@ -76,6 +76,10 @@ class BatchNorm(Norm):
         yield from self.eps_claims()
         yield from self.momentum_claims()
 
+    @property
+    def insists(self) -> bool:
+        return bool(self.affine or self.track_running_stats)
+
     def weights(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
         return self.per_channel(x, self.affine)
 
@@ -100,6 +104,10 @@ class InstanceNorm(Norm):
     momentum: Real = 0.1
     affine: Bool = False
     track_running_stats: Bool = False
+
+    @property
+    def insists(self) -> bool:
+        return bool(self.affine or self.track_running_stats)
 
     def claims(self, x: Shape) -> Iterable[Claim]:
         yield from spatial_claims(self, x)
@@ -145,6 +153,10 @@ class GroupNorm(Norm):
         values = x.channels // self.num_groups * product(x.spatial)
         yield Claim(values, ">=", 2, "a group has {left} value of an image: nothing to normalise", "num_groups")
         yield from self.eps_claims()
+
+    @property
+    def insists(self) -> bool:
+        return bool(self.affine)
 
     def weights(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
         return self.per_channel(x, self.affine)

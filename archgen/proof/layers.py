@@ -10,6 +10,7 @@ from archgen.proof import recorder
 from archgen.proof.parsed import ProofError
 from archgen.proof.recorder import Flow, Layer, Value, leaves
 from archgen.trace.run import Run
+from archgen.trace.traced import Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +61,7 @@ class _Followed(Run[Value]):
     """The steps of a trace, run on values that know how they were made."""
 
     def leaf(self, step: Traced, x: Value, path: str) -> Value:
-        if step.role != "line":
+        if step.role is not Role.LINE:
             return x if step.type == "Identity" else x.flow.call(path, x)
         own = Layer("Parameter")
         own.path = path
@@ -105,11 +106,11 @@ def _plain(value: Any) -> Any:
 
 def _expected(steps: tuple[Traced, ...], prefix: str) -> Iterator[tuple[str, Any]]:
     for step in steps:
-        if step.op is not None and step.role == "line":
+        if step.op is not None and step.role is Role.LINE:
             bare = step.op.bare(step.inputs[0])
             if bare is not None:
                 yield prefix + step.name, (step.op, ("Parameter", (bare,), {}))
-        elif step.op is not None and step.role not in ("merge", "split") and step.type != "Identity":
+        elif step.op is not None and step.role not in (Role.MERGE, Role.SPLIT) and step.type != "Identity":
             positional, named = step.op.constructor(step.inputs[0])
             yield prefix + step.name, (step.op, (step.type, positional, named))
         yield from _expected(step.children, f"{prefix}{step.name}.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from archgen.graph.model import Input
 from archgen.ops.torch_text import Operator
+from archgen.trace.traced import Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,23 +18,20 @@ if TYPE_CHECKING:
     from archgen.trace.traced import Traced
 
 
-_CALLS = ("op", "held", "block", "chain")
-
-
 def taken(step: Traced) -> tuple[Input, ...]:
     """The values that a step takes as its body numbers them, without those of branches that are left out."""
-    if step.role == "absent":  # it hands on the first
+    if step.role is Role.ABSENT:  # it hands on the first
         return step.values[:1]
-    if step.role == "split" or not step.conditions:
+    if step.role is Role.SPLIT or not step.conditions:
         return step.values
     return tuple(value for value, condition in zip(step.values, step.conditions) if condition is not False)
 
 
 def handed_on(step: Traced) -> Input | None:
     """The value that a step hands on as it is: one that is absent, or a merge of which one branch is left."""
-    if step.role == "absent":
+    if step.role is Role.ABSENT:
         return step.values[0]
-    if step.role == "merge" and step.condition is True and len(there := taken(step)) == 1:
+    if step.role is Role.MERGE and step.condition is True and len(there := taken(step)) == 1:
         return there[0]
     return None
 
@@ -80,7 +78,7 @@ class Flow:
     def inlined(self) -> frozenset[int]:
         found: set[int] = set()
         for number, step in enumerate(self.steps):
-            if step.role == "merge" and step.condition is True and self.passed[number] is None:
+            if step.role is Role.MERGE and step.condition is True and self.passed[number] is None:
                 found.update(self.branches_inside(number))
             if self.is_sum_in_call(number, step):
                 found.add(number)
@@ -88,9 +86,9 @@ class Flow:
 
     def is_sum_in_call(self, number: int, step: Traced) -> bool:
         reader = self.only_reader(number)
-        if reader is None or step.role != "merge" or not is_infix(step) or step.condition is not True:
+        if reader is None or step.role is not Role.MERGE or not is_infix(step) or step.condition is not True:
             return False
-        return self.steps[reader].role in _CALLS and self.present_before[reader] == number
+        return self.steps[reader].role.is_called and self.present_before[reader] == number
 
     def branches_inside(self, merge: int) -> Iterator[int]:
         """The steps written inside a merge: those just before it that it alone reads, in the order in which it reads them."""
@@ -102,7 +100,7 @@ class Flow:
             if self.passed[number] is not None:
                 continue
             value = Input(number + 1)
-            if value not in positions or self.steps[number].role not in _CALLS or len(self.readers[value]) != 1:
+            if value not in positions or not self.steps[number].role.is_called or len(self.readers[value]) != 1:
                 return
             position, source = positions[value], self.inputs(number)[0]
             if position > first or (len(self.readers[source]) == 1 and source.part < 0):
@@ -140,6 +138,6 @@ def is_fresh(step: Traced) -> bool:
     """Whether a step makes a new tensor, whatever the arguments: a merge with one branch left hands that branch on."""
     if step.condition is not True:
         return False
-    if step.role == "merge":  # one value alone is handed on; a branch that an argument decides may not be there
+    if step.role is Role.MERGE:  # one value alone is handed on; a branch that an argument decides may not be there
         return step.op is not None and step.op.fresh and step.conditions.count(True) > 1
     return step.op is not None and step.op.fresh

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from archgen.arithmetic.evaluation import binary
+from archgen.arithmetic.evaluation import binary, evaluate
 from archgen.arithmetic.expressions import (
     Environment,
     Expression,
@@ -23,14 +23,16 @@ from archgen.diagnostics import Place, Problem, SpecError
 from archgen.graph.free_names import calls, open_names
 from archgen.graph.lower import callers_first
 from archgen.graph.model import Apply, Body, Call, Graph, Hold, Repeat, Step
+from archgen.language.vocabulary import DEPTH_NAMES
 from archgen.ops.base import Op
 from archgen.ops.value import Claim, Shape, same
-from archgen.trace.traced import AXIS_NAMES, Stopped, Traced, TracedBody
+from archgen.trace.traced import AXIS_NAMES, Role, Stopped, Traced, TracedBody
 from archgen.trace.walk import Tracer, constant_of, given_to, spread, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from archgen.arithmetic.expressions import Environment
     from archgen.language.model import Parameter
 
 
@@ -53,6 +55,7 @@ class _Names(Tracer):
         self.open = open_names(graph)
         self.bodies: dict[Any, TracedBody] = {}
         self.outputs: dict[Any, Shape] = {}
+        self.words: tuple[tuple[str, Value], ...] = ()  # of the call whose arguments were worked out last
         self.given: dict[str, set[str]] = {}
         for body in (graph.network, *graph.blocks.values()):
             for call in calls(body):
@@ -114,8 +117,22 @@ class _Names(Tracer):
         steps, values = self.steps(body, entering, names)
         return TracedBody(steps, tuple(value_of(values, result) for result in (*body.results, *body.training_results)), names)
 
+    def arguments(self, node: Call, names: Environment) -> dict[str, Value]:
+        """Notes how a float is said that each block of a stage works out of its number: `0.2 * 3 / 16`, not 0.0375..."""
+        given = super().arguments(node, names)
+        numbered = names
+        for name in DEPTH_NAMES & names.keys():
+            if type(names[name]) is int:
+                numbered = {**numbered, name: Name(repr(names[name]), "int")}
+        self.words = tuple(
+            (name, evaluate(value, numbered))
+            for name, value, _ in node.arguments
+            if type(given[name]) is float and given[name] and names_of(value) & DEPTH_NAMES
+        )
+        return given
+
     def call(self, name: str, node: Call, arguments: dict[str, Value], x: Shape, place: Place) -> Traced:
-        body = self.graph.blocks[node.block]
+        body, words = self.graph.blocks[node.block], self.words
         try:
             traced = self.block(body, x)
             output = self.called(body, traced.outputs[0], x, self.inside_call(body, arguments, x), place)
@@ -123,7 +140,7 @@ class _Names(Tracer):
             if stopped.problem.place is place:
                 raise
             raise Stopped(stopped.problem.replace(calls=(*stopped.problem.calls, (place, body.name)))) from None
-        return Traced(name, body.name, "block", (x,), output, place, arguments=tuple(arguments.items()))
+        return Traced(name, body.name, Role.BLOCK, (x,), output, place, arguments=tuple(arguments.items()), words=words)
 
     def inside_call(self, body: Body, arguments: dict[str, Value], x: Shape) -> dict[str, Value]:
         """What the names of a block stand for in a call."""
@@ -148,7 +165,7 @@ class _Names(Tracer):
         return found
 
     def leaf(self, name: str, op: Op, x: Shape, y: Shape, place: Place) -> Traced:
-        return Traced(name, op.type_name(x), "op", (x,), y, place, op)
+        return Traced(name, op.type_name(x), Role.OP, (x,), y, place, op)
 
     def held(self, name: str, parameter: str, x: Shape, place: Place, names: Environment) -> Traced:
         held = names[parameter]
@@ -156,7 +173,7 @@ class _Names(Tracer):
             return self.op(name, held, x, place, ())
         held_here = self.ops.get((self.inside.name, parameter), ())
         y = x if all(self.op(name, op, x, place, ()).output == x for op in held_here) else self.open_sizes(x)
-        return Traced(name, parameter, "held", (x,), y, place)
+        return Traced(name, parameter, Role.HELD, (x,), y, place)
 
     def open_sizes(self, x: Shape) -> Shape:
         """What leaves an op, or a loop, that changes the sizes in a way that each call of the block chooses."""
@@ -165,7 +182,7 @@ class _Names(Tracer):
         return Shape(tuple(sizes), x.channel_axis)
 
     def container(self, name: str, x: Shape, children: tuple[Traced, ...], place: Place) -> Traced:
-        return Traced(name, "Sequential", "chain", (x,), children[-1].output if children else x, place, children=children)
+        return Traced(name, "Sequential", Role.CHAIN, (x,), children[-1].output if children else x, place, children=children)
 
     def absent(self, step: Step, x: Shape, names: Environment) -> Traced:
         return self.left_out(step, x)
@@ -192,7 +209,7 @@ class _Names(Tracer):
 
     def same_call(self, first: Traced, others: Traced) -> bool:
         """Whether both call one block with the same arguments, those that a default gives among them."""
-        if first.type != others.type or first.role != "block":
+        if first.type != others.type or first.role is not Role.BLOCK:
             return False
         parameters = self.graph.blocks[first.type].parameters
         both = [[given_to(one, dict(called.arguments)) for one in parameters] for called in (first, others)]
@@ -219,7 +236,7 @@ class _Names(Tracer):
         if keeps:
             one = one and x.channels == after.channels and (x == after or not same_sizes)
             children = (others,) if one else (first, others)
-            return Traced(name, "Sequential", "chain", (x,), after, place, children=children, count=count)
+            return Traced(name, "Sequential", Role.CHAIN, (x,), after, place, children=children, count=count)
         growth = binary("-", after.channels, x.channels)
         entering = after.with_channels(binary("+", x.channels, binary("*", growth, turn)))
         steady = block(node.others, turn, entering)
@@ -228,7 +245,7 @@ class _Names(Tracer):
             sentence = "`depth` depends on an argument, but from one block to the next the channels change in no steady way"
             raise Stopped(Problem(place, sentence, "write a number, or blocks that keep the channels or each add as many"))
         output = after.with_channels(binary("+", x.channels, binary("*", growth, count)))
-        return Traced(name, "Sequential", "chain", (x,), output, place, children=(steady,), count=count)
+        return Traced(name, "Sequential", Role.CHAIN, (x,), output, place, children=(steady,), count=count)
 
 
 def _axes_alike(left: Shape, right: Shape) -> bool:
@@ -280,7 +297,7 @@ def _class_of(body: TracedBody) -> list[Any]:
 
 def _signature(step: Traced) -> tuple[Any, ...]:
     built = step.op.constructor(step.inputs[0]) if step.op else ()
-    said = repr(step.op.text_options(step.inputs[0])) if step.op and step.role in ("merge", "line", "split") else ""
+    said = repr(step.op.text_options(step.inputs[0])) if step.op and step.role.is_said else ""
     return step.name, step.type, repr(built), said, step.arguments, tuple(map(_signature, step.children))
 
 

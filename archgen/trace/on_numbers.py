@@ -12,7 +12,7 @@ from archgen.graph.model import Apply, Body, Call, Graph, Input, Step
 from archgen.ops.base import Op
 from archgen.ops.value import Claim, Shape, product, shape_text
 from archgen.trace.flow import Flow, taken
-from archgen.trace.traced import Stopped, Traced, TracedBody
+from archgen.trace.traced import Role, Stopped, Traced, TracedBody
 from archgen.trace.walk import MOST_LAYERS, NAMES_OF_A_STEP, Tracer, scope, too_many_layers, value_of
 
 MOST_VALUES = 2**61  # of a weight or an output: its bytes must be a number that torch can hold
@@ -94,7 +94,7 @@ class NumberTracer(Tracer):
         place: Place,
         totals: tuple[int, int, int, int],
     ) -> Traced:
-        return Traced(name, type_name, "block", (x,), y, place, None, arguments, children, True, (), (), False, 0, *totals)
+        return Traced(name, type_name, Role.BLOCK, (x,), y, place, None, arguments, children, True, (), (), False, 0, *totals)
 
     def leaf(self, name: str, op: Op, x: Shape, y: Shape, place: Place) -> Traced:
         parameters, buffers, macs = _count(op.weights(x)), _count(op.buffers(x)), op.macs(x, y)
@@ -104,7 +104,7 @@ class NumberTracer(Tracer):
             sentence = f"this layer has {parameters:,} parameters and an output of {shape_text(y)}: no tensor can hold so much"
             raise Stopped(Problem(place, sentence, "a tensor has less than 2**63 bytes"))
         totals = parameters, buffers, macs
-        return Traced(name, op.type_name(x), "op", (x,), y, place, op, (), (), True, (), (), False, 0, *totals, 1)
+        return Traced(name, op.type_name(x), Role.OP, (x,), y, place, op, (), (), True, (), (), False, 0, *totals, 1)
 
     def held(self, name: str, parameter: str, x: Shape, place: Place, names: Environment) -> Traced:
         op = names[parameter]
@@ -127,7 +127,7 @@ class NumberTracer(Tracer):
     def container(self, name: str, x: Shape, children: tuple[Traced, ...], place: Place) -> Traced:
         output = children[-1].output if children else x
         totals = _totals(children, place)
-        return Traced(name, "Sequential", "chain", (x,), output, place, None, (), children, True, (), (), False, 0, *totals)
+        return Traced(name, "Sequential", Role.CHAIN, (x,), output, place, None, (), children, True, (), (), False, 0, *totals)
 
     def absent(self, step: Step, x: Shape, names: Environment) -> Traced:
         """A node with `when` keeps the number of channels, there or not."""
@@ -159,7 +159,7 @@ def _refuse_unread(steps: tuple[Traced, ...], results: tuple[Input, ...]) -> Non
         step = steps[number - 1]
         if number in needed:
             needed.update(value.value for value in taken(step))
-        elif step.role != "absent":
+        elif step.role is not Role.ABSENT:
             idle.append(number)
     if idle:
         raise Stopped(_unread(steps, results, idle[::-1]))
@@ -169,7 +169,7 @@ def _unread(steps: tuple[Traced, ...], results: tuple[Input, ...], idle: list[in
     """Of the steps that run for nothing the last is told, with those that it alone reads."""
     source = Flow(steps, results).source
     step = steps[idle[-1] - 1]
-    readers = [one.name for one in steps if one.role == "absent" and Input(idle[-1]) in map(source, one.values)]
+    readers = [one.name for one in steps if one.role is Role.ABSENT and Input(idle[-1]) in map(source, one.values)]
     why = f": `{readers[0]}` is left out" if readers else ""
     before = [f"`{steps[number - 1].name}`" for number in idle[:-1]]
     them = " and ".join(["it", *before]) if len(before) < MOST_NAMES else "it and what it alone reads"

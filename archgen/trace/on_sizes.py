@@ -14,7 +14,7 @@ from archgen.arithmetic.sizes import Number, Size, Variable, axes_of, number_at,
 from archgen.ops.value import Claim, Shape
 from archgen.records import Record
 from archgen.trace.on_numbers import NumberTracer
-from archgen.trace.traced import Traced, TracedBody
+from archgen.trace.traced import Role, Traced, TracedBody
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -157,8 +157,7 @@ class _Symbolic(NumberTracer):
         return super().body(body, given, self.fixed(x, body.place) if self.by_channels.get(body.name) else x)
 
     def op(self, name: str, op: Op, x: Shape, place: Place, places: tuple[tuple[str, Place], ...]) -> Traced:
-        insists = op.weights(x) or op.buffers(x) or op.built_for(x)  # a norm without weights takes any number of channels
-        return super().op(name, op, self.fixed(x, place) if insists else x, place, places)
+        return super().op(name, op, self.fixed(x, place) if op.insists else x, place, places)
 
     def leaf(self, name: str, op: Op, x: Shape, y: Shape, place: Place) -> Traced:
         for size, made, reads in zip(x.spatial, y.spatial, op.reads(x)):
@@ -167,7 +166,7 @@ class _Symbolic(NumberTracer):
                 read = (made - 1) * reads.stride + reads.taps[-1] + 1 + skipped
                 if isinstance(read, Size) or isinstance(size, Size):
                     self.whole.append(Constraint(tuple(self.path), read, ">=", size, "", place))
-        return Traced(name, op.type_name(x), "op", (x,), y, place, op)
+        return Traced(name, op.type_name(x), Role.OP, (x,), y, place, op)
 
     def absent(self, step: Step, x: Shape, names: Environment) -> Traced:
         return self.left_out(step, x)
@@ -187,7 +186,7 @@ def sides(found: SymbolicTrace, constraint: Constraint) -> tuple[Side, ...]:
     for name in constraint.path[:-1]:
         steps = next(step for step in steps if step.name == name).children
     merge = next(step for step in steps if step.name == constraint.path[-1])
-    if merge.role != "merge":
+    if merge.role is not Role.MERGE:
         return ()
     there = [source.value for source, condition in zip(merge.values, merge.conditions) if condition is not False]
     return tuple(_side(steps, value, merge) for value in there)
@@ -204,7 +203,7 @@ def _side(steps: tuple[Traced, ...], value: int, merge: Traced) -> Side:
             giver = value
             break
     step, name = steps[giver - 1], steps[giver - 1].name
-    while step.role == "chain":  # the item that changed the size
+    while step.role is Role.CHAIN:  # the item that changed the size
         changed = [child for child in step.children if child.output.spatial != child.inputs[0].spatial]
         step = (changed or list(step.children))[-1]
         name += f".{step.name}"

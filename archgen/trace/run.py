@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from archgen.ops import torch_text
+from archgen.trace.traced import Role
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,10 +77,10 @@ class Run(Generic[Value]):
     def step(self, step: Traced, taken: list[Value], path: str) -> Any:
         """What a step makes of the values that it takes: one, or of a split several."""
         made: Any
-        if step.role == "merge":
+        if step.role is Role.MERGE:
             there = [value for value, condition in zip(taken, step.conditions) if condition is not False]
             made = self.merged(step, there) if len(there) > 1 else there[0]
-        elif step.role == "split":
+        elif step.role is Role.SPLIT:
             made = self.parts(step, taken[0])
         else:
             made = self.one(step, taken[0], path)
@@ -87,12 +88,12 @@ class Run(Generic[Value]):
         return made
 
     def one(self, step: Traced, x: Value, path: str) -> Value:
-        if step.role == "absent":
+        if step.role is Role.ABSENT:
             return x
-        if step.role == "chain":
+        if step.role is Role.CHAIN:
             for child in step.children:
                 x = self.step(child, [x], f"{path}.{child.name}")
             return x
-        if step.role == "block":
+        if step.role is Role.BLOCK:
             return self.body(self.graph.blocks[step.type], step.children, x, f"{path}.")[0]
         return self.leaf(step, x, path)

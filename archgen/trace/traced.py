@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 from archgen.arithmetic.expressions import Value
 from archgen.diagnostics import Place, Problem
 from archgen.graph.model import Input
@@ -12,12 +14,35 @@ from archgen.records import Record
 AXIS_NAMES = {0: (), 1: ("in_length",), 2: ("in_height", "in_width"), 3: ("in_depth", "in_height", "in_width")}
 
 
+class Role(Enum):
+    """What a step is in the module that is generated of it."""
+
+    OP = "op"  # a layer of torch
+    HELD = "held"  # a layer that an argument of the class holds
+    BLOCK = "block"  # a call of a class
+    CHAIN = "chain"  # a sequence
+    LINE = "line"  # an op that is said in `forward`
+    MERGE = "merge"  # one of several values, said there
+    SPLIT = "split"  # one that makes several values, said there
+    ABSENT = "absent"  # left out: it hands its input on
+
+    @property
+    def is_called(self) -> bool:
+        """Whether it is an attribute of its class that `forward` calls."""
+        return self in (Role.OP, Role.HELD, Role.BLOCK, Role.CHAIN)
+
+    @property
+    def is_said(self) -> bool:
+        """Whether it is an expression of `forward`."""
+        return self in (Role.LINE, Role.MERGE, Role.SPLIT)
+
+
 class Traced(Record):
     """One step with what the trace knows of it. Repeats of a block share their children."""
 
     name: str
     type: str  # the class in the generated module; for a merge, its kind; for a line of `forward`, its op
-    role: str  # "op", "line", "held", "merge", "split", "block", "chain" or "absent"
+    role: Role
     inputs: tuple[Shape, ...]
     output: Shape
     place: Place
@@ -34,6 +59,7 @@ class Traced(Record):
     macs: int = 0
     layers: int = 1
     parts: tuple[str, ...] = ()  # the names of a split's
+    words: tuple[tuple[str, Value], ...] = ()  # on names: arguments that follow the number of a block, as the spec says them
 
     def unrolled(self, count: int) -> tuple[Traced, ...]:
         """The children of a chain on names, which has `count` of them on numbers: a loop's last child stands for the rest."""

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 from archgen.graph.model import Input
 from archgen.language.names import Scope
 from archgen.trace.flow import Flow
+from archgen.trace.traced import Role
 
 if TYPE_CHECKING:
     from archgen.trace.traced import Traced
-
-_ENDS = ("merge", "split")  # a chain of calls ends at these
 
 
 class Variables(Flow):
@@ -57,7 +56,7 @@ class Variables(Flow):
         found: list[tuple[int, str, Traced | None]] = []
         for number in range(len(self.steps) - 1, -1, -1):
             name, reader = self.steps[number].name, self.only_reader(number)
-            if reader is None or self.steps[reader].role in _ENDS:
+            if reader is None or self.steps[reader].role in (Role.MERGE, Role.SPLIT):
                 found.append((1, name, None if reader is None else self.steps[reader]))
                 continue
             count, start, last = found[len(self.steps) - 1 - reader]
@@ -97,7 +96,7 @@ class _Assignment:
                 self.step(number, step)
 
     def step(self, number: int, step: Traced) -> None:
-        if step.role == "split":
+        if step.role is Role.SPLIT:
             for part, name in enumerate(step.parts):
                 value = Input(number + 1, part)
                 self.hold(value, self.names.free(name, beside=self.live) if value in self.flow.readers else "_")

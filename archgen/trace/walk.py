@@ -25,7 +25,7 @@ from archgen.language.vocabulary import DEPTH_NAMES
 from archgen.ops.base import Op
 from archgen.ops.value import Claim, Shape, shape_text
 from archgen.trace import fitting
-from archgen.trace.traced import Stopped, Traced
+from archgen.trace.traced import Role, Stopped, Traced
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +76,7 @@ class Tracer:
         raise NotImplementedError
 
     def left_out(self, step: Step, x: Shape) -> Traced:
-        return Traced(step.name, "Identity", "absent", (x,), x, step.place, layers=0)
+        return Traced(step.name, "Identity", Role.ABSENT, (x,), x, step.place, layers=0)
 
     def many(self, name: str, node: Repeat, count: Value, x: Shape, names: Environment, offset: Value, place: Place) -> Traced:
         """Traces blocks that are as many as an expression says."""
@@ -107,7 +107,7 @@ class Tracer:
                     problem = problem.replace(help="\n".join(filter(None, (makers, advice))))
                 raise Stopped(problem, (*done, *stopped.finished)) from None
             done.append(traced)
-            values.append(traced.output if traced.role != "split" else (traced.output,) * len(traced.parts))
+            values.append(traced.output if traced.role is not Role.SPLIT else (traced.output,) * len(traced.parts))
         return tuple(done), values
 
     def step(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
@@ -189,7 +189,7 @@ class Tracer:
             traced = self.op(name, op, x, place, node.places)
         except Stopped as stopped:
             raise self.counted(stopped, node, names) from None
-        return traced.replace(role="line", type=op.name) if node.line else traced
+        return traced.replace(role=Role.LINE, type=op.name) if node.line else traced
 
     def counted(self, stopped: Stopped, node: Apply, names: Environment) -> Stopped:
         """The same, with what the names stand for in the option that is to blame."""
@@ -290,7 +290,7 @@ class Tracer:
                 child = self.step(named, (x,), names)
             except Stopped as stopped:
                 raise Stopped(stopped.problem, (self.container(name, first, (*children, *stopped.finished), place),)) from None
-            number += child.role != "absent"
+            number += child.role is not Role.ABSENT
             children.append(child)
             x = child.output
         return self.container(name, first, tuple(children), place)
@@ -303,12 +303,12 @@ class Tracer:
             raise Stopped(Problem(place, f"every branch of this `{node.op.name}` is left out", help))
         for claim in node.op.claims(*map(self.judged, present)):
             self.judge(claim, place)
-        return Traced(name, node.op.name, "merge", inputs, node.op.output(*present), place, node.op, conditions=conditions)
+        return Traced(name, node.op.name, Role.MERGE, inputs, node.op.output(*present), place, node.op, conditions=conditions)
 
     def split(self, name: str, node: Split, x: Shape, place: Place) -> Traced:
         for claim in node.op.claims(x):
             self.judge(claim, place)
-        return Traced(name, "split", "split", (x,), node.op.output(x), place, node.op, parts=node.names)
+        return Traced(name, "split", Role.SPLIT, (x,), node.op.output(x), place, node.op, parts=node.names)
 
 
 def _makers(inputs: tuple[Input, ...], done: list[Traced], entering: Shape) -> str:

@@ -11,6 +11,7 @@ from torch import nn
 
 from archgen import modules
 from archgen.diagnostics import EnvironmentFault
+from archgen.trace.traced import Role
 from archgen.verify import flow
 from archgen.verify.measure import Measured, measure, outputs, size_text
 from archgen.verify.result import Check
@@ -73,8 +74,8 @@ class Compared:
     def __init__(self, network: Network, module: nn.Module, device: str, batch: int) -> None:
         self.network, self.module, self.device, self.batch = network, module.to(device), device, batch
         self.report = network.report()
-        self.lines = [row for row in self.report.rows if row.role == "line"]  # some use a parameter of their class
-        self.rows = [row for row in self.report.rows if row.role not in ("merge", "line")]  # those that are modules
+        self.lines = [row for row in self.report.rows if row.role is Role.LINE]  # some use a parameter of their class
+        self.rows = [row for row in self.report.rows if row.role not in (Role.MERGE, Role.LINE)]  # those that are modules
         self.leaves = [row for row in self.rows if row.leaf]
         self.real_name = f"forward and backward on {device}"
 

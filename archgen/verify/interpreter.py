@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from archgen.trace.run import Run
+from archgen.trace.traced import Role
 
 if TYPE_CHECKING:
     from archgen.network import Network
@@ -36,7 +37,7 @@ class Interpreter(Run[Tensor]):
         return self.network(self.traced.steps, x)
 
     def leaf(self, step: Traced, x: Tensor, path: str) -> Tensor:
-        if step.role == "line":
+        if step.role is Role.LINE:
             return self.said(step, [x], self.weights.get(path))  # type: ignore[no-any-return]
         layer, same = self.layer(step, path), self.module.get_submodule(path)
         layer.load_state_dict(same.state_dict())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from archgen.graph.model import Input
 from archgen.ops.value import axes
 from archgen.trace.flow import Flow
+from archgen.trace.traced import Role
 from archgen.views.columns import shape_text
 from archgen.views.op_text import op_title
 
@@ -66,9 +67,9 @@ def _blocks(steps: tuple[Traced, ...], prefix: str) -> Iterator[tuple[str, Trace
     for _, group in itertools.groupby(steps, lambda step: (step.type, step.inputs, id(step.children))):
         step = next(group)
         path = prefix + step.name
-        if step.role == "block":
+        if step.role is Role.BLOCK:
             yield path, step
-        if step.role in ("block", "chain"):
+        if step.role in (Role.BLOCK, Role.CHAIN):
             yield from _blocks(step.children, f"{path}.")
 
 
@@ -99,17 +100,17 @@ def drawing(title: str, body: Body, steps: tuple[Traced, ...], stages: bool = Fa
 def _boxes(step: Traced, prefix: str, stages: bool) -> Iterator[Box]:
     """The boxes of a step: a stage is one, a sequence of layers one for each."""
     name = prefix + step.name
-    present = [child for child in step.children if child.role != "absent"]
-    is_stage = all(child.role == "block" for child in present) and (stages or len(present) > MOST_UNFOLDED)
-    if step.role == "chain" and not is_stage:
+    present = [child for child in step.children if child.role is not Role.ABSENT]
+    is_stage = all(child.role is Role.BLOCK for child in present) and (stages or len(present) > MOST_UNFOLDED)
+    if step.role is Role.CHAIN and not is_stage:
         for child in present:
             yield from _boxes(child, f"{name}.", stages)
-    elif step.role == "chain":
+    elif step.role is Role.CHAIN:
         kinds = [(kind, len(list(group))) for kind, group in itertools.groupby(child.type for child in present)]
         yield Box(name, ", ".join(f"{count} x {kind}" for kind, count in kinds), "stage", _shape(step.output))
-    elif step.role == "merge":
+    elif step.role is Role.MERGE:
         yield Box(name, step.type, "merge", _shape(step.output))
-    elif step.role == "split":
+    elif step.role is Role.SPLIT:
         yield Box(name, f"split in {len(step.parts)}", "split", _shape(step.output))
     elif step.op is not None:
         yield Box(name, _short(step.op, step.type, step.inputs[0]), "op", _shape(step.output))

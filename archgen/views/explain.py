@@ -19,6 +19,7 @@ from archgen.graph.model import Call as BlockCall
 from archgen.ops.base import Op
 from archgen.ops.value import Shape
 from archgen.records import Record
+from archgen.trace.traced import Role
 from archgen.trace.walk import scope
 from archgen.views.arithmetic import PRETTY
 from archgen.views.columns import WIDTH, shape_text
@@ -83,7 +84,7 @@ def way(steps: tuple[Traced, ...]) -> list[int]:
     """Returns the sizes of the first spatial axis that the values take one after the other, blocks seen as a whole."""
     sizes: list[int] = []
     for step in steps:
-        if step.role == "chain":
+        if step.role is Role.CHAIN:
             sizes += way(step.children)
         else:
             sizes += [shape.spatial[0] for shape in (step.inputs[0], step.output) if shape.spatial]
@@ -148,7 +149,7 @@ class _Explainer:
         entries = []
         sums = sums_of(body, traced)
         for number, (step, done) in enumerate(zip(body.steps, traced)):
-            if done.role == "split":
+            if done.role is Role.SPLIT:
                 continue
             why = [*self.why(step, done, names), *self.meets(step, done, sums.get(number + 1))]
             entries.append(self.entry(step.node, done, names, prefix + done.name, why))
@@ -156,9 +157,9 @@ class _Explainer:
 
     def entry(self, node: AnyNode, done: Traced, names: dict[str, Value], path: str, why: list[tuple[str, str]]) -> Entry:
         change = _change(done)
-        if done.role == "absent":
+        if done.role is Role.ABSENT:
             return Entry(path, f"{_kind(node)} left out: {change}", tuple(why))
-        if done.role == "merge":
+        if done.role is Role.MERGE:
             return Entry(path, f"{done.type}: {change}", (*why, *self.merge_parts(node, done)))
         if done.op is not None:
             title = f"{op_title(done.op, done.type, done.inputs[0])}: {change}"
@@ -166,11 +167,11 @@ class _Explainer:
             return Entry(path, title, (*why, *parts), (), done.op.name, _first_line(type(done.op).__doc__ or ""))
         arguments = ", ".join(f"{name} {value_text(value)}" for name, value in done.arguments)
         title = f"{done.type}{' (' if arguments else ''}{arguments}{')' if arguments else ''}: {change}"
-        key = (done.type, done.arguments, done.inputs) if done.role == "block" else None
+        key = (done.type, done.arguments, done.inputs) if done.role is Role.BLOCK else None
         if key in self.seen and self.once:
             return Entry(path, title, (), key=key)
         entries, does = self.inside(node, done, names, path), ""
-        if done.role == "block":
+        if done.role is Role.BLOCK:
             self.seen.add(key)
             block = self.graph.blocks[done.type]
             does, why = printable(" ".join(block.description.split())), [*why, *self.constants(block, done)]
@@ -202,7 +203,7 @@ class _Explainer:
         if isinstance(step.node, Hold):
             parts.append(("given by", f"the argument `{step.node.parameter}`"))
         if step.when is not True:
-            verdict = "not there" if done.role == "absent" else "there"
+            verdict = "not there" if done.role is Role.ABSENT else "there"
             parts.append((verdict, self.condition(step.when, names)))
         return parts
 
@@ -211,7 +212,7 @@ class _Explainer:
 
     def meets(self, step: Step, done: Traced, merge: Traced | None) -> list[tuple[str, str]]:
         """What a way around needs its layers for: without them the shapes that a sum meets would differ."""
-        if step.when is True or done.role == "merge" or merge is None:
+        if step.when is True or done.role is Role.MERGE or merge is None:
             return []
         entering, needed = shape_text(done.inputs[0].sizes), shape_text(merge.output.sizes)
         if entering == needed:

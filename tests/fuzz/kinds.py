@@ -218,7 +218,10 @@ _SIZES = {1: ("in_length",), 2: ("in_height", "in_width"), 3: ("in_depth", "in_h
 
 
 def class_defaults(tree: Tree, source: str) -> str:
-    """Says which class of the module is not its block where it is called, or with a default of its own in place of a value."""
+    """Says which class of the module is not its block where it is called, or with a default of its own in place of a value.
+
+    Its default is the block's, or what every call gives in place of that.
+    """
     found, _ = meaning.network(tree)
     module: dict[str, Any] = {"__name__": "generated"}
     exec(compile(source, "<generated>", "exec"), module)
@@ -231,6 +234,10 @@ def class_defaults(tree: Tree, source: str) -> str:
             judge = Meaning(tree.get("blocks", {}), tree.get("defaults", {}), {})
             judge.strict = False
             own = {left_out: judge.blocks[call.block]["args"][left_out]} if left_out else {}  # not the spec's `defaults`
+            usual = [one.given.get(left_out) for one in calls.values() if one.block == call.block]
+            stated = signature.parameters[left_out].default if left_out else None
+            if left_out and usual.count(usual[0]) == len(usual) and stated in (usual[0], (usual[0],) * call.x.rank):
+                own = {left_out: usual[0]}
             try:
                 y = judge.call(call.block, given | own, call.x, {})
             except Misfit:
