@@ -12,6 +12,7 @@ from archgen.arithmetic.spelling import render
 from archgen.diagnostics import Place, Source
 from archgen.graph.model import Call, Input, Step
 from archgen.ops import Op, own_classes
+from archgen.ops.value import AXIS_NAMES
 from archgen.proof import layers, syntax
 from archgen.proof.parsed import ProofError
 from archgen.proof.recorder import construct
@@ -111,7 +112,7 @@ def _probe(text: str, called: Called) -> str:
     """A class that calls that of the block."""
     init = _constructor(text, called.block)
     x = called.entering
-    known = {**called.arguments, "in_channels": x.channels, **dict(zip(traced.AXIS_NAMES[x.rank], x.spatial))}
+    known = {**called.arguments, "in_channels": x.channels, **dict(zip(AXIS_NAMES[x.rank], x.spatial))}
     said = []
     for argument in init.args.args:
         if argument.arg in known:

@@ -8,6 +8,7 @@ import pytest
 
 import archgen
 from archgen.arithmetic.expressions import ManyName
+from archgen.ops.value import AXIS_NAMES
 from archgen.trace import on_names, traced, walk
 from archgen.trace.traced import Role
 
@@ -97,7 +98,7 @@ def test_names_and_numbers_agree_at_every_call(path: Path) -> None:
     for step in _blocks(numbers.steps):
         body, body_on_names = net.graph.blocks[step.type], named[step.type]
         x = step.inputs[0]
-        known = {"in_channels": x.channels, **dict(zip(traced.AXIS_NAMES[x.rank], x.spatial, strict=True))}
+        known = {"in_channels": x.channels, **dict(zip(AXIS_NAMES[x.rank], x.spatial, strict=True))}
         known |= {parameter.name: parameter.default for parameter in body.parameters} | dict(step.arguments)
         listed = [name for name, value in body_on_names.names.items() if isinstance(value, ManyName)]
         known |= {name: walk.spread(known[name], x.rank) for name in listed}

@@ -36,8 +36,9 @@ if TYPE_CHECKING:
     from archgen.arithmetic.expressions import Environment, Value
 
 
+# Its source, to the letter, is what a generated module brings.
 def make_divisible(x: float, divisor: int = 8) -> int:
-    """Rounds to the nearest multiple of divisor, at least one, and never below nine tenths of x (MobileNet's rule)."""
+    """Round to the nearest multiple of divisor, but not below nine tenths of x."""
     rounded = max(divisor, int(x + divisor / 2) // divisor * divisor)
     return rounded if rounded >= 0.9 * x else rounded + divisor
 

@@ -8,8 +8,9 @@ import click
 
 from archgen import __version__
 from archgen.cli.options import DEBUG
+from archgen.diagnostics import WIDTH
 
-SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": WIDTH}
 
 COMMANDS = {
     "init": "reference",

@@ -25,10 +25,10 @@ from archgen.emit.plan import Argument, Assign, AtLeastOne, ClassPlan, Declare, 
 from archgen.emit.words import Words
 from archgen.language.names import CONSTRUCTOR_NAMES, LANGUAGE_NAMES, Scope
 from archgen.ops.base import Op
-from archgen.ops.value import Shape, same
+from archgen.ops.value import AXIS_NAMES, CALLED, Shape, same
 from archgen.trace.flow import follows_fresh
 from archgen.trace.on_names import OPEN
-from archgen.trace.traced import AXIS_NAMES, Role
+from archgen.trace.traced import Role
 from archgen.trace.walk import spread
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from archgen.trace.traced import Traced, TracedBody
 
 _TYPES = {"int": "int", "float": "float", "bool": "bool", "op": "Callable[[], nn.Module]"}
-_INFERRED = ("in_channels", "in_length", "in_depth", "in_height", "in_width")
+_INFERRED = ("in_channels", *CALLED.values())
 MOST_POSITIONAL = 2  # numbers in a row that a call of a block gives without their names
 
 

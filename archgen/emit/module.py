@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import functools
+import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from archgen.arithmetic.evaluation import FUNCTIONS
 from archgen.arithmetic.expressions import names_of
 from archgen.emit import templates
 from archgen.emit.classes import ClassBuilder
@@ -27,14 +29,6 @@ if TYPE_CHECKING:
     from archgen.graph.model import Body, Graph
     from archgen.language.model import Parameter
     from archgen.trace.traced import Traced, TracedBody
-
-_HELPERS = {
-    "make_divisible": '''\
-def make_divisible(x: float, divisor: int = 8) -> int:
-    """Round to the nearest multiple of divisor, but not below nine tenths of x."""
-    rounded = max(divisor, int(x + divisor / 2) // divisor * divisor)
-    return rounded if rounded >= 0.9 * x else rounded + divisor'''
-}
 
 
 _STANDARD = {
@@ -73,7 +67,7 @@ def plan(
     """Decides all that a module says; arguments as those of `text`."""
     classes = _classes(graph, numbers, named)
     needs = frozenset().union(*(one.needs for one in classes))
-    sources = _HELPERS | {name: op.module_source for name, op in own_classes().items()}
+    sources = _functions() | {name: op.module_source for name, op in own_classes().items()}
     helpers = tuple(source for name, source in sources.items() if name in needs)
     said = escaped(description)
     sentence = "" if contract is None else contract.sentence()
@@ -132,6 +126,12 @@ def _with_defaults_of(body: Body, calls: list[dict[str, Value]]) -> Body:
 def _is_partial(value: Value) -> bool:
     """Whether an argument is an op with options: a default that calls a function is one that linters warn of."""
     return isinstance(value, Op) and any(value.constructor(Shape((1,))))
+
+
+@functools.cache
+def _functions() -> dict[str, str]:
+    """The functions of the language that torch and Python lack, each by its name, as their own source says them."""
+    return {name: inspect.getsource(made).rstrip() for name, (made, *_) in FUNCTIONS.items() if inspect.isfunction(made)}
 
 
 @functools.cache

@@ -10,18 +10,17 @@ from archgen.arithmetic.evaluation import evaluate
 from archgen.arithmetic.expressions import Environment, Name, Value, is_number, names_of
 from archgen.arithmetic.spelling import render
 from archgen.emit.decisions import Decisions
-from archgen.ops.value import Shape
+from archgen.ops.value import AXES, AXIS_NAMES, CALLED, Shape
 from archgen.trace.on_names import OPEN_NAMES
-from archgen.trace.traced import AXIS_NAMES, Role
+from archgen.trace.traced import Role
 
 if TYPE_CHECKING:
     from archgen.graph.model import Body
     from archgen.trace.traced import TracedBody
 
-_AXES = {"in_length": "L", "in_depth": "D", "in_height": "H", "in_width": "W"}
+_AXES = {name: letter for letter, name in CALLED.items()}
 _AXES |= {left: f"{_AXES[name]}_out" for rank, names in AXIS_NAMES.items() for name, left in zip(names, OPEN_NAMES[rank])}
 
-_LETTERS = {rank: tuple(_AXES[name] for name in names) for rank, names in AXIS_NAMES.items()}
 LONG = 30  # characters of a rule that is not said twice
 LONGEST = 80  # that is said at all
 
@@ -54,7 +53,7 @@ class Words(Decisions):
         """A shape with the batch. A long rule that each spatial axis follows alike is said of the first."""
         words = [render(self.in_words(size)) for size in shape.sizes]
         first, *others = [axis for axis in range(len(words)) if axis != shape.channel_axis] or [0]
-        names = _LETTERS.get(shape.rank, ())
+        names = AXES.get(shape.rank, ())
         for axis, name in zip(others, names[1:]):
             if len(words[axis]) > LONG and words[axis] == re.sub(rf"\b{names[0]}\b", name, words[first]):
                 words[axis] = f"{name} alike"

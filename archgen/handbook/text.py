@@ -6,10 +6,10 @@ import re
 import textwrap
 from typing import TYPE_CHECKING
 
-from archgen.diagnostics import Place, Problem, Source, SpecError, nearest, quote
+from archgen.diagnostics import WIDTH, Place, Problem, Source, SpecError, nearest, quote
 from archgen.handbook import ops
 from archgen.ops import MAC_CONVENTION, OPS
-from archgen.views.columns import shape_text
+from archgen.views.columns import GAP, shape_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from archgen.handbook.ops import Entry, Weight
     from archgen.ops import Op
 
-WIDTH = 80
-GAP = "  "
 _BRACKETS = re.compile(r"\[[^]]*\]")  # a shape stays in one line
 _NO_BREAK = "\xa0"
 

@@ -11,6 +11,7 @@ from archgen.diagnostics import Place, Source
 from archgen.language import writer
 from archgen.language.model import Merge, Residual, Use
 from archgen.language.model import Sequence as SequenceNode
+from archgen.language.vocabulary import SECTIONS
 from archgen.ops import OPS, Op
 from archgen.ops.value import same
 from archgen.syntax.trees import Mapping, Scalar, Sequence, Tree
@@ -38,9 +39,7 @@ def tree(spec: Spec) -> Mapping:
         *_said("args", _parameters(spec.parameters)),
         *_said("let", _constants(spec.constants)),
         *_said("defaults", _mapping(*((item.kind, _mapping(*_options(item.arguments))) for item in spec.option_defaults))),
-        *_said("stem", _layers(spec.stem)),
-        *_said("stages", _layers(spec.stages)),
-        *_said("head", _layers(spec.head)),
+        *(entry for section in SECTIONS for entry in _said(section, _layers(getattr(spec, section)))),
         *_said("outputs", _references(spec.outputs)),
         *_said("training_outputs", _references(spec.training_outputs)),
         *_said("assert", _sequence(_text(item.text) for item in spec.assertions)),

@@ -16,7 +16,7 @@ from archgen.arithmetic.spelling import SPEC, render
 from archgen.diagnostics import Note, Place, Problem, Source, SpecError, quote
 from archgen.language import writer
 from archgen.language.model import TakenOut
-from archgen.language.vocabulary import COMPOSITIONS, is_kind
+from archgen.language.vocabulary import COMPOSITIONS, SECTIONS, is_kind
 from archgen.ops import OPS, Op
 from archgen.records import Record
 from archgen.syntax import parser, trees
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 
 MOST_FILES = 8
-_LAYERS = ("stem", "stages", "head")
 
 
 class Loaded(Record):
@@ -111,7 +110,7 @@ class _Merge:
     def section(self, key: str, old: trees.Tree, new: trees.Tree) -> trees.Tree:
         if not (isinstance(old, trees.Mapping) and isinstance(new, trees.Mapping)):
             return new
-        if key in _LAYERS:
+        if key in SECTIONS:
             return self.layers(old, new)
         if key == "blocks":
             return self.mappings(old, new, lambda _, a, b: self.block(a, b))

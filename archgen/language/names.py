@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from archgen.ops.value import CALLED
+
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
@@ -53,7 +55,7 @@ MODULE_NAMES = frozenset(
 LANGUAGE_NAMES = frozenset("in_channels index block_index block_count input min max round ceil floor true false".split())
 
 # What the constructor of a generated class uses beside its arguments: the sizes of its input, and what it counts blocks with.
-CONSTRUCTOR_NAMES = frozenset("in_length in_depth in_height in_width i".split())
+CONSTRUCTOR_NAMES = frozenset({*CALLED.values(), "i"})
 
 DEVICES = frozenset("con prn aux nul".split()) | {f"{name}{number}" for name in ("com", "lpt") for number in range(10)}
 

@@ -21,7 +21,7 @@ from archgen import files, resources
 from archgen.budget import Budget
 from archgen.language import dump, library, names, writer
 from archgen.language.model import Block, Parameter
-from archgen.language.vocabulary import BLOCK_KEYS, COMPOSITIONS, SPEC_KEYS, TYPES
+from archgen.language.vocabulary import BLOCK_KEYS, COMPOSITIONS, CONTRACT, COSTS, SPEC_KEYS, TOTALS, TYPES
 from archgen.ops import MERGES, OPS, Op
 from archgen.ops.options import KINDS
 from archgen.syntax.trees import Mapping, Scalar, is_empty
@@ -142,7 +142,7 @@ _SPEC: dict[str, Schema] = {
     "outputs": _described("The layers whose values come out; without it, the last.", _NAMES),
     "training_outputs": _described("The layers whose values come out, too, while training.", _NAMES),
     "assert": _described(
-        "Conditions on `parameters`, `buffers` and `macs` that must hold.",
+        f"Conditions that must hold, on {', '.join(f'`{name}`' for name in sorted(TOTALS | CONTRACT | COSTS))}.",
         {
             "type": "array",
             "items": {"type": ["string", "boolean", "number"], "examples": ["parameters <= 12_000_000", "macs <= 2e9"]},

@@ -21,9 +21,10 @@ WORDS = ("depth", "first", "when", "from", "shortcut", "split")
 DEPTH_NAMES = frozenset({"index", "block_index", "block_count"})
 BLOCK = re.compile(r"[A-Z]\w*", re.ASCII)
 
+SECTIONS = ("stem", "stages", "head")  # the layers of a network, in the order in which they run
 SPEC_KEYS = (
-    "name", "description", "extends", "input", "args", "let", "defaults", "stem", "stages", "head", "outputs",
-    "training_outputs", "assert", "blocks",
+    "name", "description", "extends", "input", "args", "let", "defaults", *SECTIONS, "outputs", "training_outputs", "assert",
+    "blocks",
 )  # fmt: skip
 # What a claim of `assert` may name: the report's totals, the contract, and the costs of one image in float32.
 TOTALS = frozenset({"parameters", "buffers", "macs"})

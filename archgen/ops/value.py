@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from archgen.ops.options import PerAxis
 
 
+# The spatial axes by how many there are, as the field calls them, and as a block's constructor does.
+AXES = {0: (), 1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
+CALLED = {"L": "in_length", "D": "in_depth", "H": "in_height", "W": "in_width"}
+AXIS_NAMES = {rank: tuple(CALLED[axis] for axis in axes) for rank, axes in AXES.items()}
+
 Size: TypeAlias = Any  # an int, or an Expression; the rules do not care which
 
 

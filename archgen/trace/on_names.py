@@ -25,8 +25,8 @@ from archgen.graph.lower import callers_first
 from archgen.graph.model import Apply, Body, Call, Graph, Hold, Repeat, Step
 from archgen.language.vocabulary import DEPTH_NAMES
 from archgen.ops.base import Op
-from archgen.ops.value import Claim, Shape, same
-from archgen.trace.traced import AXIS_NAMES, Role, Stopped, Traced, TracedBody
+from archgen.ops.value import AXIS_NAMES, Claim, Shape, same
+from archgen.trace.traced import Role, Stopped, Traced, TracedBody
 from archgen.trace.walk import Tracer, constant_of, given_to, spread, value_of
 
 if TYPE_CHECKING:

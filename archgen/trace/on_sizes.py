@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from archgen.arithmetic.expressions import names_of
 from archgen.arithmetic.sizes import Number, Size, Variable, axes_of, number_at, surely_divides, text_of
-from archgen.ops.value import Claim, Shape
+from archgen.ops.value import AXES, Claim, Shape
 from archgen.records import Record
 from archgen.trace.on_numbers import NumberTracer
 from archgen.trace.traced import Role, Traced, TracedBody
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from archgen.ops import Op
 
 
-AXES = {0: (), 1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
 FIXED = "a built network has fixed its {right} features"
 
 

@@ -11,8 +11,6 @@ from archgen.ops.base import Op
 from archgen.ops.value import Shape
 from archgen.records import Record
 
-AXIS_NAMES = {0: (), 1: ("in_length",), 2: ("in_height", "in_width"), 3: ("in_depth", "in_height", "in_width")}
-
 
 class Role(Enum):
     """What a step is in the module that is generated of it."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from archgen.analysis import report as reports
 from archgen.analysis.findings import findings
 from archgen.arithmetic.sizes import axes_of, text_of
-from archgen.diagnostics import printable
-from archgen.views.columns import GAP, WIDTH, aligned, facts
+from archgen.diagnostics import WIDTH, printable
+from archgen.views.columns import GAP, aligned, facts
 from archgen.views.json import json_lines
 
 if TYPE_CHECKING:

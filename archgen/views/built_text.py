@@ -5,8 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from archgen.diagnostics import Note, Place, Source, printable
-from archgen.views.columns import GAP, WIDTH, shape_text
+from archgen.diagnostics import WIDTH, Note, Place, Source, printable
+from archgen.views.columns import GAP, shape_text
 
 if TYPE_CHECKING:
     from archgen.analysis.report import Built

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import textwrap
 
-WIDTH = 80
+from archgen.diagnostics import WIDTH
+
 GAP = "  "
 NUMBERS = frozenset((2, 3, 4))  # the columns that are set to the right
 

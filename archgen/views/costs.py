@@ -5,8 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from archgen.diagnostics import printable
-from archgen.views.columns import GAP, WIDTH, aligned, facts, shape_text
+from archgen.diagnostics import WIDTH, printable
+from archgen.views.columns import GAP, aligned, facts, shape_text
 from archgen.views.table import NONE
 
 if TYPE_CHECKING:

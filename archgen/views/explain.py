@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from archgen.arithmetic.evaluation import evaluate
 from archgen.arithmetic.expressions import Expression, Name, Value
 from archgen.arithmetic.spelling import render
-from archgen.diagnostics import Place, Problem, Source, SpecError, no_command, printable, suggest
+from archgen.diagnostics import WIDTH, Place, Problem, Source, SpecError, no_command, printable, suggest
 from archgen.graph.model import Apply, Chain, Hold, Merge, Repeat
 from archgen.graph.model import Call as BlockCall
 from archgen.ops.base import Op
@@ -22,7 +22,7 @@ from archgen.records import Record
 from archgen.trace.traced import Role
 from archgen.trace.walk import scope
 from archgen.views.arithmetic import PRETTY
-from archgen.views.columns import WIDTH, shape_text
+from archgen.views.columns import shape_text
 from archgen.views.op_text import axis_labels, op_parts, op_title, sums_of, value_text
 
 if TYPE_CHECKING:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from archgen.arithmetic.expressions import Failed, Name, Value
 from archgen.graph.model import Merge
 from archgen.ops.base import Op
-from archgen.ops.value import Shape, axes, product, same
-from archgen.trace.traced import AXIS_NAMES
+from archgen.ops.value import AXIS_NAMES, Shape, axes, product, same
 from archgen.views.arithmetic import PRETTY, equation, figures, named
 
 if TYPE_CHECKING:

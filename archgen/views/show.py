@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from archgen.diagnostics import WIDTH, plain, printable
 from archgen.language import writer
 from archgen.language.model import Merge, Residual
-from archgen.language.vocabulary import SPEC_KEYS
+from archgen.language.vocabulary import SECTIONS, SPEC_KEYS
 from archgen.syntax.trees import Mapping, Scalar, is_empty
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _without_unused(tree: Mapping, used: Used) -> Mapping:
         "defaults": graph.with_defaults,
         "blocks": graph.blocks.keys(),
     }
-    sections = {"stem": spec.stem, "stages": spec.stages, "head": spec.head}
+    sections = {section: getattr(spec, section) for section in SECTIONS}
     blocks = {block.name: block.layers for block in spec.blocks}
 
     def block(name: str, definition: Tree) -> Tree:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from archgen.diagnostics import printable
+from archgen.diagnostics import WIDTH, printable
 from archgen.views import built_text
-from archgen.views.columns import GAP, WIDTH, aligned, facts, shape_text
+from archgen.views.columns import GAP, aligned, facts, shape_text
 
 if TYPE_CHECKING:
     from archgen.analysis.report import Report, Row
