@@ -314,7 +314,7 @@ class Network:
             return None
 
     def _broken(self, totals: reports.Totals, shape: Shape) -> Problem | None:
-        """The first claim of `assert` that does not hold for an input."""
+        """The first assertion of the spec that does not hold for an input."""
         return assertions.broken(
             self.spec.assertions, totals, lambda: self.costs(shape), lambda: self.contract(self.built_for(shape)), self.path
         )

@@ -216,8 +216,8 @@ def leading_out(count: int, node: str, key: str) -> str:
     return layers(f"{name}: {node}" for name in names(count)) + f"{also}{key}: [{every}]\n"
 
 
-def claims(count: int, claim: str, stem: str = "  a: {conv: 3, kernel_size: 1}\n") -> str:
-    return f"{START}stem:\n{stem}assert:\n" + "".join(f'  - "{claim.format(number)}"\n' for number in range(count))
+def constraints(count: int, constraint: str, stem: str = "  a: {conv: 3, kernel_size: 1}\n") -> str:
+    return f"{START}stem:\n{stem}assert:\n" + "".join(f'  - "{constraint.format(number)}"\n' for number in range(count))
 
 
 def called(count: int, call: str, body: str, before: str = "") -> str:
@@ -367,7 +367,7 @@ LEFT_OUT = {
 SIZES = {
     "100 windows over a large input": strides(50),
     "a search for the least size": LEAST,
-    "a claim about the least size": LEAST + "assert: [min_size > 0]\n",
+    "a constraint about the least size": LEAST + "assert: [min_size > 0]\n",
 }  # fmt: skip
 OUTPUTS = {
     "3,000 outputs": outputs(3000, "outputs"),
@@ -377,14 +377,14 @@ OUTPUTS = {
     "20,000 times one output": layers(["a: " + CONV]) + f"outputs: [{', '.join(['a'] * 20000)}]\n",
 }  # fmt: skip
 CLAIMS = {
-    "2,500 claims": assertions(2500),
-    "claims that name all there is": claims(
+    "2,500 constraints": assertions(2500),
+    "constraints that name all there is": constraints(
         1300,
         "inference_memory + training_memory + activations + macs + parameters + buffers < {0} + 1000000 "
         "and min_size == 1 and reduction == 1 and receptive_field == 1",
     ),
-    "1,000 long claims": claims(1000, " + ".join(["macs"] * 34) + " > {0}"),
-    "1,000 claims about 3,000 layers": claims(
+    "1,000 long constraints": constraints(1000, " + ".join(["macs"] * 34) + " > {0}"),
+    "1,000 constraints about 3,000 layers": constraints(
         1000, "inference_memory < {0} + 1000000 and min_size == 1", "".join(f"  {name}: {CONV}\n" for name in names(3000))
     ),
 }  # fmt: skip
@@ -431,7 +431,7 @@ _SINGLE = {
     "layers left out": LEFT_OUT,
     "sizes": SIZES,
     "outputs": OUTPUTS,
-    "claims": CLAIMS,
+    "constraints": CLAIMS,
     "texts and faults": TEXTS,
 }
 KINDS: dict[str, dict[str, Files]] = {

@@ -348,7 +348,7 @@ def test_what_is_long_takes_no_longer_than_its_text(name: str, tmp_path: Path) -
 
 
 def test_what_was_not_found_is_said(tmp_path: Path) -> None:
-    """The smallest cube that three long periods allow: the report says that it is not known, a claim about it is refused."""
+    """The smallest cube that three long periods allow: the report says that it is not known; an assertion on it is refused."""
     layers = "".join(
         f"  p{n}: {{max_pool: {window}, from: a}}\n  u{n}: {{conv_transpose: 3, kernel_size: {window}, stride: {window}}}\n"
         f"  s{n}: {{add, from: [{before}, u{n}]}}\n"

@@ -84,7 +84,7 @@ def test_every_op_is_explained(name: str) -> None:
     for x in rows[name].inputs:
         for point in rows[name].points():
             op = OPS[name](**point)
-            if all(claim.holds() for claim in op.claims(x)):
+            if all(constraint.holds() for constraint in op.constraints(x)):
                 tried += 1
                 assert faults(op, x) == []
                 if tried == 300:

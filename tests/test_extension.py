@@ -17,7 +17,7 @@ from archgen.ops.base import Op
 from archgen.ops.merge import MergeOp, Pairwise
 from archgen.ops.options import Axis, Int, Real
 from archgen.ops.torch_text import VALUES, Function, Index, Method, Option
-from archgen.ops.value import POINTWISE, SHARED, Claim, Footprint, Mode, Reads, Shape
+from archgen.ops.value import POINTWISE, SHARED, Constraint, Footprint, Mode, Reads, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -50,11 +50,13 @@ def register() -> None:
             order = self.axes(x)
             return Shape(tuple(x.sizes[axis] for axis in order), order.index(x.channel_axis))
 
-        def claims(self, x: Shape) -> Iterable[Claim]:
+        def constraints(self, x: Shape) -> Iterable[Constraint]:
             for option in ("dim0", "dim1"):
                 value = getattr(self, option)
-                yield Claim(value, ">=", 1, f"`{option}` is {{left}}, and must be at least 1: the batch stays first", option)
-                yield Claim(len(x.sizes), ">=", value, f"`{option}` is {{right}}, and the last axis is {{left}}", option)
+                yield Constraint(
+                    value, ">=", 1, f"`{option}` is {{left}}, and must be at least 1: the batch stays first", option
+                )
+                yield Constraint(len(x.sizes), ">=", value, f"`{option}` is {{right}}, and the last axis is {{left}}", option)
 
         def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
             return SHARED
@@ -75,9 +77,9 @@ def register() -> None:
         def output(self, x: Shape) -> Shape:
             return x.with_channels(self.count)
 
-        def claims(self, x: Shape) -> Iterable[Claim]:
-            yield Claim(self.count, ">=", 1, "`count` is {left}, and must be at least {right}", "count")
-            yield Claim(x.channels, ">=", self.count, "`count` is {right}, and there are {left} channels", "count")
+        def constraints(self, x: Shape) -> Iterable[Constraint]:
+            yield Constraint(self.count, ">=", 1, "`count` is {left}, and must be at least {right}", "count")
+            yield Constraint(x.channels, ">=", self.count, "`count` is {right}, and there are {left} channels", "count")
 
         def text_options(self, x: Shape) -> dict[str, Any]:
             return {"at": (slice(None),) * (x.channel_axis + 1) + (slice(None, self.count),)}
@@ -295,14 +297,14 @@ def test_no_other_file_names_them() -> None:
             assert not any(word in text for word in ('"maximum"', "torch.maximum", "leading:", '"shift"')), path
 
 
-@pytest.mark.parametrize("missing", ["line", "output", "claims", "pairwise", "hands_back", "keeps"])
+@pytest.mark.parametrize("missing", ["line", "output", "constraints", "pairwise", "hands_back", "keeps"])
 def test_a_merge_that_leaves_something_out_fails_where_it_is_defined(missing: str) -> None:
-    def claims(self: Any, x: Shape, *others: Shape) -> Iterator[Claim]:
+    def constraints(self: Any, x: Shape, *others: Shape) -> Iterator[Constraint]:
         yield from ()
 
     words: dict[str, Any] = {
         "name": "odd", "line": Function("torch.odd", (VALUES,)), "keeps": (), "hands_back": False, "pairwise": True,
-        "claims": claims, "output": lambda self, x, *others: x,
+        "constraints": constraints, "output": lambda self, x, *others: x,
     }  # fmt: skip
     del words[missing]
     with pytest.raises(TypeError, match=f"Odd does not say `{missing}`"):

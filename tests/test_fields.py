@@ -81,7 +81,11 @@ def op_cases() -> list[Any]:
     for name, row in ROWS.items():
         for point in row.points():
             op = OPS[name](**point)
-            inputs = [x for x in (Shape((4, LENGTH)), Shape((4, 2, LENGTH))) if all(claim.holds() for claim in op.claims(x))]
+            inputs = [
+                x
+                for x in (Shape((4, LENGTH)), Shape((4, 2, LENGTH)))
+                if all(constraint.holds() for constraint in op.constraints(x))
+            ]
             cases += [(op, x) for x in inputs[:1]]
     return cases
 

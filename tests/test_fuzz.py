@@ -135,9 +135,9 @@ def test_a_wrong_shape_rule_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert run("valid", range(60), tmp_path)
 
 
-def test_a_swallowed_claim_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_swallowed_constraint_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = [kinds.negated(seed, tmp_path) for seed in range(300)]
-    monkeypatch.setattr(Conv, "claims", lambda self, x: ())
+    monkeypatch.setattr(Conv, "constraints", lambda self, x: ())
     faults = [kinds.refusal(case.text, tmp_path) for case in found if "conv" in case.drawn]
     assert "accepted" in faults
 

@@ -67,12 +67,12 @@ def faults(op: type[Op], entry: Entry) -> list[str]:
         found.append(f"parameters: {total} instead of {figures.parameters}")
     if evaluated(entry.macs or "0", known) != figures.macs:
         found.append(f"MACs: {entry.macs} instead of {figures.macs}")
-    found += [f"claim: {claim}" for claim in entry.claims if not holds(claim, known)]
+    found += [f"constraint: {constraint}" for constraint in entry.constraints if not holds(constraint, known)]
     return found
 
 
-def holds(claim: str, known: dict[str, object]) -> bool:
-    match = re.fullmatch(r"`([^`]*)`", claim)
+def holds(constraint: str, known: dict[str, object]) -> bool:
+    match = re.fullmatch(r"`([^`]*)`", constraint)
     if not match:  # one with a word or a condition beside it
         return True
     left, divides, right = match[1].partition(" divides ")
@@ -91,7 +91,7 @@ def test_a_wrong_formula_is_found() -> None:
     wrong = entry.replace(shape=(entry.shape[0], entry.shape[1].replace("+ 1", "+ 2"), entry.shape[2]))
     assert faults(Conv, wrong)[0].startswith("shape: ")
     assert any(fault.startswith("parameters: ") for fault in faults(Conv, entry.replace(parameters=entry.parameters[:1])))
-    assert faults(Conv, entry.replace(claims=("`groups >= 2`",))) == ["claim: `groups >= 2`"]
+    assert faults(Conv, entry.replace(constraints=("`groups >= 2`",))) == ["constraint: `groups >= 2`"]
     assert faults(Conv, entry.replace(macs="1")) == [f"MACs: 1 instead of {entry.figures.macs}"]
 
 
@@ -122,11 +122,11 @@ def test_what_an_entry_says() -> None:
     conv, prelu = ops.entry(Conv), ops.entry(PReLU)
     assert conv.takes == ("[C, L]", "[C, H, W]", "[C, D, H, W]")
     assert conv.classes == ("Conv1d", "Conv2d", "Conv3d")
-    assert "`groups divides C`" in conv.claims
-    assert "`H >= padding + 1`, with `padding_mode: reflect`" in conv.claims
+    assert "`groups divides C`" in conv.constraints
+    assert "`H >= padding + 1`, with `padding_mode: reflect`" in conv.constraints
     assert conv.parameters[1].where == ("bias",)
-    assert prelu.claims == ("`num_parameters == C`, unless `num_parameters` is 1",)
-    assert "`mode: linear` takes [C, L]" in ops.entry(OPS["upsample"]).claims
+    assert prelu.constraints == ("`num_parameters == C`, unless `num_parameters` is 1",)
+    assert "`mode: linear` takes [C, L]" in ops.entry(OPS["upsample"]).constraints
     assert ops.entry(OPS["flatten"]).messages[-1] == "`end_dim` comes before `start_dim`"
     assert ops.entry(OPS["linear"]).refuses[0][0] == "[C, L], [C, H, W], [C, D, H, W]"
     assert ops.summary(ReLU) == "max(0, x)"

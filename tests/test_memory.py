@@ -88,7 +88,7 @@ def test_what_an_op_keeps(name: str) -> None:
             op = OPS[name](**point)
             if number % 7 and number > 20:
                 continue
-            if all(claim.holds() for claim in op.claims(x)):
+            if all(constraint.holds() for constraint in op.constraints(x)):
                 for inplace in (False, True) if op.inplace and getattr(op, "p", True) else (False,):
                     tried += 1
                     shared, kept = kept_by_torch(op, x, inplace)
@@ -459,7 +459,7 @@ def test_macs_with_bias(archgen: Callable[..., Result], project: Path) -> None:
     assert "one more for each\noutput to which a bias is added" in archgen("shapes", "specs/small.yaml", "--with-bias").out
 
 
-def test_claims_never_count_biases(archgen: Callable[..., Result], tmp_path: Path) -> None:
+def test_constraints_never_count_biases(archgen: Callable[..., Result], tmp_path: Path) -> None:
     path = tmp_path / "net.yaml"
     path.write_text(SMALL + 'assert: ["macs == 442528"]\n')
     assert load(path).report().totals.macs == 442528
@@ -470,15 +470,15 @@ def test_claims_never_count_biases(archgen: Callable[..., Result], tmp_path: Pat
 
 
 @pytest.mark.parametrize("name", ["activations", "inference_memory", "training_memory"])
-def test_claims_about_costs(name: str, tmp_path: Path) -> None:
-    have = network(SMALL, tmp_path).costs().claims()[name]
+def test_assertions_about_costs(name: str, tmp_path: Path) -> None:
+    have = network(SMALL, tmp_path).costs().assertable()[name]
     assert network(SMALL + f'assert: ["{name} == {have}", "macs < 1e9"]\n', tmp_path).report().problem is None
     problem = network(SMALL + f'assert: ["{name} < {have}"]\n', tmp_path).report().problem
     assert problem is not None
-    assert problem.sentence == f"this claim is broken: `{name}` is {have:,}"
+    assert problem.sentence == f"this assertion does not hold: `{name}` is {have:,}"
 
 
-def test_a_claim_about_memory_needs_a_module(tmp_path: Path) -> None:
+def test_a_constraint_about_memory_needs_a_module(tmp_path: Path) -> None:
     """Where no class can be written for a block, that is said, and not a traceback."""
     text = """\
 name: Net

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from archgen.arithmetic.evaluation import evaluate
 from archgen.arithmetic.expressions import ManyName, Name
-from archgen.ops import OPS, Claim, Op, Shape
+from archgen.ops import OPS, Constraint, Op, Shape
 from archgen.ops.activation import PReLU
 from archgen.ops.conv import Conv, ConvTranspose, Linear
 from archgen.ops.norm import BatchNorm, InstanceNorm, LayerNorm
@@ -142,7 +142,7 @@ ROWS: dict[str, Row] = {
     **{name: Row() for name in "identity relu relu6 silu hardswish hardsigmoid sigmoid tanh mish".split()},
 }  # fmt: skip
 
-# What the claims refuse though torch runs: a part of the claim's sentence, and why. Each is met in the table's points.
+# What the constraints refuse though torch runs: a part of the sentence, and why. Each is met in the table's points.
 CHANNELS_FIRST = {"channels on axis 1": "torch does not know which axis counts the channels; it would take another one"}
 LIST_OF_ONE = {"lists": "torch spreads a list of one over all axes: a slip of the pen"}
 RANGE_OF_P = {"must be below 1": "p = 1 leaves zeros alone"}
@@ -254,38 +254,38 @@ def built(op: Op, x: Shape) -> Any:
     return scope[op.type_name(x)](*positional, **named)
 
 
-def broken(op: Op, x: Shape) -> list[Claim]:
-    """The first claim that does not hold, the one that a person sees. What follows builds on it and may even fail."""
-    for claim in op.claims(x):
-        if not claim.holds():
-            assert claim.text()
-            assert not claim.option or claim.option in op.fields
-            return [claim]
+def broken(op: Op, x: Shape) -> list[Constraint]:
+    """The first constraint that does not hold, the one that a person sees. What follows builds on it and may even fail."""
+    for constraint in op.constraints(x):
+        if not constraint.holds():
+            assert constraint.text()
+            assert not constraint.option or constraint.option in op.fields
+            return [constraint]
     return []
 
 
 def fault(op: Op, x: Shape, used: set[str] | None = None) -> str:
     """Builds the layer and runs it, training on two images and evaluating one; where it and the rules part, or ''."""
-    claims = broken(op, x)
+    constraints = broken(op, x)
     counter = FlopCounterMode(display=False)
     try:
         layer = built(op, x)
         with torch.no_grad():
             output = layer(torch.randn(2, *x.sizes))
             one = 2 if getattr(op, "track_running_stats", True) is False else 1  # statistics of the batch need a batch
-            if claims or type(op).macs is Op.macs:
+            if constraints or type(op).macs is Op.macs:
                 single = layer.eval()(torch.randn(one, *x.sizes))
             else:
                 with counter:
                     single = layer.eval()(torch.randn(one, *x.sizes))
     except Exception as error:
-        return "" if claims else f"torch refuses: {error}"
-    if claims:
+        return "" if constraints else f"torch refuses: {error}"
+    if constraints:
         rules = STRICTER.get(op.name, {})
-        for claim in claims:
-            found = {part for part in rules if part in claim.sentence}
+        for constraint in constraints:
+            found = {part for part in rules if part in constraint.sentence}
             if not found:
-                return f"torch runs what the claims refuse: {claim.text()}"
+                return f"torch runs what the constraints refuse: {constraint.text()}"
             if used is not None:
                 used |= found
         return ""
@@ -419,8 +419,8 @@ def test_a_rule_on_names_is_the_rule_on_numbers(name: str) -> None:
             if broken(record, x):
                 continue
             on_names, entering, names = waiting(record, x)
-            for claim in on_names.claims(entering):  # numbers have judged them; names must only carry them
-                evaluate((claim.left, claim.right), names)
+            for constraint in on_names.constraints(entering):  # numbers have judged them; names must only carry them
+                evaluate((constraint.left, constraint.right), names)
             y = on_names.output(entering)
             expected = record.output(x)
             assert evaluate(y.sizes, names) == expected.sizes, (record, x)
@@ -600,15 +600,15 @@ class _Costly(Conv):
 class _Trusting(AvgPool):
     name: ClassVar[str] = ""
 
-    def claims(self, x: Shape) -> Any:
+    def constraints(self, x: Shape) -> Any:
         return ()
 
 
 class _Anxious(PReLU):
     name: ClassVar[str] = ""
 
-    def claims(self, x: Shape) -> Any:
-        yield Claim(self.num_parameters, "==", x.channels, "one for each", "num_parameters")
+    def constraints(self, x: Shape) -> Any:
+        yield Constraint(self.num_parameters, "==", x.channels, "one for each", "num_parameters")
 
 
 class _Swapped(ConvTranspose):
@@ -626,7 +626,7 @@ class _Swapped(ConvTranspose):
         (_Forgetful(), "buffers"),
         (_Costly(4, 3, groups=2), "FLOPs"),
         (_Trusting(9), "torch refuses"),
-        (_Anxious(), "torch runs what the claims refuse"),
+        (_Anxious(), "torch runs what the constraints refuse"),
         (_Swapped(4, 3), "torch refuses"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Op) else "",

@@ -16,7 +16,7 @@ from archgen.arithmetic.sizes import Size, Variable, number_at
 from archgen.arithmetic.sizesets import ALL, NONE, TooLong, size_set
 from archgen.budget import Budget
 from archgen.diagnostics import Place, Source
-from archgen.trace.on_sizes import Constraint
+from archgen.trace.on_sizes import SizeConstraint
 from tests.conftest import examples
 
 if TYPE_CHECKING:
@@ -145,8 +145,8 @@ def test_crossing_counts_against_the_budget() -> None:
 PLACE = Place(Source("x", ""), 1, 1)
 
 
-def constraint(left: Any, relation: str, right: Any) -> Constraint:
-    return Constraint(("a",), left, relation, right, "", PLACE)
+def constraint(left: Any, relation: str, right: Any) -> SizeConstraint:
+    return SizeConstraint(("a",), left, relation, right, "", PLACE)
 
 
 def region(own: dict[str, int], *needs: tuple[Any, str, Any]) -> Region:

@@ -1,4 +1,4 @@
-"""Symbolic sizes against ints: every rule on every carrier, what is proved against what is counted out."""
+"""Symbolic sizes against ints: every rule on every domain, what is proved against what is counted out."""
 
 from __future__ import annotations
 
@@ -331,25 +331,25 @@ def ops() -> list[tuple[Op, Shape]]:
     for name, row in ROWS.items():
         for point in row.points():
             op = OPS[name](**point)
-            found += [(op, x) for x in row.inputs if x.rank and all(claim.holds() for claim in op.claims(x))]
+            found += [(op, x) for x in row.inputs if x.rank and all(constraint.holds() for constraint in op.constraints(x))]
     return found
 
 
 def test_every_rule_runs_on_sizes_as_on_numbers() -> None:
-    """Shapes and claims of each op on symbols, put in the numbers, are those on numbers."""
+    """Shapes and constraints of each op on symbols, put in the numbers, are those on numbers."""
     tried = set()
     for op, x in ops():
         names = tuple(Variable(f"A{axis}") for axis in range(len(x.sizes)))
         sizes = tuple(size if axis == x.channel_axis else names[axis] for axis, size in enumerate(x.sizes))
         symbolic = op.output(Shape(sizes, x.channel_axis))
-        claims = list(op.claims(Shape(sizes, x.channel_axis)))
+        constraints = list(op.constraints(Shape(sizes, x.channel_axis)))
         for more in (0, 1, 2, 5):
             numbers = Shape(tuple(s if axis == x.channel_axis else s + more for axis, s in enumerate(x.sizes)), x.channel_axis)
             here = {f"A{axis}": size for axis, size in enumerate(numbers.sizes)}
             y = op.output(numbers)
             assert (tuple(number_at(size, here) for size in symbolic.sizes), symbolic.channel_axis) == (y.sizes, y.channel_axis)
-            held = all(HOLDS[c.relation](_at(c.left, here), _at(c.right, here)) for c in claims)
-            assert held == all(claim.holds() for claim in op.claims(numbers)), (op, x, more)
+            held = all(HOLDS[c.relation](_at(c.left, here), _at(c.right, here)) for c in constraints)
+            assert held == all(constraint.holds() for constraint in op.constraints(numbers)), (op, x, more)
         tried.add(op.name)
     assert tried == OPS.keys()
 

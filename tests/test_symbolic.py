@@ -224,23 +224,23 @@ def test_a_period_too_long_is_said(tmp_path: Path, archgen: Callable[..., Result
 
 
 @pytest.mark.parametrize(
-    ("claim", "sentence"),
+    ("constraint", "sentence"),
     [
-        ("min_size <= 2", "this claim is broken: `min_size` is 3"),
-        ("reduction == 8", "this claim is broken: `reduction` is 4"),
-        ("receptive_field > 100 and macs > 0", "this claim is broken: `macs` is 284,672, `receptive_field` is 15"),
+        ("min_size <= 2", "this assertion does not hold: `min_size` is 3"),
+        ("reduction == 8", "this assertion does not hold: `reduction` is 4"),
+        ("receptive_field > 100 and macs > 0", "this assertion does not hold: `macs` is 284,672, `receptive_field` is 15"),
     ],
 )
-def test_a_broken_claim(tmp_path: Path, claim: str, sentence: str) -> None:
-    (tmp_path / "net.yaml").write_text(RESNET_D + f'assert: ["{claim}"]\n')
+def test_a_broken_assertion(tmp_path: Path, constraint: str, sentence: str) -> None:
+    (tmp_path / "net.yaml").write_text(RESNET_D + f'assert: ["{constraint}"]\n')
     problem = package.load(tmp_path / "net.yaml").report().problem
     assert problem is not None
     assert (problem.sentence, problem.place.line) == (sentence, 18)
 
 
-@pytest.mark.parametrize("claim", ["min_size == 3", "reduction == 4", "receptive_field == 15"])
-def test_a_claim_that_holds(tmp_path: Path, claim: str) -> None:
-    (tmp_path / "net.yaml").write_text(RESNET_D + f'assert: ["{claim}"]\n')
+@pytest.mark.parametrize("constraint", ["min_size == 3", "reduction == 4", "receptive_field == 15"])
+def test_a_constraint_that_holds(tmp_path: Path, constraint: str) -> None:
+    (tmp_path / "net.yaml").write_text(RESNET_D + f'assert: ["{constraint}"]\n')
     assert package.load(tmp_path / "net.yaml").report().problem is None
 
 

@@ -1,4 +1,4 @@
-"""The claims of `assert`, judged by the totals, the contract and the costs."""
+"""The assertions of a spec, judged by the totals, the contract and the costs."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ def broken(
     contract: Callable[[], Contract | None],
     path: Path,
 ) -> Problem | None:
-    """Returns the first claim that does not hold.
+    """Returns the first assertion that does not hold.
 
-    Costs are those of one image in float32; contract and costs are worked out where a claim names them. path: the spec's.
+    Costs are those of one image in float32; contract and costs are worked out where an assertion names them. path: the spec's.
     """
     known: dict[str, Any] = {"parameters": totals.parameters, "buffers": totals.buffers, "macs": totals.macs}
     for assertion in assertions:
         named = sorted(names_of(assertion.value))
         try:
             if not known.keys() >= COSTS.intersection(named):
-                known |= costs().claims()
+                known |= costs().assertable()
         except SpecError as error:
             return error.problems[0]
         if not known.keys() >= set(named):
@@ -65,17 +65,17 @@ def _judged(assertion: Assertion, named: list[str], known: dict[str, Any], path:
     except ExpressionError as error:
         return Problem(assertion.place, error.sentence, error.help)
     if type(holds) is not bool:
-        return Problem(assertion.place, f"a claim is true or false, not {describe(holds)}", "compare it: `macs <= 2e9`")
+        return Problem(assertion.place, f"an assertion is true or false, not {describe(holds)}", "compare it: `macs <= 2e9`")
     if holds:
         return None
     have = ", ".join(f"`{name}` is {_number_text(known[name])}" for name in named)
-    return Problem(assertion.place, f"this claim is broken: {have}", _where(named, path))
+    return Problem(assertion.place, f"this assertion does not hold: {have}", _where(named, path))
 
 
 def _where(named: list[str], path: Path) -> str:
-    """Which command shows where the numbers of a claim come from."""
+    """Which command shows where the numbers of an assertion come from."""
     option = " --memory" if COSTS.intersection(named) else " --symbolic" if CONTRACT.intersection(named) else ""
-    return f"`archgen shapes {printable(path.as_posix())}{option}` shows the layers; else change the claim"
+    return f"`archgen shapes {printable(path.as_posix())}{option}` shows the layers; else change the assertion"
 
 
 def _number_text(value: Any) -> str:

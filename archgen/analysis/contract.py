@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from archgen.analysis.regions import Box
     from archgen.graph.model import Graph
-    from archgen.trace.on_sizes import Constraint, SymbolicTrace
+    from archgen.trace.on_sizes import SizeConstraint, SymbolicTrace
     from archgen.trace.traced import Traced
 
 
@@ -94,7 +94,7 @@ def _text(value: PerAxis) -> str:
 class Judged(Record):
     """A constraint and where it holds. holds: if it is about one axis; boxes: if about several. Neither: it is beyond proof."""
 
-    constraint: Constraint
+    constraint: SizeConstraint
     holds: SizeSet | None
     boxes: tuple[Box, ...] | None = None
 
@@ -156,7 +156,7 @@ def everywhere(own: dict[str, int]) -> Region:
 
 
 def judge(
-    constraints: Iterable[Constraint], within: Region, own: dict[str, int], budget: Budget
+    constraints: Iterable[SizeConstraint], within: Region, own: dict[str, int], budget: Budget
 ) -> tuple[tuple[Judged, ...], Region]:
     """Judges each constraint, and narrows a region to the inputs that satisfy them: first what is about one axis alone."""
     runs = dict(within.runs)
@@ -179,7 +179,7 @@ def judge(
 
 
 def _along_an_axis(
-    one: Constraint, runs: dict[str, SizeSet], known: dict[tuple[object, ...], SizeSet | None], budget: Budget
+    one: SizeConstraint, runs: dict[str, SizeSet], known: dict[tuple[object, ...], SizeSet | None], budget: Budget
 ) -> Judged:
     """Judges a constraint about one axis, and narrows the sizes along it."""
     if len(one.axes) > 1:
@@ -195,7 +195,7 @@ def _along_an_axis(
     return Judged(one, known[key])
 
 
-def _joint(one: Constraint, least: dict[str, int], budget: Budget) -> Judged:
+def _joint(one: SizeConstraint, least: dict[str, int], budget: Budget) -> Judged:
     """Judges a constraint among the sizes from the least on: one that never falls and holds there holds everywhere."""
     if not budget.spend(one.parts + 1):
         return Judged(one, None)

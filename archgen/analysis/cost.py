@@ -62,7 +62,7 @@ class Costs:
     parameters: int
     buffers: int
 
-    def claims(self) -> dict[str, int]:
+    def assertable(self) -> dict[str, int]:
         """What `assert` may name."""
         return {
             "activations": self.activations,

@@ -22,7 +22,7 @@ from archgen.records import Record
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from archgen.trace.on_sizes import Constraint
+    from archgen.trace.on_sizes import SizeConstraint
 
 
 MOST_BOXES = 256
@@ -187,8 +187,8 @@ class Region(Record):
 
     runs: dict[str, SizeSet]
     boxes: tuple[Box, ...]
-    joint: tuple[Constraint, ...]
-    open: tuple[Constraint, ...]
+    joint: tuple[SizeConstraint, ...]
+    open: tuple[SizeConstraint, ...]
     sure: Box | None = None
 
     def holds(self, sizes: Mapping[str, int]) -> bool:
@@ -289,8 +289,8 @@ class Region(Record):
 def region(
     runs: dict[str, SizeSet],
     boxes: tuple[Box, ...],
-    joint: Iterable[Constraint],
-    left: Iterable[Constraint],
+    joint: Iterable[SizeConstraint],
+    left: Iterable[SizeConstraint],
     own: dict[str, int],
 ) -> Region:
     """A region without boxes that no input lies in; the box of the spec's own input first, then the nearest to it."""
@@ -305,7 +305,7 @@ def region(
     return Region(runs, tuple(there), tuple(joint), tuple(left), within[0] if within else None)
 
 
-def _around(own: dict[str, int], constraints: tuple[Constraint, ...]) -> Box | None:
+def _around(own: dict[str, int], constraints: tuple[SizeConstraint, ...]) -> Box | None:
     """A box around an input that meets constraints on sizes that never fall, in which all of it does."""
     box = {axis: Range(size, size) for axis, size in own.items()}
     if len(constraints) > MOST_FORMULAS or not all(one.holds_at(own) for one in constraints):
@@ -324,7 +324,7 @@ def _around(own: dict[str, int], constraints: tuple[Constraint, ...]) -> Box | N
     return box if safe else None
 
 
-def _grows(one: Constraint, least: Mapping[str, int]) -> bool:
+def _grows(one: SizeConstraint, least: Mapping[str, int]) -> bool:
     """Whether a constraint is about a size that never falls from some sizes on: then it holds between two where it holds."""
     difference = difference_of(one.left, one.right)
     return one.relation in ("==", ">=") and isinstance(difference, Size) and _never_falls(difference, least)
@@ -384,7 +384,7 @@ def _sides(found: list[dict[str, int]], sizes: dict[str, int], far: bool) -> tup
     return tuple(min(side, key=away) for side in sides if side)
 
 
-def _formulas(constraints: tuple[Constraint, ...]) -> list[str]:
+def _formulas(constraints: tuple[SizeConstraint, ...]) -> list[str]:
     shown = [one.formula(ascii_only=True) for one in constraints[:MOST_FORMULAS]]
     more = len(constraints) - len(shown)
     return [*shown, f"{more:,} more conditions"] if more else shown

@@ -177,7 +177,7 @@ def call(name: str, *arguments: Value) -> Any:
 
 
 def minimum(left: Any, right: Any) -> Any:
-    """The smaller of two sizes, on every carrier."""
+    """The smaller of two sizes, on every domain."""
     if isinstance(left, Expression) or isinstance(right, Expression):
         return call("min", left, right)
     if is_number(left):
@@ -186,7 +186,7 @@ def minimum(left: Any, right: Any) -> Any:
 
 
 def broadcast(left: Any, right: Any) -> Any:
-    """The size that two make where one of them may be 1 and is stretched to the other, on every carrier."""
+    """The size that two make where one of them may be 1 and is stretched to the other, on every domain."""
     if left == right or (type(right) is int and right == 1):
         return left
     if type(left) is int and left == 1:

@@ -1,4 +1,4 @@
-"""The symbolic carrier: a size as a function of the input's sizes, on which the shape rules run as they do on ints.
+"""The symbolic domain: a size as a function of the input's sizes, on which the shape rules run as they do on ints.
 
 A `Variable` is the input's size along one axis. Everything that `+ - *` and `//` by numbers make of a size is a tower of
 floors, `⌊(times * of + plus) / by⌋`, kept short by what holds of every integer: a common factor of `times` and `by` goes, and a

@@ -14,7 +14,7 @@ from archgen.arithmetic.expressions import Index, ManyName, Name, Value, is_numb
 from archgen.arithmetic.spelling import render
 from archgen.diagnostics import Source
 from archgen.language import model, reader
-from archgen.ops import OPS, Claim, Op, Shape
+from archgen.ops import OPS, Constraint, Op, Shape
 from archgen.ops.options import KINDS
 from archgen.ops.value import product
 from archgen.records import Record
@@ -62,7 +62,7 @@ class Entry(Record):
 
     otherwise: what the generated module has where there are no classes in torch.nn. first: the option whose value stands beside
     the op's name. takes: the layouts of input. refuses: the others, those with the same message together. shape: the lines of
-    the shape rule. claims: what must hold of options and sizes. messages: what else is refused.
+    the shape rule. constraints: what must hold of options and sizes. messages: what else is refused.
     """
 
     name: str
@@ -78,7 +78,7 @@ class Entry(Record):
     parameters: tuple[Weight, ...]
     buffers: tuple[Weight, ...]
     macs: str
-    claims: tuple[str, ...]
+    constraints: tuple[str, ...]
     messages: tuple[str, ...]
     example: str
     figures: Figures
@@ -131,7 +131,7 @@ def entry(op: type[Op]) -> Entry:
         parameters=_weights(named, lambda some: some.weights(x)),
         buffers=_weights(named, lambda some: some.buffers(x)),
         macs=render(macs) if macs != 0 else "",
-        claims=tuple(dict.fromkeys(_claims(op, layout))),
+        constraints=tuple(dict.fromkeys(_constraints(op, layout))),
         messages=_messages(op, layout),
         example=op.example or op.name,
         figures=_figures(op, layout),
@@ -184,9 +184,9 @@ def _layout_text(layout: str) -> str:
 
 def _refusal(op: Op, layout: str, option: str = "") -> str:
     """Returns the message that an input of this layout gets, whatever the options but this one; or ''."""
-    for claim in op.claims(_shape(layout)):
-        if claim.option in ("", option) and not _waits(claim) and not claim.holds():
-            return claim.sentence.format(left="...", right="...") + (f"; {claim.help}" if claim.help else "")
+    for constraint in op.constraints(_shape(layout)):
+        if constraint.option in ("", option) and not _waits(constraint) and not constraint.holds():
+            return constraint.sentence.format(left="...", right="...") + (f"; {constraint.help}" if constraint.help else "")
     return ""
 
 
@@ -275,11 +275,11 @@ def _weights(op: Op, tensors: Any) -> tuple[Weight, ...]:
     )
 
 
-def _waits(claim: Claim) -> bool:
-    return bool(names_of((claim.left, claim.right)))
+def _waits(constraint: Constraint) -> bool:
+    return bool(names_of((constraint.left, constraint.right)))
 
 
-def _claims(op: type[Op], layout: str) -> Iterator[str]:
+def _constraints(op: type[Op], layout: str) -> Iterator[str]:
     """What must hold of the options, with each of the words that an option may be."""
     plain = _conditions(op, layout)
     yield from plain
@@ -295,13 +295,13 @@ def _claims(op: type[Op], layout: str) -> Iterator[str]:
 
 
 def _conditions(op: type[Op], layout: str, **given: Value) -> tuple[str, ...]:
-    """The claims about names, each once for all spatial axes."""
+    """The constraints about names, each once for all spatial axes."""
     named, x = _on_names(op, **given), _shape(layout)
     long = {f"{name.name}'": render(size) for name, size in zip(x.sizes, named.output(x).sizes) if names_of(size) > {name.name}}
     found: dict[str, str] = {}
-    for claim in named.claims(x):
-        if _waits(claim):
-            text = f"`{_condition(claim, long)}`{_unless(op, claim, x, given)}"
+    for constraint in named.constraints(x):
+        if _waits(constraint):
+            text = f"`{_condition(constraint, long)}`{_unless(op, constraint, x, given)}"
             found.setdefault(_SPATIAL.sub("H", text), text)
     return tuple(found.values())
 
@@ -309,25 +309,27 @@ def _conditions(op: type[Op], layout: str, **given: Value) -> tuple[str, ...]:
 def _messages(op: type[Op], layout: str) -> tuple[str, ...]:
     """What an option may not be that never waits for a name: no comparison of names tells, but the messages do."""
     found: dict[str, str] = {}
-    for claim in _on_names(op).claims(_shape(layout)):
-        if claim.option and op.kind(claim.option).literal:
-            text = claim.sentence.format(left="...", right="...")
+    for constraint in _on_names(op).constraints(_shape(layout)):
+        if constraint.option and op.kind(constraint.option).literal:
+            text = constraint.sentence.format(left="...", right="...")
             found.setdefault(_SAME.sub("#", text), text)
     return tuple(found.values())
 
 
-def _unless(op: type[Op], claim: Claim, x: Shape, given: dict[str, Value]) -> str:
+def _unless(op: type[Op], constraint: Constraint, x: Shape, given: dict[str, Value]) -> str:
     """An equality that the option's default escapes: `num_parameters` counts the channels, unless it is 1."""
-    if claim.relation != "==" or claim.option not in op.defaults:
+    if constraint.relation != "==" or constraint.option not in op.defaults:
         return ""
-    default = op.defaults[claim.option]
-    escapes = all(other.option != claim.option for other in _on_names(op, **{**given, claim.option: default}).claims(x))
-    return f", unless `{claim.option}` is {value_text(default)}" if escapes else ""
+    default = op.defaults[constraint.option]
+    escapes = all(
+        other.option != constraint.option for other in _on_names(op, **{**given, constraint.option: default}).constraints(x)
+    )
+    return f", unless `{constraint.option}` is {value_text(default)}" if escapes else ""
 
 
-def _condition(claim: Claim, long: dict[str, str]) -> str:
-    """A claim as a comparison; `long` are the formulas of output sizes, which stand in it by their names."""
-    left, relation, right = claim.left, claim.relation, claim.right
+def _condition(constraint: Constraint, long: dict[str, str]) -> str:
+    """A constraint as a comparison; `long` are the formulas of output sizes, which stand in it by their names."""
+    left, relation, right = constraint.left, constraint.relation, constraint.right
     if relation == ">=" and is_number(left):
         left, relation, right = right, "<=", left
     shown = [next((name for name, text in long.items() if text == render(side)), render(side)) for side in (left, right)]

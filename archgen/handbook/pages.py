@@ -76,7 +76,7 @@ def _op(entry: Entry) -> Iterator[str]:
     yield from _items("parameters", [weight_text(weight) for weight in entry.parameters])
     yield from _items("buffers", [weight_text(weight) for weight in entry.buffers])
     yield from _items("MACs", [f"`{entry.macs}`"] if entry.macs else [])
-    yield from _items("must hold", list(entry.claims))
+    yield from _items("must hold", list(entry.constraints))
     yield from _items("refused", [*entry.messages, *(f"`{layouts}`: {message}" for layouts, message in entry.refuses)])
 
 

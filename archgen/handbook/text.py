@@ -109,10 +109,10 @@ def _facts(entry: Entry) -> Iterator[str]:
     figures = entry.figures
     counts = f"{figures.parameters:,} parameters, {figures.macs:,} MACs"
     yield from wrapped("            ", f"{shape_text(figures.input)} -> {shape_text(figures.output)}; {counts}")
-    if entry.claims:
+    if entry.constraints:
         yield from ("", "must hold, or the spec is refused")
-        for claim in entry.claims:
-            yield from wrapped("  ", claim.replace("`", ""))
+        for constraint in entry.constraints:
+            yield from wrapped("  ", constraint.replace("`", ""))
     if entry.messages:
         yield from ("", "refused")
         for message in entry.messages:

@@ -26,7 +26,7 @@ SPEC_KEYS = (
     "name", "description", "extends", "input", "args", "let", "defaults", *SECTIONS, "outputs", "training_outputs", "assert",
     "blocks",
 )  # fmt: skip
-# What a claim of `assert` may name: the report's totals, the contract, and the costs of one image in float32.
+# What `assert` may name: the report's totals, the contract, and the costs of one image in float32.
 TOTALS = frozenset({"parameters", "buffers", "macs"})
 CONTRACT = frozenset({"min_size", "reduction", "receptive_field"})
 COSTS = frozenset({"activations", "inference_memory", "training_memory"})

@@ -5,7 +5,7 @@ from typing import cast
 from archgen.ops import activation, conv, merge, norm, pool, rearrange, regularise
 from archgen.ops.base import MAC_CONVENTION, MAC_CONVENTION_WITH_BIAS, Op
 from archgen.ops.merge import MergeOp
-from archgen.ops.value import Claim, Shape
+from archgen.ops.value import Constraint, Shape
 
 OPS = Op.registry
 MERGES = cast("dict[str, type[MergeOp]]", MergeOp.registry)
@@ -27,7 +27,7 @@ __all__ = [
     "MAC_CONVENTION_WITH_BIAS",
     "MERGES",
     "OPS",
-    "Claim",
+    "Constraint",
     "MergeOp",
     "Op",
     "Shape",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from archgen.arithmetic.expressions import is_number
 from archgen.ops.base import Op
 from archgen.ops.options import Int, Real, Word
-from archgen.ops.value import POINTWISE, SHARED, Claim, Footprint, Mode, Reads, Shape, Size, product
+from archgen.ops.value import POINTWISE, SHARED, Constraint, Footprint, Mode, Reads, Shape, Size, product
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -146,15 +146,15 @@ class PReLU(Activation):
     num_parameters: Int = 1
     init: Real = 0.25
 
-    def claims(self, x: Shape) -> Iterable[Claim]:
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
         if self.num_parameters == 1:
             return
         if is_number(self.num_parameters):  # where it waits for a name it may be 1
-            yield Claim(
+            yield Constraint(
                 x.channel_axis, "==", 0, "`prelu` takes its channels on axis 1, behind the batch; here they are on another"
             )
         sentence = "`num_parameters` is {left}, but there are {right} channels; 1 would serve all"
-        yield Claim(self.num_parameters, "==", x.channels, sentence, "num_parameters")
+        yield Constraint(self.num_parameters, "==", x.channels, sentence, "num_parameters")
 
     def weights(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
         return (("weight", (self.num_parameters,)),)
@@ -179,6 +179,6 @@ class Softmax(Activation):
         axes = [axis for axis in range(len(x.sizes)) if axis != x.channel_axis]
         return tuple(None if axis == self.dim - 1 else POINTWISE for axis in axes)
 
-    def claims(self, x: Shape) -> Iterable[Claim]:
-        yield Claim(self.dim, ">=", 1, "`dim` is {left}; axis 0 is the batch, the channels are axis 1", "dim")
-        yield Claim(len(x.sizes), ">=", self.dim, "`dim` is {right}, but the value has axes 0 to {left}", "dim")
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        yield Constraint(self.dim, ">=", 1, "`dim` is {left}; axis 0 is the batch, the channels are axis 1", "dim")
+        yield Constraint(len(x.sizes), ">=", self.dim, "`dim` is {right}, but the value has axes 0 to {left}", "dim")

@@ -2,7 +2,7 @@
 
 The fields of an op are the keyword names and defaults of the `torch.nn` class that it stands for. Its rules are plain
 arithmetic and never check: they run alike on numbers (the report) and on expressions (the generated code). What must hold of
-its input and its options is data beside the rules, in `claims`.
+its input and its options is data beside the rules, in `constraints`.
 
 Convention for cost: MACs are the multiply-accumulates of convolutions, linear layers and attention products; bias and
 normalisation are not counted. That is exactly half of what `torch.utils.flop_counter.FlopCounterMode` counts.
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from archgen.arithmetic.evaluation import evaluate
 from archgen.arithmetic.expressions import Value
 from archgen.ops.options import KINDS
-from archgen.ops.value import POINTWISE, Claim, Footprint, Reads, axes, known_at_least, product, same
+from archgen.ops.value import POINTWISE, Constraint, Footprint, Reads, axes, known_at_least, product, same
 from archgen.records import Record
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Op(Record):
         """The shape of the result."""
         raise NotImplementedError
 
-    def claims(self, x: Shape) -> Iterable[Claim]:
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
         """What must hold of the input and the options."""
         return ()
 
@@ -178,31 +178,31 @@ def window_reads(windows: Iterable[tuple[Size, Size, Size, Size]]) -> tuple[Read
     )
 
 
-def list_claims(op: Op, rank: int, *options: str) -> Iterable[Claim]:
+def list_constraints(op: Op, rank: int, *options: str) -> Iterable[Constraint]:
     """An option given as a list has one item for each spatial axis."""
     for option in options:
         value = getattr(op, option)
         if type(value) is tuple and len(value) != rank:
-            yield Claim(len(value), "==", rank, f"`{option}` lists {{left}} values for {{right}} spatial axes", option)
+            yield Constraint(len(value), "==", rank, f"`{option}` lists {{left}} values for {{right}} spatial axes", option)
 
 
-def axis_claims(op: Op, rank: int, least: dict[str, int]) -> Iterable[Claim]:
+def axis_constraints(op: Op, rank: int, least: dict[str, int]) -> Iterable[Constraint]:
     """Each option's value on each axis is at least so much."""
     for option, bound in least.items():
         value = getattr(op, option)
         if value is None or known_at_least(value, bound):
             continue
         for item in axes(value, rank):
-            yield Claim(item, ">=", bound, f"`{option}` is {{left}}, and must be at least {{right}}", option)
+            yield Constraint(item, ">=", bound, f"`{option}` is {{left}}, and must be at least {{right}}", option)
 
 
-def spatial_claims(op: Op, x: Shape) -> Iterable[Claim]:
+def spatial_constraints(op: Op, x: Shape) -> Iterable[Constraint]:
     """The input has a channel axis first and one, two or three spatial axes."""
     count = len(x.sizes)
     if 2 <= count <= 4 and x.channel_axis == 0:
         return
     word = f"`{op.name}` takes channels and one to three spatial axes; this value has {count} in all"
-    yield Claim(count, ">=", 2, word, "", "it was flattened before: put the node above that")
-    yield Claim(4, ">=", count, word)
+    yield Constraint(count, ">=", 2, word, "", "it was flattened before: put the node above that")
+    yield Constraint(4, ">=", count, word)
     word = f"`{op.name}` takes its channels on axis 1, behind the batch; here they are on another"
-    yield Claim(x.channel_axis, "==", 0, word, "", "put a `permute` before it that moves them there")
+    yield Constraint(x.channel_axis, "==", 0, word, "", "put a `permute` before it that moves them there")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from archgen.arithmetic.evaluation import binary, call, select
-from archgen.ops.base import Op, axis_claims, list_claims, spatial_claims, window_reads
+from archgen.ops.base import Op, axis_constraints, list_constraints, spatial_constraints, window_reads
 from archgen.ops.options import Bool, Int, Padding, PerAxis, Word
 from archgen.ops.value import (
-    Claim,
+    Constraint,
     Footprint,
     Mode,
     Reads,
@@ -31,12 +31,12 @@ def window_size(size: Size, kernel: Size, stride: Size, padding: Size, dilation:
     return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
 
 
-def group_claims(groups: Size, channels: Size, out_channels: Size) -> Iterable[Claim]:
+def group_constraints(groups: Size, channels: Size, out_channels: Size) -> Iterable[Constraint]:
     """The groups share both the input's and the output's channels."""
     sentence = "`groups` is {left}, which does not divide the {right} "
     help = divisors(groups, channels, out_channels)
-    yield Claim(groups, "divides", channels, sentence + "input channels", "groups", help)
-    yield Claim(groups, "divides", out_channels, sentence + "output channels", "groups", help)
+    yield Constraint(groups, "divides", channels, sentence + "input channels", "groups", help)
+    yield Constraint(groups, "divides", out_channels, sentence + "output channels", "groups", help)
 
 
 _LEAST = {"out_channels": 1, "kernel_size": 1, "stride": 1, "padding": 0, "dilation": 1, "groups": 1}
@@ -114,23 +114,23 @@ class Conv(Op):
         spatial = (window_size(size, *window) for size, window in zip(x.sizes[1:], self.windows(x.rank)))
         return Shape((self.out_channels, *spatial))
 
-    def claims(self, x: Shape) -> Iterable[Claim]:
-        yield from spatial_claims(self, x)
-        yield from list_claims(self, x.rank, "kernel_size", "stride", "padding", "dilation")
-        yield from axis_claims(self, x.rank, _LEAST if self.padding not in self.words["padding"] else _LEAST_BESIDE_A_WORD)
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        yield from spatial_constraints(self, x)
+        yield from list_constraints(self, x.rank, "kernel_size", "stride", "padding", "dilation")
+        yield from axis_constraints(self, x.rank, _LEAST if self.padding not in self.words["padding"] else _LEAST_BESIDE_A_WORD)
         if self.padding == "same":
             for stride in axes(self.stride, x.rank):
-                yield Claim(stride, "==", 1, "`padding: same` needs a stride of {right}, not {left}", "stride", _SAME_HELP)
+                yield Constraint(stride, "==", 1, "`padding: same` needs a stride of {right}, not {left}", "stride", _SAME_HELP)
         if self.groups != 1:
-            yield from group_claims(self.groups, x.channels, self.out_channels)
+            yield from group_constraints(self.groups, x.channels, self.out_channels)
         for size, padded, (kernel, _, padding, dilation) in zip(x.sizes[1:], self.padded(x), self.windows(x.rank)):
             span = dilation * (kernel - 1) + 1
             if self.padding != "same" and not known_at_least(padded, span):
                 sentence = f"the kernel spans {{right}} positions, but the input has {{left}} with padding ({size} without)"
-                yield Claim(padded, ">=", span, sentence, "kernel_size")
+                yield Constraint(padded, ">=", span, sentence, "kernel_size")
             if self.padding_mode in ("reflect", "circular"):
                 least = padded - size - padding + int(self.padding_mode == "reflect")
-                yield Claim(
+                yield Constraint(
                     size,
                     ">=",
                     least,
@@ -202,9 +202,9 @@ class ConvTranspose(Op):
         )
         return Shape((self.out_channels, *spatial))
 
-    def claims(self, x: Shape) -> Iterable[Claim]:
-        yield from spatial_claims(self, x)
-        yield from list_claims(self, x.rank, "kernel_size", "stride", "padding", "output_padding", "dilation")
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        yield from spatial_constraints(self, x)
+        yield from list_constraints(self, x.rank, "kernel_size", "stride", "padding", "output_padding", "dilation")
         least = {
             "out_channels": 1,
             "kernel_size": 1,
@@ -214,11 +214,11 @@ class ConvTranspose(Op):
             "dilation": 1,
             "groups": 1,
         }
-        yield from axis_claims(self, x.rank, least)
-        yield from group_claims(self.groups, x.channels, self.out_channels)
+        yield from axis_constraints(self, x.rank, least)
+        yield from group_constraints(self.groups, x.channels, self.out_channels)
         options = (self.stride, self.dilation, self.output_padding)
         for stride, dilation, output_padding in zip(*(axes(option, x.rank) for option in options)):
-            yield Claim(
+            yield Constraint(
                 call("max", stride, dilation) - 1,
                 ">=",
                 output_padding,
@@ -226,7 +226,7 @@ class ConvTranspose(Op):
                 "output_padding",
             )
         for size in self.output(x).sizes[1:]:
-            yield Claim(size, ">=", 1, "the output would have {left} positions", "padding")
+            yield Constraint(size, ">=", 1, "the output would have {left} positions", "padding")
 
     def weights(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
         weight = ("weight", (x.channels, self.out_channels // self.groups, *axes(self.kernel_size, x.rank)))
@@ -266,8 +266,8 @@ class Linear(Op):
         """torch multiplies two matrices; of more axes it joins all but the last, and parts them again."""
         return Footprint(keeps=self.keeps, view=x.rank > 0)
 
-    def claims(self, x: Shape) -> Iterable[Claim]:
-        yield Claim(
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        yield Constraint(
             x.channel_axis,
             "==",
             len(x.sizes) - 1,
@@ -275,7 +275,7 @@ class Linear(Op):
             "",
             "put a `flatten` of all axes before it, or a `permute` that moves the channels last",
         )
-        yield Claim(self.out_features, ">=", 1, "`out_features` is {left}, and must be at least {right}", "out_features")
+        yield Constraint(self.out_features, ">=", 1, "`out_features` is {left}, and must be at least {right}", "out_features")
 
     def weights(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
         weight = ("weight", (self.out_features, x.channels))

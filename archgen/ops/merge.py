@@ -10,7 +10,7 @@ from archgen.arithmetic.expressions import Expression
 from archgen.ops.base import Op
 from archgen.ops.options import Int
 from archgen.ops.torch_text import VALUES, Function, Listed, Method, Operator, Option
-from archgen.ops.value import Claim, Shape, shape_text
+from archgen.ops.value import Constraint, Shape, shape_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,13 +35,13 @@ class MergeOp(Op):
     @classmethod
     def unsaid(cls) -> list[str]:
         own = cls.__mro__[: cls.__mro__.index(MergeOp)]
-        words = ("line", "output", "claims", "pairwise", "hands_back", "keeps")
+        words = ("line", "output", "constraints", "pairwise", "hands_back", "keeps")
         return [f"`{word}`" for word in words if not any(word in one.__dict__ for one in own)]
 
     def output(self, x: Shape, *others: Shape) -> Shape:
         raise NotImplementedError
 
-    def claims(self, x: Shape, *others: Shape) -> Iterable[Claim]:
+    def constraints(self, x: Shape, *others: Shape) -> Iterable[Constraint]:
         raise NotImplementedError
 
 
@@ -58,11 +58,11 @@ class Pairwise(MergeOp):
     def output(self, x: Shape, *others: Shape) -> Shape:
         return functools.reduce(self.pair, others, x)
 
-    def claims(self, x: Shape, *others: Shape) -> Iterator[Claim]:
+    def constraints(self, x: Shape, *others: Shape) -> Iterator[Constraint]:
         return _meet(self, x, others, self.relation)
 
 
-def _meet(op: MergeOp, x: Shape, others: Iterable[Shape], relation: str, joined: int | None = None) -> Iterator[Claim]:
+def _meet(op: MergeOp, x: Shape, others: Iterable[Shape], relation: str, joined: int | None = None) -> Iterator[Constraint]:
     """What must hold of values that meet one after the other. joined: an axis whose sizes may differ."""
     for other in others:
         pairs = enumerate(zip(x.sizes, other.sizes))
@@ -70,17 +70,17 @@ def _meet(op: MergeOp, x: Shape, others: Iterable[Shape], relation: str, joined:
         x = op.output(x, other)
 
 
-def _unlike(op: MergeOp, left: Shape, right: Shape, axes: list[int], relation: str) -> Iterator[Claim]:
+def _unlike(op: MergeOp, left: Shape, right: Shape, axes: list[int], relation: str) -> Iterator[Constraint]:
     """What must hold of two shapes that differ on these axes."""
     lengths = len(left.sizes), len(right.sizes)
     if not axes and lengths[0] == lengths[1]:
         return  # as nearly always: no need to say what might be wrong
     sizes = f"{shape_text(left)} and {shape_text(right)}"
-    yield Claim(lengths[0], "==", lengths[1], f"`{op.name}` can't merge {sizes}: they differ in their number of axes")
+    yield Constraint(lengths[0], "==", lengths[1], f"`{op.name}` can't merge {sizes}: they differ in their number of axes")
     for axis in axes:
         what = "channels" if axis == left.channel_axis else "sizes"
         sentence = f"`{op.name}` can't merge {sizes}: their {what} {{left}} and {{right}} differ"
-        yield Claim(left.sizes[axis], relation, right.sizes[axis], sentence)
+        yield Constraint(left.sizes[axis], relation, right.sizes[axis], sentence)
 
 
 class Add(Pairwise):
@@ -137,13 +137,13 @@ class Shares(Op):
         """The shape of one share."""
         return x.with_channels(x.channels // self.chunks)
 
-    def claims(self, x: Shape) -> Iterator[Claim]:
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
         help = ""
         if type(x.channels) is int:
             more = -(-x.channels // self.chunks) * self.chunks
             help = f"give it {more} channels, as by a `{{conv: {more}, kernel_size: 1}}` before it"
         sentence = "{right} channels can't be shared among {left} branches"
-        yield Claim(self.chunks, "divides", x.channels, sentence, "", help)
+        yield Constraint(self.chunks, "divides", x.channels, sentence, "", help)
 
     def text_options(self, x: Shape) -> dict[str, Any]:
         return {"chunks": self.chunks, "dim": x.channel_axis + 1}
@@ -163,7 +163,7 @@ class Concat(MergeOp):
     def output(self, x: Shape, *others: Shape) -> Shape:
         return x.with_channels(functools.reduce(lambda total, other: total + other.channels, others, x.channels))
 
-    def claims(self, x: Shape, *others: Shape) -> Iterator[Claim]:
+    def constraints(self, x: Shape, *others: Shape) -> Iterator[Constraint]:
         return _meet(self, x, others, "==", joined=x.channel_axis)
 
     def text_options(self, x: Shape) -> dict[str, Any]:

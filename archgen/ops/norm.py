@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from archgen.ops.base import Op, spatial_claims
+from archgen.ops.base import Op, spatial_constraints
 from archgen.ops.options import Bool, Int, Real
-from archgen.ops.value import Claim, Footprint, Mode, Shape, Size, divisors, product
+from archgen.ops.value import Constraint, Footprint, Mode, Shape, Size, divisors, product
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,20 +23,20 @@ class Norm(Op):
     def output(self, x: Shape) -> Shape:
         return x
 
-    def eps_claims(self) -> Iterable[Claim]:
+    def eps_constraints(self) -> Iterable[Constraint]:
         option: Any = self
         eps = option.eps
         if type(eps) is float and eps >= 1e-30:
             return
-        yield Claim(eps, ">=", 1e-30, "`eps` is {left}, and must be above 0", "eps")
+        yield Constraint(eps, ">=", 1e-30, "`eps` is {left}, and must be above 0", "eps")
 
-    def momentum_claims(self) -> Iterable[Claim]:
+    def momentum_constraints(self) -> Iterable[Constraint]:
         option: Any = self
-        yield Claim(option.momentum, ">=", 0, "`momentum` is {left}, and must be at least 0", "momentum")
-        yield Claim(1, ">=", option.momentum, "`momentum` is {right}, and must be at most 1", "momentum")
+        yield Constraint(option.momentum, ">=", 0, "`momentum` is {left}, and must be at least 0", "momentum")
+        yield Constraint(1, ">=", option.momentum, "`momentum` is {right}, and must be at most 1", "momentum")
 
-    def first_axis_claim(self, x: Shape) -> Claim:
-        return Claim(
+    def first_axis_constraint(self, x: Shape) -> Constraint:
+        return Constraint(
             x.channel_axis, "==", 0, f"`{self.name}` takes its channels on axis 1, behind the batch; here they are on another"
         )
 
@@ -70,11 +70,11 @@ class BatchNorm(Norm):
     def class_name(cls, rank: int) -> str:
         return cls.torch_class.replace("{n}", str(max(1, rank)))  # [N, C] too is BatchNorm1d
 
-    def claims(self, x: Shape) -> Iterable[Claim]:
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
         if x.channel_axis:
-            yield self.first_axis_claim(x)
-        yield from self.eps_claims()
-        yield from self.momentum_claims()
+            yield self.first_axis_constraint(x)
+        yield from self.eps_constraints()
+        yield from self.momentum_constraints()
 
     @property
     def insists(self) -> bool:
@@ -109,12 +109,12 @@ class InstanceNorm(Norm):
     def insists(self) -> bool:
         return bool(self.affine or self.track_running_stats)
 
-    def claims(self, x: Shape) -> Iterable[Claim]:
-        yield from spatial_claims(self, x)
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        yield from spatial_constraints(self, x)
         sentence = "`instance_norm` needs more than one position for each channel; here there is {left}"
-        yield Claim(product(x.spatial), ">=", 2, sentence)
-        yield from self.eps_claims()
-        yield from self.momentum_claims()
+        yield Constraint(product(x.spatial), ">=", 2, sentence)
+        yield from self.eps_constraints()
+        yield from self.momentum_constraints()
 
     weights = BatchNorm.weights
     buffers = BatchNorm.buffers
@@ -139,10 +139,10 @@ class GroupNorm(Norm):
     eps: Real = 1e-5
     affine: Bool = True
 
-    def claims(self, x: Shape) -> Iterable[Claim]:
-        yield self.first_axis_claim(x)
-        yield Claim(self.num_groups, ">=", 1, "`num_groups` is {left}, and must be at least {right}", "num_groups")
-        yield Claim(
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        yield self.first_axis_constraint(x)
+        yield Constraint(self.num_groups, ">=", 1, "`num_groups` is {left}, and must be at least {right}", "num_groups")
+        yield Constraint(
             self.num_groups,
             "divides",
             x.channels,
@@ -151,8 +151,8 @@ class GroupNorm(Norm):
             divisors(self.num_groups, x.channels),
         )
         values = x.channels // self.num_groups * product(x.spatial)
-        yield Claim(values, ">=", 2, "a group has {left} value of an image: nothing to normalise", "num_groups")
-        yield from self.eps_claims()
+        yield Constraint(values, ">=", 2, "a group has {left} value of an image: nothing to normalise", "num_groups")
+        yield from self.eps_constraints()
 
     @property
     def insists(self) -> bool:
@@ -182,8 +182,8 @@ class LayerNorm(Norm):
     elementwise_affine: Bool = True
     bias: Bool = True
 
-    def claims(self, x: Shape) -> Iterable[Claim]:
-        yield Claim(
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        yield Constraint(
             x.channel_axis,
             "==",
             len(x.sizes) - 1,
@@ -191,7 +191,7 @@ class LayerNorm(Norm):
             "",
             "put a `permute` before it that moves the channels last",
         )
-        yield from self.eps_claims()
+        yield from self.eps_constraints()
 
     def weights(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
         both = self.per_channel(x, self.elementwise_affine)
@@ -226,6 +226,6 @@ class LocalResponseNorm(Op):
             return Footprint(passing=max(2 * values, padded))
         return Footprint(keeps=("input",), image=padded + 2 * values, back=3 * values)
 
-    def claims(self, x: Shape) -> Iterable[Claim]:
-        yield from spatial_claims(self, x)
-        yield Claim(self.size, ">=", 1, "`size` is {left}, and must be at least {right}", "size")
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        yield from spatial_constraints(self, x)
+        yield Constraint(self.size, ">=", 1, "`size` is {left}, and must be at least {right}", "size")

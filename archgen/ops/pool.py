@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from archgen.arithmetic.evaluation import minimum, select
-from archgen.ops.base import Op, axis_claims, list_claims, spatial_claims, window_reads
+from archgen.ops.base import Op, axis_constraints, list_constraints, spatial_constraints, window_reads
 from archgen.ops.options import Bool, PerAxis
-from archgen.ops.value import Claim, Footprint, Mode, Reads, Shape, Size, axes, product
+from archgen.ops.value import Constraint, Footprint, Mode, Reads, Shape, Size, axes, product
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,17 +44,17 @@ class Pool(Op):
     def reads(self, x: Shape) -> tuple[Reads | None, ...]:
         return window_reads(self.windows(x.rank))
 
-    def claims(self, x: Shape) -> Iterable[Claim]:
-        yield from spatial_claims(self, x)
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        yield from spatial_constraints(self, x)
         options = [option for option in ("kernel_size", "stride", "padding", "dilation") if option in self.fields]
-        yield from list_claims(self, x.rank, *options)
-        yield from axis_claims(self, x.rank, {option: int(option != "padding") for option in options})
+        yield from list_constraints(self, x.rank, *options)
+        yield from axis_constraints(self, x.rank, {option: int(option != "padding") for option in options})
         for kernel, _, padding, _ in self.windows(x.rank):
-            yield Claim(
+            yield Constraint(
                 kernel // 2, ">=", padding, "`padding` is {right}; at most half of the kernel, {left}, is allowed", "padding"
             )
         for size, pooled in zip(x.sizes[1:], self.output(x).sizes[1:]):
-            yield Claim(
+            yield Constraint(
                 pooled,
                 ">=",
                 1,
@@ -94,11 +94,13 @@ class AvgPool(Pool):
     ceil_mode: Bool = False
     count_include_pad: Bool = True
 
-    def claims(self, x: Shape) -> Iterable[Claim]:
-        yield from super().claims(x)
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        yield from super().constraints(x)
         if x.rank == 3:  # torch.nn.AvgPool3d alone refuses a window that only ceil mode or padding would make fit
             for size, (kernel, _, _, _) in zip(x.sizes[1:], self.windows(x.rank)):
-                yield Claim(size, ">=", kernel, "the window spans {right} positions, but the input has {left}", "kernel_size")
+                yield Constraint(
+                    size, ">=", kernel, "the window spans {right} positions, but the input has {left}", "kernel_size"
+                )
 
 
 class AdaptivePool(Op):
@@ -113,10 +115,10 @@ class AdaptivePool(Op):
     def reads(self, x: Shape) -> tuple[Reads | None, ...]:
         return (None,) * x.rank
 
-    def claims(self, x: Shape) -> Iterable[Claim]:
-        yield from spatial_claims(self, x)
-        yield from list_claims(self, x.rank, "output_size")
-        yield from axis_claims(self, x.rank, {"output_size": 1})
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        yield from spatial_constraints(self, x)
+        yield from list_constraints(self, x.rank, "output_size")
+        yield from axis_constraints(self, x.rank, {"output_size": 1})
 
 
 class AdaptiveAvgPool(AdaptivePool):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from archgen.arithmetic.expressions import names_of
-from archgen.ops.base import Op, spatial_claims
+from archgen.ops.base import Op, spatial_constraints
 from archgen.ops.options import Axes, Axis, Int, Ints, Word
 from archgen.ops.torch_text import Method, Option
-from archgen.ops.value import MOST_PHASES, POINTWISE, SHARED, Claim, Footprint, Mode, Reads, Shape, divisors, product
+from archgen.ops.value import MOST_PHASES, POINTWISE, SHARED, Constraint, Footprint, Mode, Reads, Shape, divisors, product
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -44,12 +44,12 @@ class Permute(nn.Module):
         spatial = [dim - 1 for dim in self.dims[1:] if dim - 1 != x.channel_axis]
         return tuple(POINTWISE._replace(source=axis - (axis > x.channel_axis)) for axis in spatial)
 
-    def claims(self, x: Shape) -> Iterable[Claim]:
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
         count = len(x.sizes) + 1
-        yield Claim(x.rank, ">=", 1, "`permute` has nothing to reorder: the value has one axis beside the batch")
+        yield Constraint(x.rank, ">=", 1, "`permute` has nothing to reorder: the value has one axis beside the batch")
         known = sorted(self.dims) == list(range(count))
-        yield Claim(int(known), "==", 1, f"`dims` must name each of the axes 0 to {count - 1} once", "dims")
-        yield Claim(self.dims[0] if self.dims else -1, "==", 0, "`dims` must begin with 0: the batch stays first", "dims")
+        yield Constraint(int(known), "==", 1, f"`dims` must name each of the axes 0 to {count - 1} once", "dims")
+        yield Constraint(self.dims[0] if self.dims else -1, "==", 0, "`dims` must begin with 0: the batch stays first", "dims")
 
 
 class ChannelShuffle(Op):
@@ -64,11 +64,11 @@ class ChannelShuffle(Op):
     def output(self, x: Shape) -> Shape:
         return x
 
-    def claims(self, x: Shape) -> Iterable[Claim]:
-        yield from spatial_claims(self, x)
-        yield Claim(self.groups, ">=", 1, "`groups` is {left}, and must be at least {right}", "groups")
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        yield from spatial_constraints(self, x)
+        yield Constraint(self.groups, ">=", 1, "`groups` is {left}, and must be at least {right}", "groups")
         sentence = "`groups` is {left}, which does not divide the {right} channels"
-        yield Claim(self.groups, "divides", x.channels, sentence, "groups", divisors(self.groups, x.channels))
+        yield Constraint(self.groups, "divides", x.channels, sentence, "groups", divisors(self.groups, x.channels))
 
 
 class PixelShuffle(Op):
@@ -87,12 +87,14 @@ class PixelShuffle(Op):
     def reads(self, x: Shape) -> tuple[Reads | None, ...]:
         return (_repeated(self.upscale_factor),) * x.rank
 
-    def claims(self, x: Shape) -> Iterable[Claim]:
-        yield from _image_claims(self, x)
-        yield Claim(self.upscale_factor, ">=", 1, "`upscale_factor` is {left}, and must be at least {right}", "upscale_factor")
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        yield from _image_constraints(self, x)
+        yield Constraint(
+            self.upscale_factor, ">=", 1, "`upscale_factor` is {left}, and must be at least {right}", "upscale_factor"
+        )
         square = self.upscale_factor * self.upscale_factor
         sentence = "the square of `upscale_factor` is {left}, which does not divide the {right} channels"
-        yield Claim(square, "divides", x.channels, sentence, "upscale_factor")
+        yield Constraint(square, "divides", x.channels, sentence, "upscale_factor")
 
 
 class PixelUnshuffle(Op):
@@ -111,19 +113,19 @@ class PixelUnshuffle(Op):
     def reads(self, x: Shape) -> tuple[Reads | None, ...]:
         return (Reads(self.downscale_factor, range(self.downscale_factor)),) * x.rank
 
-    def claims(self, x: Shape) -> Iterable[Claim]:
-        yield from _image_claims(self, x)
-        yield Claim(
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        yield from _image_constraints(self, x)
+        yield Constraint(
             self.downscale_factor, ">=", 1, "`downscale_factor` is {left}, and must be at least {right}", "downscale_factor"
         )
         for size in x.sizes[1:]:
             sentence = "`downscale_factor` is {left}, which does not divide the size {right}"
-            yield Claim(self.downscale_factor, "divides", size, sentence, "downscale_factor")
+            yield Constraint(self.downscale_factor, "divides", size, sentence, "downscale_factor")
 
 
-def _image_claims(op: Op, x: Shape) -> Iterable[Claim]:
-    yield from spatial_claims(op, x)
-    yield Claim(x.rank, "==", 2, f"`{op.name}` takes two spatial axes, not {{left}}")
+def _image_constraints(op: Op, x: Shape) -> Iterable[Constraint]:
+    yield from spatial_constraints(op, x)
+    yield Constraint(x.rank, "==", 2, f"`{op.name}` takes two spatial axes, not {{left}}")
 
 
 def _repeated(factor: int) -> Reads:
@@ -169,11 +171,11 @@ class Upsample(Op):
             taps = [*range(first, near), *range(near + 1, far), *range(far + 1, last)]
         return (Reads(2, taps, 2 * factor),) * x.rank
 
-    def claims(self, x: Shape) -> Iterable[Claim]:
-        yield from spatial_claims(self, x)
-        yield Claim(self.scale_factor, ">=", 1, "`scale_factor` is {left}, and must be at least {right}", "scale_factor")
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        yield from spatial_constraints(self, x)
+        yield Constraint(self.scale_factor, ">=", 1, "`scale_factor` is {left}, and must be at least {right}", "scale_factor")
         rank = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}.get(self.mode, x.rank)
-        yield Claim(rank, "==", x.rank, f"`{self.mode}` takes {{left}} spatial axes; here there are {{right}}", "mode")
+        yield Constraint(rank, "==", x.rank, f"`{self.mode}` takes {{left}} spatial axes; here there are {{right}}", "mode")
 
 
 class Pad(Op):
@@ -193,9 +195,9 @@ class Pad(Op):
     def reads(self, x: Shape) -> tuple[Reads | None, ...]:
         return tuple(Reads(1, (-before,)) for before in reversed(self.padding[::2]))
 
-    def claims(self, x: Shape) -> Iterable[Claim]:
-        yield from spatial_claims(self, x)
-        yield Claim(
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        yield from spatial_constraints(self, x)
+        yield Constraint(
             len(self.padding),
             "==",
             2 * x.rank,
@@ -203,7 +205,7 @@ class Pad(Op):
             "padding",
         )
         for value in self.padding:
-            yield Claim(value, ">=", 0, "`padding` is {left}, and must be at least 0", "padding")
+            yield Constraint(value, ">=", 0, "`padding` is {left}, and must be at least 0", "padding")
 
 
 class Flatten(Op):
@@ -242,12 +244,12 @@ class Flatten(Op):
     def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
         return SHARED
 
-    def claims(self, x: Shape) -> Iterable[Claim]:
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
         axes = len(x.sizes) + 1
         for option in ("start_dim", "end_dim"):
             value = getattr(self, option)
-            yield Claim(axes - 1, ">=", value, f"`{option}` is {{right}}, but the value has axes 0 to {{left}}", option)
-            yield Claim(value, ">=", -axes, f"`{option}` is {{left}}, but the value has axes 0 to {axes - 1}", option)
+            yield Constraint(axes - 1, ">=", value, f"`{option}` is {{right}}, but the value has axes 0 to {{left}}", option)
+            yield Constraint(value, ">=", -axes, f"`{option}` is {{left}}, but the value has axes 0 to {axes - 1}", option)
         start, end = self.span(x)
-        yield Claim(start + 1, ">=", 1, "`start_dim` is {left}: the batch, axis 0, can't be joined", "start_dim")
-        yield Claim(end, ">=", start, "`end_dim` comes before `start_dim`", "end_dim")
+        yield Constraint(start + 1, ">=", 1, "`start_dim` is {left}: the batch, axis 0, can't be joined", "start_dim")
+        yield Constraint(end, ">=", start, "`end_dim` comes before `start_dim`", "end_dim")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from archgen.ops.base import Op, spatial_claims
+from archgen.ops.base import Op, spatial_constraints
 from archgen.ops.options import Real, Word
 from archgen.ops.torch_text import OWN, VALUES, Operator
-from archgen.ops.value import SHARED, Claim, Footprint, Mode, Shape, Size, product
+from archgen.ops.value import SHARED, Constraint, Footprint, Mode, Shape, Size, product
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,14 +29,14 @@ class ChannelDropout(Op):
     def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
         return Footprint(image=x.channels) if mode.training and self.p else SHARED
 
-    def claims(self, x: Shape) -> Iterable[Claim]:
-        yield from spatial_claims(self, x)
-        yield from probability_claims(self.p)
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        yield from spatial_constraints(self, x)
+        yield from probability_constraints(self.p)
 
 
-def probability_claims(p: Real) -> Iterable[Claim]:
-    yield Claim(p, ">=", 0, "`p` is {left}, and must be at least 0", "p")
-    yield Claim(1 - 1e-9, ">=", p, "`p` is {right}, and must be below 1", "p")
+def probability_constraints(p: Real) -> Iterable[Constraint]:
+    yield Constraint(p, ">=", 0, "`p` is {left}, and must be at least 0", "p")
+    yield Constraint(1 - 1e-9, ">=", p, "`p` is {right}, and must be below 1", "p")
 
 
 class StochasticDepth(Op):
@@ -76,8 +76,8 @@ class StochasticDepth(nn.Module):
             return SHARED
         return Footprint(image=1) if self.mode == "row" else Footprint(batch=1)
 
-    def claims(self, x: Shape) -> Iterable[Claim]:
-        yield from probability_claims(self.p)
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        yield from probability_constraints(self.p)
 
 
 class LayerScale(Op):
@@ -144,6 +144,6 @@ class Dropout(Op):
         """On the CPU the mask is of the activations' type; where nothing is dropped the input is handed on."""
         return Footprint(image=product(x.sizes)) if mode.training and self.p else SHARED
 
-    def claims(self, x: Shape) -> Iterable[Claim]:
-        yield Claim(self.p, ">=", 0, "`p` is {left}, and must be at least 0", "p")
-        yield Claim(1 - 1e-9, ">=", self.p, "`p` is {right}, and must be below 1", "p")
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        yield Constraint(self.p, ">=", 0, "`p` is {left}, and must be at least 0", "p")
+        yield Constraint(1 - 1e-9, ">=", self.p, "`p` is {right}, and must be below 1", "p")

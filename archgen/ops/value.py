@@ -56,7 +56,7 @@ def shape_text(shape: Shape) -> str:
     return "x".join(render(size) for size in shape.sizes)
 
 
-class Claim(NamedTuple):
+class Constraint(NamedTuple):
     """Something that must hold: `left relation right`. The sentence may name `{left}` and `{right}`; `option` is to blame."""
 
     left: Size
@@ -67,7 +67,7 @@ class Claim(NamedTuple):
     help: str = ""
 
     def holds(self) -> bool:
-        """Judges a claim about numbers."""
+        """Judges a constraint about numbers."""
         if self.relation == ">=":
             return bool(self.left >= self.right)
         if self.relation == "==":
@@ -163,7 +163,7 @@ def product(values: Iterable[Size]) -> Size:
 
 
 def known_at_least(left: Size, right: Size) -> bool:
-    """Whether two numbers satisfy a bound. A claim that holds of plain numbers is not worth making: every layer passes here."""
+    """Whether two plain numbers satisfy a bound, so that no constraint need be made of it: every layer passes here."""
     return type(left) is int and type(right) is int and left >= right
 
 

@@ -77,7 +77,7 @@ def _option(value: Given, wanted: Shape, spell: Spell) -> str:
         assert value.op is not None
         assert value.x is not None
         op = value.op.replace(**changed)
-        if all(claim.holds() for claim in op.claims(value.x)) and op.output(value.x) == wanted:
+        if all(constraint.holds() for constraint in op.constraints(value.x)) and op.output(value.x) == wanted:
             keys = {name: op.name if name == op.first() else name for name in changed}
             told = [f"`{keys[name]}: {spell(name, number)}`" for name, number in changed.items()]
             return f"they fit with {' and '.join(told)} in `{value.name}`"

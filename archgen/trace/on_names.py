@@ -25,7 +25,7 @@ from archgen.graph.lower import callers_first
 from archgen.graph.model import Apply, Body, Call, Graph, Hold, Repeat, Step
 from archgen.language.vocabulary import DEPTH_NAMES
 from archgen.ops.base import Op
-from archgen.ops.value import AXIS_NAMES, Claim, Shape, same
+from archgen.ops.value import AXIS_NAMES, Constraint, Shape, same
 from archgen.trace.traced import Role, Stopped, Traced, TracedBody
 from archgen.trace.walk import Tracer, constant_of, given_to, spread, value_of
 
@@ -61,11 +61,11 @@ class _Names(Tracer):
             for call in calls(body):
                 self.given.setdefault(call.block, set()).update(name for name, _, _ in call.arguments)
 
-    def judge(self, claim: Claim, place: Place, places: tuple[tuple[str, Place], ...] = ()) -> None:
+    def judge(self, constraint: Constraint, place: Place, places: tuple[tuple[str, Place], ...] = ()) -> None:
         """Numbers have judged what runs. Of what no call ever reaches, what no argument and no size can mend is judged here."""
-        if is_number(claim.left) and is_number(claim.right) and not claim.holds():
-            help = claim.help or "no call runs this node, and none could: mend it, or remove it"
-            raise Stopped(Problem(dict(places).get(claim.option, place), claim.text(), help))
+        if is_number(constraint.left) and is_number(constraint.right) and not constraint.holds():
+            help = constraint.help or "no call runs this node, and none could: mend it, or remove it"
+            raise Stopped(Problem(dict(places).get(constraint.option, place), constraint.text(), help))
 
     def judged(self, x: Shape) -> Shape:
         """Without its sizes: a node that is left out at those of the spec's input may fit others."""

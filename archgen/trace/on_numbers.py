@@ -10,7 +10,7 @@ from archgen.arithmetic.expressions import Environment, ExpressionError, Name, V
 from archgen.diagnostics import MOST_NAMES, Place, Problem
 from archgen.graph.model import Apply, Body, Call, Graph, Input, Step
 from archgen.ops.base import Op
-from archgen.ops.value import Claim, Shape, product, shape_text
+from archgen.ops.value import Constraint, Shape, product, shape_text
 from archgen.trace.flow import Flow, taken
 from archgen.trace.traced import Role, Stopped, Traced, TracedBody
 from archgen.trace.walk import MOST_LAYERS, NAMES_OF_A_STEP, Tracer, scope, too_many_layers, value_of
@@ -52,9 +52,9 @@ class NumberTracer(Tracer):
             found = self.plain[key] = super().apply(name, node, x, names, place)
         return found
 
-    def judge(self, claim: Claim, place: Place, places: tuple[tuple[str, Place], ...] = ()) -> None:
-        if not claim.holds():
-            raise Stopped(Problem(dict(places).get(claim.option, place), claim.text(), claim.help))
+    def judge(self, constraint: Constraint, place: Place, places: tuple[tuple[str, Place], ...] = ()) -> None:
+        if not constraint.holds():
+            raise Stopped(Problem(dict(places).get(constraint.option, place), constraint.text(), constraint.help))
 
     def body(self, body: Body, given: dict[str, Value], x: Shape) -> TracedBody:
         key = (body.name, repr(given), x)  # repr tells 1 from 1.0, and 0.0 from -0.0

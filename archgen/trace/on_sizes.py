@@ -1,6 +1,6 @@
 """A network traced on symbolic sizes: each layer's output as a function of the input's size, and what must hold for it to run.
 
-The walk is the trace on numbers with another judge: a claim about sizes is kept, not insisted on. Numbers of channels stay
+The walk is the trace on numbers with another judge: a constraint about sizes is kept, not insisted on. Numbers of channels stay
 numbers. Where a flattened size becomes a number of features, a built network has fixed it: whoever infers something from it
 takes the number that it has at the spec's own input, and that the two are equal becomes a constraint.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from archgen.arithmetic.expressions import names_of
 from archgen.arithmetic.sizes import Number, Size, Variable, axes_of, number_at, surely_divides, text_of
-from archgen.ops.value import AXES, Claim, Shape
+from archgen.ops.value import AXES, Constraint, Shape
 from archgen.records import Record
 from archgen.trace.on_numbers import NumberTracer
 from archgen.trace.traced import Role, Traced, TracedBody
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 FIXED = "a built network has fixed its {right} features"
 
 
-class Constraint(Record):
-    """What a layer needs: `left relation right`, a claim about sizes.
+class SizeConstraint(Record):
+    """What a layer needs: `left relation right`, a constraint about sizes.
 
     path: the first layer that needs it; layers of a block that meets the same sizes again need the same.
     """
@@ -62,7 +62,7 @@ class Constraint(Record):
     def holds_at(self, sizes: Mapping[str, int]) -> bool:
         """Judges it for an input with these sizes."""
         left, right = number_at(self.left, sizes), number_at(self.right, sizes)
-        return Claim(left, self.relation, right, self.sentence).holds()
+        return Constraint(left, self.relation, right, self.sentence).holds()
 
 
 class SymbolicTrace(Record):
@@ -76,9 +76,9 @@ class SymbolicTrace(Record):
     own: dict[str, int]
     steps: tuple[Traced, ...]
     outputs: tuple[Shape, ...]
-    constraints: tuple[Constraint, ...]
-    whole: tuple[Constraint, ...]
-    training: tuple[Constraint, ...]
+    constraints: tuple[SizeConstraint, ...]
+    whole: tuple[SizeConstraint, ...]
+    training: tuple[SizeConstraint, ...]
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -96,9 +96,9 @@ def trace(graph: Graph, input_shape: tuple[int, ...]) -> SymbolicTrace:
     return SymbolicTrace(own, body.steps, outputs, *map(_distinct, kept))
 
 
-def _distinct(constraints: list[Constraint]) -> tuple[Constraint, ...]:
+def _distinct(constraints: list[SizeConstraint]) -> tuple[SizeConstraint, ...]:
     """The first of those that ask the same of the same step."""
-    found: dict[tuple[object, ...], Constraint] = {}
+    found: dict[tuple[object, ...], SizeConstraint] = {}
     for one in constraints:
         merge = one.place if one.relation in ("==", "broadcasts") else None  # a bound is the same wherever it is asked
         found.setdefault((one.left, one.relation, one.right, merge), one)
@@ -109,24 +109,26 @@ class _Symbolic(NumberTracer):
     def __init__(self, graph: Graph, own: dict[str, int]) -> None:
         super().__init__(graph)
         self.own = own
-        self.constraints: list[Constraint] = []
-        self.whole: list[Constraint] = []
-        self.training: list[Constraint] = []
+        self.constraints: list[SizeConstraint] = []
+        self.whole: list[SizeConstraint] = []
+        self.training: list[SizeConstraint] = []
         self.path: list[str] = []
         self.by_channels = {
             body.name: "in_channels" in names_of((body.constants, body.steps)) for body in graph.blocks.values()
         }
 
-    def judge(self, claim: Claim, place: Place, places: tuple[tuple[str, Place], ...] = ()) -> None:
-        if isinstance(claim.left, Size) or isinstance(claim.right, Size):
-            if claim.relation == "divides" and surely_divides(claim.left, claim.right):
+    def judge(self, constraint: Constraint, place: Place, places: tuple[tuple[str, Place], ...] = ()) -> None:
+        if isinstance(constraint.left, Size) or isinstance(constraint.right, Size):
+            if constraint.relation == "divides" and surely_divides(constraint.left, constraint.right):
                 return
-            blamed = dict(places).get(claim.option, place)
+            blamed = dict(places).get(constraint.option, place)
             self.constraints.append(
-                Constraint(tuple(self.path), claim.left, claim.relation, claim.right, claim.sentence, blamed)
+                SizeConstraint(
+                    tuple(self.path), constraint.left, constraint.relation, constraint.right, constraint.sentence, blamed
+                )
             )
         else:
-            super().judge(claim, place, places)
+            super().judge(constraint, place, places)
 
     def node(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
         self.path.append(step.name)
@@ -149,7 +151,7 @@ class _Symbolic(NumberTracer):
         if not isinstance(x.channels, Size):
             return x
         known = x.channels.at(self.own)
-        self.judge(Claim(x.channels, "==", known, FIXED), place)
+        self.judge(Constraint(x.channels, "==", known, FIXED), place)
         return x.with_channels(known)
 
     def body(self, body: Body, given: dict[str, Value], x: Shape) -> TracedBody:
@@ -164,7 +166,7 @@ class _Symbolic(NumberTracer):
                 skipped = max(0, reads.stride - 1 - reads.taps[-1] + reads.taps[0])  # between windows, at every size
                 read = (made - 1) * reads.stride + reads.taps[-1] + 1 + skipped
                 if isinstance(read, Size) or isinstance(size, Size):
-                    self.whole.append(Constraint(tuple(self.path), read, ">=", size, "", place))
+                    self.whole.append(SizeConstraint(tuple(self.path), read, ">=", size, "", place))
         return Traced(name, op.type_name(x), Role.OP, (x,), y, place, op)
 
     def absent(self, step: Step, x: Shape, names: Environment) -> Traced:
@@ -179,7 +181,7 @@ class Side(Record):
     shape: Shape
 
 
-def sides(found: SymbolicTrace, constraint: Constraint) -> tuple[Side, ...]:
+def sides(found: SymbolicTrace, constraint: SizeConstraint) -> tuple[Side, ...]:
     """The values that a merge with this constraint takes; nothing where it is no merge."""
     steps = found.steps
     for name in constraint.path[:-1]:

@@ -23,7 +23,7 @@ from archgen.diagnostics import BUDGET, Place, Problem
 from archgen.graph.model import Apply, Body, Call, Chain, Graph, Hold, Input, Merge, Repeat, Split, Step
 from archgen.language.vocabulary import DEPTH_NAMES
 from archgen.ops.base import Op
-from archgen.ops.value import Claim, Shape, shape_text
+from archgen.ops.value import Constraint, Shape, shape_text
 from archgen.trace import fitting
 from archgen.trace.traced import Role, Stopped, Traced
 
@@ -39,7 +39,7 @@ NAMES_OF_A_STEP = 16  # arguments and constants of a block that cost about as mu
 
 
 class Tracer:
-    """What both carriers share: the walk over the steps."""
+    """What both domains share: the walk over the steps."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -47,14 +47,14 @@ class Tracer:
         self.depths: tuple[Value, ...] = ()  # of the body at hand
         self.before: list[Any] = [0]  # its repeated blocks before each of its stages, as far as somebody asked
 
-    # -- what a carrier decides
+    # -- what a domain decides
 
-    def judge(self, claim: Claim, place: Place, places: tuple[tuple[str, Place], ...] = ()) -> None:
-        """Judges a claim; `places` tells where the option to blame was written, else the step is."""
+    def judge(self, constraint: Constraint, place: Place, places: tuple[tuple[str, Place], ...] = ()) -> None:
+        """Judges a constraint; `places` tells where the option to blame was written, else the step is."""
         raise NotImplementedError
 
     def judged(self, x: Shape) -> Shape:
-        """The shape that claims are made of."""
+        """The shape that constraints are made of."""
         return x
 
     def met(self, step: Step) -> None:
@@ -212,8 +212,8 @@ class Tracer:
         return value
 
     def op(self, name: str, op: Op, x: Shape, place: Place, places: tuple[tuple[str, Place], ...]) -> Traced:
-        for claim in op.claims(self.judged(x)):
-            self.judge(claim, place, places)
+        for constraint in op.constraints(self.judged(x)):
+            self.judge(constraint, place, places)
         return self.leaf(name, op, x, op.output(x), place)
 
     def arguments(self, node: Call, names: Environment) -> dict[str, Value]:
@@ -301,13 +301,13 @@ class Tracer:
         if not present:
             help = "take the `when` from its branches, or put the merge in a block, and the `when` beside the block"
             raise Stopped(Problem(place, f"every branch of this `{node.op.name}` is left out", help))
-        for claim in node.op.claims(*map(self.judged, present)):
-            self.judge(claim, place)
+        for constraint in node.op.constraints(*map(self.judged, present)):
+            self.judge(constraint, place)
         return Traced(name, node.op.name, Role.MERGE, inputs, node.op.output(*present), place, node.op, conditions=conditions)
 
     def split(self, name: str, node: Split, x: Shape, place: Place) -> Traced:
-        for claim in node.op.claims(x):
-            self.judge(claim, place)
+        for constraint in node.op.constraints(x):
+            self.judge(constraint, place)
         return Traced(name, "split", Role.SPLIT, (x,), node.op.output(x), place, node.op, parts=node.names)
 
 
@@ -339,7 +339,7 @@ def _fitting(
         given.append(fitting.Given(step.name, step.output, op, step.inputs[0], waiting))
 
     def fits(left: Shape, right: Shape) -> bool:
-        return all(claim.holds() for claim in node.op.claims(left, right))
+        return all(constraint.holds() for constraint in node.op.constraints(left, right))
 
     there = [value for value, condition in zip(given, node.conditions) if condition is not False]
     counts = ("channels", *(one.name for one in body.parameters if one.name != "stride"), "in_channels")

@@ -591,7 +591,7 @@ class Drawer:
     # ---- ops and their options
 
     def op(self, x: Shape, names: dict[str, Any]) -> Tree | None:
-        """An op whose claims hold on the value: first which op, then options until they do."""
+        """An op whose constraints hold on the value: first which op, then options until they do."""
         for _ in range(_TRIES):
             kind = self.random.choice(list(OPS))
             if kind == "local_response_norm" and x.rank == 3:
@@ -619,7 +619,7 @@ class Drawer:
         return {option: self.option(kind, option, x, wild) for option in written}
 
     def option(self, kind: str, option: str, x: Shape, wild: bool) -> Tree:
-        """A value of the option's kind; `wild` ones break claims more often than not."""
+        """A value of the option's kind; `wild` ones break constraints more often than not."""
         pick, op = self.random, OPS[kind]
         family = next(key for key, known in KINDS.items() if known is op.kind(option))
         if wild and self.chance(0.4) and family in ("Int", "PerAxis", "Padding"):

@@ -344,11 +344,11 @@ def _sections(tree: Tree) -> list[str]:
     return [key for key in SECTIONS if key in tree]
 
 
-# ---- a claim broken
+# ---- a constraint broken
 
 
 def negated(seed: int, folder: Path) -> Found:
-    """A node that breaks one claim is refused, and eager torch refuses it too, or a documented stricter rule does."""
+    """A node that breaks one constraint is refused, and eager torch refuses it too, or a documented stricter rule does."""
     drawer = draw.Drawer(seed)
     pick = drawer.random
     tree = draw.valid(seed)
@@ -409,7 +409,7 @@ def refusal(text: str, folder: Path) -> str:
 
 
 def _wrong_op(drawer: draw.Drawer, x: Shape) -> tuple[Tree, str] | None:
-    """An op with a broken claim, and what is wrong if torch takes it without a documented reason."""
+    """An op with a broken constraint, and what is wrong if torch takes it without a documented reason."""
     for _ in range(60):
         kind = drawer.random.choice(list(OPS))
         options = drawer.options(kind, x, wild=True)
@@ -423,7 +423,7 @@ def _wrong_op(drawer: draw.Drawer, x: Shape) -> tuple[Tree, str] | None:
                 warnings.simplefilter("ignore")
                 found = fault(op, x)
         except (ArithmeticError, IndexError, ValueError) as error:
-            return {kind: None, **options}, f"the claims of {kind} {options} fail: {error!r}"
+            return {kind: None, **options}, f"the constraints of {kind} {options} fail: {error!r}"
         return {kind: None, **options}, found
     return None
 

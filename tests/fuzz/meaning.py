@@ -121,9 +121,9 @@ class Meaning:
         return op(**values)
 
     def apply(self, op: Op, x: Shape) -> Shape:
-        claim = next((claim for claim in op.claims(x) if not claim.holds()), None)
-        if claim is not None:
-            raise Misfit(claim.text())
+        constraint = next((constraint for constraint in op.constraints(x) if not constraint.holds()), None)
+        if constraint is not None:
+            raise Misfit(constraint.text())
         y = op.output(x)
         if math.prod(y.sizes) > _LARGEST:
             raise Avoided("too large")
@@ -216,9 +216,9 @@ class Meaning:
         return first
 
     def merged_by_op(self, op: MergeOp, shapes: list[Shape]) -> Shape:
-        claim = next((claim for claim in op.claims(*shapes) if not claim.holds()), None)
-        if claim is not None:
-            raise Misfit(claim.text())
+        constraint = next((constraint for constraint in op.constraints(*shapes) if not constraint.holds()), None)
+        if constraint is not None:
+            raise Misfit(constraint.text())
         return op.output(*shapes)
 
     def calls(self, kind: str, node: Tree, x: Shape, names: dict[str, Any]) -> Shape:
