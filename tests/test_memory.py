@@ -459,7 +459,7 @@ def test_macs_with_bias(archgen: Callable[..., Result], project: Path) -> None:
     assert "one more for each\noutput to which a bias is added" in archgen("shapes", "specs/small.yaml", "--with-bias").out
 
 
-def test_constraints_never_count_biases(archgen: Callable[..., Result], tmp_path: Path) -> None:
+def test_assertions_never_count_biases(archgen: Callable[..., Result], tmp_path: Path) -> None:
     path = tmp_path / "net.yaml"
     path.write_text(SMALL + 'assert: ["macs == 442528"]\n')
     assert load(path).report().totals.macs == 442528
@@ -478,7 +478,7 @@ def test_assertions_about_costs(name: str, tmp_path: Path) -> None:
     assert problem.sentence == f"this assertion does not hold: `{name}` is {have:,}"
 
 
-def test_a_constraint_about_memory_needs_a_module(tmp_path: Path) -> None:
+def test_an_assertion_about_memory_needs_a_module(tmp_path: Path) -> None:
     """Where no class can be written for a block, that is said, and not a traceback."""
     text = """\
 name: Net

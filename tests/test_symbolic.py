@@ -239,7 +239,7 @@ def test_a_broken_assertion(tmp_path: Path, constraint: str, sentence: str) -> N
 
 
 @pytest.mark.parametrize("constraint", ["min_size == 3", "reduction == 4", "receptive_field == 15"])
-def test_a_constraint_that_holds(tmp_path: Path, constraint: str) -> None:
+def test_an_assertion_that_holds(tmp_path: Path, constraint: str) -> None:
     (tmp_path / "net.yaml").write_text(RESNET_D + f'assert: ["{constraint}"]\n')
     assert package.load(tmp_path / "net.yaml").report().problem is None
 
