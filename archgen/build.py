@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,13 +9,13 @@ from archgen import files, project
 from archgen.diagnostics import Place, Problem, Source, SpecError, no_command, printable, quote
 from archgen.emit import header, write
 from archgen.network import Network, load
+from archgen.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(Record):
     """A generated file: its place, its new text, and the bytes that stand there now (None: no file).
 
     network: None for a file whose spec is gone; then the new text is empty.

@@ -14,7 +14,7 @@ from archgen.arithmetic.spelling import describe
 from archgen.diagnostics import BUDGET, Place, Problem, Source, SpecError, printable, quote, suggest
 from archgen.graph import lower
 from archgen.language import extends, library, reader
-from archgen.trace import on_names, on_numbers, traced, walk
+from archgen.trace import on_numbers, traced, walk
 from archgen.trace.traced import Stopped
 
 if TYPE_CHECKING:
@@ -255,6 +255,8 @@ class Network:
 
         Free texts of the spec are not in the graph that is traced, so none can be in what is generated of the trace.
         """
+        from archgen.trace import on_names  # the plain report does without
+
         return self._on_names.get(shape, lambda shape: on_names.names(self._bare, shape, self.traced(shape)))
 
     @cached_property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import py_compile
 import shutil
 import subprocess
@@ -378,20 +377,23 @@ def test_planted_bytecode_does_not_run(network: archgen.Network, checkout: Path)
     assert not canary.exists()
 
 
-def test_planted_bytecode_of_archgen_does_not_run(network: archgen.Network, tmp_path: Path) -> None:
-    """The child reads no bytecode at all: it looks for it in an empty folder."""
+@pytest.mark.parametrize("name", ["__init__", "records", "verify/child"])
+def test_planted_bytecode_of_archgen_does_not_run(name: str, tmp_path: Path) -> None:
+    """The child reads archgen from its source alone."""
     canary = tmp_path / "canary"
     package = tmp_path / "archgen"
     shutil.copytree(ROOT / "archgen", package, ignore=shutil.ignore_patterns("__pycache__"))
     other = tmp_path / "other.py"
     other.write_text(planted(canary))
-    cached = importlib.util.cache_from_source(str(package / "records.py"))
+    cached = importlib.util.cache_from_source(str(package / f"{name}.py"))
     py_compile.compile(str(other), cached, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
-    order = {"spec": "none.yaml", "settings": [], "device": "cpu", "batch": 2, "seconds": 60, "threads": None, "digest": ""}
-    for flags in ([], ["-X", f"pycache_prefix={tmp_path / 'empty'}"]):
-        command = [sys.executable, "-I", "-B", *flags, "-c", parent._START, str(package / "__init__.py")]
-        subprocess.run(command, input=json.dumps(order).encode(), check=False, capture_output=True)
-        assert canary.exists() == (not flags)
+    plain = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import archgen.verify.child"
+    start = parent._START.replace("\nmain()", "")
+    for code, runs in ((plain, True), (start, False)):
+        command = [sys.executable, "-I", "-B", "-c", code, str(package / "__init__.py")]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        assert canary.exists() == runs, done.stderr
+        assert runs or not done.returncode, done.stderr
         canary.unlink(missing_ok=True)
 
 

@@ -7,13 +7,13 @@ nothing. Intensity is floating-point operations, two for each MAC, over these by
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archgen.analysis import memory
 from archgen.analysis import report as reports
 from archgen.analysis.memory import Use
 from archgen.ops.value import Mode, product
+from archgen.records import Record
 
 if TYPE_CHECKING:
     from archgen.analysis.memory import Peak
@@ -43,8 +43,7 @@ class LayerCost(NamedTuple):
         }
 
 
-@dataclass(frozen=True)
-class Costs:
+class Costs(Record):
     """Of a network for one input size, batch and dtype. All but `activations`, which is for one image, are bytes for the batch.
 
     inference, training: the peaks. kept: in all, for the backward pass. intensity: FLOPs for each byte of traffic.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archgen.ops import MAC_CONVENTION, MAC_CONVENTION_WITH_BIAS
@@ -12,7 +11,6 @@ from archgen.trace.traced import Role
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    pass
     from archgen.analysis.contract import Contract
     from archgen.diagnostics import Problem
     from archgen.ops import Op
@@ -83,8 +81,7 @@ class Row(NamedTuple):
         return self.traced.macs
 
 
-@dataclass(frozen=True)
-class Totals:
+class Totals(Record):
     """Of the whole network; macs for one image, in evaluation."""
 
     parameters: int
@@ -92,8 +89,7 @@ class Totals:
     macs: int
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(Record):
     """What is known of a network for one input size, without running it.
 
     input_shape: channels, then sizes, without the batch. output_shapes: of each output, those of training last.

@@ -51,8 +51,6 @@ def shapes(
       archgen shapes specs/unet.yaml --symbolic
       archgen shapes specs/resnet18.yaml --memory --batch 32 --dtype bfloat16
     """
-    import dataclasses
-
     from archgen.analysis import training
     from archgen.network import load
     from archgen.views import json, table
@@ -67,13 +65,13 @@ def shapes(
         return _symbolic(network, shape, depth, form)
     report = network.report(shape, with_bias)
     if report.problem is None:
-        report = dataclasses.replace(report, built=network.built(shape))
+        report = report.replace(built=network.built(shape))
     if memory and report.problem is None:
         click.echo(_memory(network, report, depth, batch, dtype or "float32", form))
         tell(training.notes(report.rows, batch))
         return OK
     if report.problem is None:
-        report = dataclasses.replace(report, contract=network.contract(network.built_for(shape)))
+        report = report.replace(contract=network.contract(network.built_for(shape)))
     text = json.json_text(report, depth, batch) if form == "json" else table.table(report, depth, batch)
     click.echo(text)
     if report.problem is not None:

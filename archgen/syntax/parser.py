@@ -10,6 +10,7 @@ on deep nesting.
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import re
 from typing import TYPE_CHECKING, Any
@@ -142,7 +143,16 @@ def _not_utf8(name: str, data: bytes, error: UnicodeDecodeError) -> Problem:
 
 
 # What YAML or an editor may take for a line end, what nobody sees, what can't be written: all but tabs, line feeds and text.
-_UNCLEAN = re.compile("[^\t\n -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_UNCLEAN_ASCII = re.compile("[^\t\n -~]")
+
+
+@functools.cache  # the longer one takes 5 ms to compile, and most specs are ASCII
+def _unclean_anywhere() -> re.Pattern[str]:
+    return re.compile("[^\t\n -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+
+
+def _unclean_in(text: str) -> Iterator[re.Match[str]]:
+    return (_UNCLEAN_ASCII if text.isascii() else _unclean_anywhere()).finditer(text)
 
 
 def _clean(source: Source) -> Source:
@@ -152,7 +162,7 @@ def _clean(source: Source) -> Source:
         raise SpecError(_too_large(source))
     source = source if text == source.text else Source(source.name, text)
     firsts: dict[str, int] = {}  # one problem for each character: a file in a wrong encoding is full of them
-    for match in _UNCLEAN.finditer(text):
+    for match in _unclean_in(text):
         firsts.setdefault(match.group(), match.start())
     if firsts:
         raise SpecError(*(_unclean(place_at(source, index), character) for character, index in firsts.items()))
@@ -263,7 +273,7 @@ class _Builder:
         else:
             length = self.source.text.index("\n", start.index) - start.index
         scalar = Scalar(text, event.style is None, Place(self.source, start.line + 1, start.column + 1, length))
-        if event.style == '"' and (unclean := _UNCLEAN.search(text)):  # by an escape; "\ud800" could not even be written
+        if event.style == '"' and (unclean := next(_unclean_in(text), None)):  # by an escape, as "\ud800"
             self.problems.append(_unclean(scalar.place, unclean.group()))
         elif scalar.plain and "(" in text:
             self._refuse_cut_expression(scalar, start.index, end.index)

@@ -29,11 +29,25 @@ SECONDS = 600
 _READ_BYTES = 2**20  # of the child's output, its end
 # of the environment: which device is ours, how many threads torch may take, and what Windows needs to start
 _KEPT = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "SYSTEMROOT")
-# archgen comes from its own folder, which is not searched for anything else: a checkout may hold a `torch.py`
+# archgen comes from its own folder, which is not searched for anything else: a checkout may hold a `torch.py`. And it is read as
+# source: bytecode can be planted that says that nobody need compare it. That of torch was installed with torch.
 _START = """
-import sys
-from importlib import util
-spec = util.spec_from_file_location("archgen", sys.argv[1])
+import os, sys
+from importlib import machinery, util
+
+folder = os.path.join(os.path.dirname(sys.argv[1]), "")
+
+class Source(machinery.SourceFileLoader):
+    def get_code(self, name):
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+def finder(path):
+    if not os.path.join(path, "").startswith(folder):
+        raise ImportError(path)
+    return machinery.FileFinder(path, (Source, [".py"]))
+
+sys.path_hooks.insert(0, finder)
+spec = util.spec_from_file_location("archgen", sys.argv[1], loader=Source("archgen", sys.argv[1]))
 sys.modules["archgen"] = util.module_from_spec(spec)
 spec.loader.exec_module(sys.modules["archgen"])
 from archgen.verify.child import main
@@ -109,7 +123,7 @@ def _ask(order: dict[str, Any]) -> dict[str, Any]:
     """Returns the child's answer. Its output goes to files: a pipe has no limit, and a grandchild could hold it open."""
     package = str(Path(__file__).resolve().parents[1] / "__init__.py")
     with tempfile.TemporaryDirectory() as empty, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        command = [sys.executable, "-I", "-B", "-X", f"pycache_prefix={empty}", "-c", _START, package]
+        command = [sys.executable, "-I", "-B", "-c", _START, package]
         kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
         process = subprocess.Popen(
             command,
