@@ -29,7 +29,7 @@ SECONDS = 600
 _READ_BYTES = 2**20  # of the child's output, its end
 # of the environment: which device is ours, how many threads torch may take, and what Windows needs to start
 _KEPT = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "SYSTEMROOT")
-# archgen comes from its own folder, which is not searched for anything else: a checkout may hold a `torch.py`. And it is read as
+# archgen comes from its own folder, which is not searched for anything else: a checkout may hold a `torch.py`. It is read as
 # source: bytecode can be planted that says that nobody need compare it. That of torch was installed with torch.
 _START = """
 import os, sys
