@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from archgen.analysis import assertions
 from archgen.analysis import report as reports
@@ -14,12 +14,11 @@ from archgen.arithmetic.spelling import describe
 from archgen.diagnostics import BUDGET, Place, Problem, Source, SpecError, printable, quote, suggest
 from archgen.graph import lower
 from archgen.language import extends, library, reader
-from archgen.trace import on_numbers, traced, walk
+from archgen.session import Kept, Session
+from archgen.trace import walk
 from archgen.trace.traced import Stopped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from archgen.analysis.contract import Contract, Examined
     from archgen.analysis.cost import Costs
     from archgen.analysis.report import Built, Report
@@ -27,38 +26,8 @@ if TYPE_CHECKING:
     from archgen.emit.style import Style
     from archgen.graph.model import Graph
     from archgen.language.model import Constant, Parameter, Spec
-    from archgen.trace.on_sizes import SymbolicTrace
+    from archgen.session import Shape
     from archgen.trace.traced import TracedBody
-
-
-Shape: TypeAlias = "tuple[int, ...]"  # channels, then sizes
-Found = TypeVar("Found")
-MOST_KEPT = 3  # inputs beside its own of which a network keeps what was worked out: a sweep never comes back to one
-
-
-class _Kept(Generic[Found]):
-    """What was worked out for one input, and for the newest few others."""
-
-    def __init__(self, own: Shape) -> None:
-        self.own = own
-        self.found: dict[Shape, Found] = {}
-
-    def get(self, shape: Shape, work_out: Callable[[Shape], Found]) -> Found:
-        if shape not in self.found:
-            made = work_out(shape)
-            others = [other for other in self.found if other != self.own]
-            for oldest in others[: len(others) - MOST_KEPT + 1]:
-                del self.found[oldest]
-            self.found[shape] = made
-        return self.found[shape]
-
-
-def _other_rank(given: tuple[int, ...], own: tuple[int, ...]) -> Problem:
-    """What is wrong with an input of another number of sizes than the spec's; a single number may be meant for all of them."""
-    numbers = "1 number" if len(given) == 1 else f"{len(given)} numbers"
-    sentence = f"`{'x'.join(map(str, given))}` is {numbers}, and this network takes {len(own)}: channels, then sizes"
-    meant = (own[0], *given * (len(own) - 1)) if len(given) == 1 else own
-    return Problem(Place(Source("--input", ""), 0, 0), sentence, f"write `--input {'x'.join(map(str, meant))}`")
 
 
 def load(path: str | Path, settings: tuple[str, ...] = ()) -> Network:
@@ -117,10 +86,8 @@ class Network:
 
     def __init__(self, path: Path, read: Spec, steps: Graph) -> None:
         self.path, self.spec, self.graph = path, read, steps
-        self._on_numbers: _Kept[TracedBody | Stopped] = _Kept(read.input)
-        self._on_names: _Kept[dict[str, TracedBody]] = _Kept(read.input)
-        self._on_sizes: _Kept[SymbolicTrace | None] = _Kept(read.input)
-        self._examined: _Kept[Examined | None] = _Kept(read.input)
+        self.session = Session(steps, read.input)
+        self._examined: Kept[Examined | None] = Kept(read.input)
 
     @property
     def name(self) -> str:
@@ -154,22 +121,9 @@ class Network:
         name = self.path.as_posix()
         return reports.Report(self.name, name, shape, outputs, totals, reports.rows(steps), problem, with_bias=with_bias)
 
-    def trace(self, input_shape: tuple[int, ...], with_bias: bool = False) -> traced.TracedBody:
+    def trace(self, input_shape: tuple[int, ...], with_bias: bool = False) -> TracedBody:
         """Traces the network on numbers; raises trace.Stopped, and SpecError for an input with another number of sizes."""
-        if len(input_shape) != len(self.spec.input):
-            raise SpecError(_other_rank(input_shape, self.spec.input))
-        if with_bias:
-            return on_numbers.numbers(self.graph, input_shape, {}, with_bias)
-        found = self._on_numbers.get(input_shape, self._trace_on_numbers)
-        if isinstance(found, Stopped):
-            raise found.with_traceback(None)
-        return found
-
-    def _trace_on_numbers(self, shape: Shape) -> TracedBody | Stopped:
-        try:
-            return on_numbers.numbers(self.graph, shape, {})
-        except Stopped as stopped:
-            return stopped
+        return self.session.numbers(input_shape, with_bias)
 
     def traced(self, input_shape: tuple[int, ...] | None = None) -> TracedBody:
         """Traces the network on numbers, by default for the spec's own input; raises SpecError where a layer does not fit."""
@@ -207,7 +161,7 @@ class Network:
         """The inputs nearest to one whose sizes do not fit; nothing where they are not to blame."""
         from archgen.analysis import nearest
 
-        traced = self._symbolic(self._features_of(shape))
+        traced = self.session.sizes(self._features_of(shape))
         return () if traced is None else nearest.inputs(traced, shape, self.runs)
 
     def _features_of(self, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -248,20 +202,10 @@ class Network:
         from archgen.analysis import cost
 
         traced = self.traced(input_shape)
-        return cost.costs(self.graph, traced, self._named(tuple(input_shape or self.spec.input)), batch, dtype)
+        return cost.costs(self.graph, traced, self._names(tuple(input_shape or self.spec.input)), batch, dtype)
 
-    def _named(self, shape: Shape) -> dict[str, TracedBody]:
-        """The network and each of its blocks traced on names. Raises SpecError where a size can't be said in Python.
-
-        Free texts of the spec are not in the graph that is traced, so none can be in what is generated of the trace.
-        """
-        from archgen.trace import on_names  # the plain report does without
-
-        return self._on_names.get(shape, lambda shape: on_names.names(self._bare, shape, self.traced(shape)))
-
-    @cached_property
-    def _bare(self) -> Graph:
-        return self.graph.without_texts()
+    def _names(self, shape: Shape) -> dict[str, TracedBody]:
+        return self.session.names(shape, self.traced(shape))
 
     def examine(self, input_shape: tuple[int, ...] | None = None) -> Examined:
         """Returns what holds for inputs of every size: each layer's output as a function of it, and the network's contract.
@@ -299,21 +243,8 @@ class Network:
     def _examine(self, shape: Shape) -> Examined | None:
         from archgen.analysis import contract  # beside the plain report it takes long to import
 
-        traced = self._symbolic(shape)
+        traced = self.session.sizes(shape)
         return None if traced is None else contract.examine(self.graph, traced)
-
-    def _symbolic(self, shape: Shape) -> SymbolicTrace | None:
-        """The network traced on symbolic sizes; None where these grow too long, or where something else does not fit."""
-        return self._on_sizes.get(shape, self._trace_on_sizes)
-
-    def _trace_on_sizes(self, shape: Shape) -> SymbolicTrace | None:
-        from archgen.arithmetic import sizes
-        from archgen.trace import on_sizes
-
-        try:
-            return on_sizes.trace(self.graph, shape)
-        except (Stopped, sizes.TooManyParts):
-            return None
 
     def _broken(self, totals: reports.Totals, shape: Shape) -> Problem | None:
         """The first assertion of the spec that does not hold for an input."""
@@ -354,9 +285,9 @@ class Network:
         """The text of the module; neutral: with "x" for each free text of the spec, and another header."""
         from archgen.emit import module
 
-        numbers, named, contract = self.traced(), self._named(self.spec.input), self.contract()
+        numbers, named, contract = self.traced(), self._names(self.spec.input), self.contract()
         if neutral:
-            return module.text(self._bare, numbers, named, contract, "x", module.NOWHERE, style)
+            return module.text(self.session.bare, numbers, named, contract, "x", module.NOWHERE, style)
         return module.text(self.graph, numbers, named, contract, self.spec.description, self.path, style)
 
     def _prove(self, text: str, style: Style) -> None:
