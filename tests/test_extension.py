@@ -23,26 +23,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 ROOT = Path(__file__).parents[1]
-NEW = {"transpose", "leading", "maximum", "shift", "exponential"}
+NEW = {"swapaxes", "leading", "fmax", "shift", "exponential"}
 
 
 def register() -> None:
     """Defines the ops, which registers them."""
 
-    class Transpose(Op):
-        """Swaps two axes, counted with the batch: torch.transpose."""
+    class Swapaxes(Op):
+        """Swaps two axes, counted with the batch: torch.swapaxes."""
 
-        name: ClassVar[str] = "transpose"
-        line = Method("transpose", (Option("dim0"), Option("dim1")))
+        name: ClassVar[str] = "swapaxes"
+        line = Method("swapaxes", (Option("axis0"), Option("axis1")))
         positional: ClassVar[int] = 2
-        example: ClassVar[str] = "{transpose: 1, dim1: 2}"
+        example: ClassVar[str] = "{swapaxes: 1, axis1: 2}"
 
-        dim0: Axis
-        dim1: Axis
+        axis0: Axis
+        axis1: Axis
 
         def axes(self, x: Shape) -> list[int]:
             order = list(range(len(x.sizes)))
-            first, second = ((int(dim) - 1) % len(order) for dim in (self.dim0, self.dim1))
+            first, second = ((int(dim) - 1) % len(order) for dim in (self.axis0, self.axis1))
             order[first], order[second] = order[second], order[first]
             return order
 
@@ -51,7 +51,7 @@ def register() -> None:
             return Shape(tuple(x.sizes[axis] for axis in order), order.index(x.channel_axis))
 
         def constraints(self, x: Shape) -> Iterable[Constraint]:
-            for option in ("dim0", "dim1"):
+            for option in ("axis0", "axis1"):
                 value = getattr(self, option)
                 yield Constraint(
                     value, ">=", 1, f"`{option}` is {{left}}, and must be at least 1: the batch stays first", option
@@ -87,11 +87,11 @@ def register() -> None:
         def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
             return SHARED
 
-    class Maximum(Pairwise):
-        """The larger of two values: torch.maximum."""
+    class Fmax(Pairwise):
+        """The larger of two values, or the one that is a number: torch.fmax."""
 
-        name: ClassVar[str] = "maximum"
-        line = Function("torch.maximum", (VALUES,))
+        name: ClassVar[str] = "fmax"
+        line = Function("torch.fmax", (VALUES,))
         most: ClassVar[int | None] = 2
         fresh: ClassVar[bool] = True
         keeps: ClassVar[tuple[str, ...]] = ("inputs",)
@@ -136,11 +136,11 @@ input: [4, 6, 8]
 args: {width: 6}
 stem:
   conv: {conv: width, kernel_size: 3}
-  turned: {transpose: 2, dim1: 3}
+  turned: {swapaxes: 2, axis1: 3}
 stages:
-  larger: {maximum: {a: {conv: 6, kernel_size: 1}, b: relu}}
+  larger: {fmax: {a: {conv: 6, kernel_size: 1}, b: relu}}
   halved: Half
-  again: {maximum, from: [halved, halved]}
+  again: {fmax, from: [halved, halved]}
 head:
   moved: [{shift: 0.25}, relu]
   grown: exponential
@@ -153,15 +153,15 @@ blocks:
 """
 
 WRONG = {
-    "no such axis": ("{transpose: 2, dim1: 3}", "{transpose: 2, dim1: 4}", "`dim1` is 4, and the last axis is 3"),
-    "the batch": ("{transpose: 2, dim1: 3}", "{transpose: 0, dim1: 3}", "`dim0` is 0, and must be at least 1"),
+    "no such axis": ("{swapaxes: 2, axis1: 3}", "{swapaxes: 2, axis1: 4}", "`axis1` is 4, and the last axis is 3"),
+    "the batch": ("{swapaxes: 2, axis1: 3}", "{swapaxes: 0, axis1: 3}", "`axis0` is 0, and must be at least 1"),
     "too many channels": ("in_channels // 2", "in_channels * 2", "`count` is 12, and there are 6 channels"),
-    "other channels": ("{conv: 6, kernel_size: 1}, b", "{conv: 5, kernel_size: 1}, b", "`maximum` can't merge 5x8x6 and 6x8x6"),
-    "three values": ("[halved, halved]", "[halved, halved, halved]", "`maximum` takes at most 2 values, not 3"),
+    "other channels": ("{conv: 6, kernel_size: 1}, b", "{conv: 5, kernel_size: 1}, b", "`fmax` can't merge 5x8x6 and 6x8x6"),
+    "three values": ("[halved, halved]", "[halved, halved, halved]", "`fmax` takes at most 2 values, not 3"),
     "in a sequence": ("[{shift: 0.25}, relu]", "[{leading: 1}, relu]", "`leading` is a line of `forward`, and is no part of a"),
     "with a condition": (
-        "turned: {transpose: 2, dim1: 3}",
-        "turned: {transpose: 2, dim1: 3, when: width > 2}",
+        "turned: {swapaxes: 2, axis1: 3}",
+        "turned: {swapaxes: 2, axis1: 3, when: width > 2}",
         "takes no `when`",
     ),
     "as a first block": ("halved: Half", "halved: {Half, depth: 2, first: {leading: 3}}", "is no block of a stage"),
@@ -199,7 +199,7 @@ def child(folder: Path) -> dict[str, Any]:
         "memory": run("shapes", path, "--memory"),
         "explain": run("explain", path),
         "show": run("show", path),
-        "ops": "".join(run("ops", name) for name in ("transpose", "leading", "shift", "exponential")),
+        "ops": "".join(run("ops", name) for name in ("swapaxes", "leading", "shift", "exponential")),
         "graph": run("graph", path, "-o", str(folder / "net.html")),
         "build": run("build", path, "-o", str(folder)),
         "module": (folder / "net.py").read_text(),
@@ -254,13 +254,13 @@ def test_each_command_takes_them(room: str, said: dict[str, Any]) -> None:
 
 
 def test_the_report(said: dict[str, Any]) -> None:
-    for line in ("turned", "transpose", "4x6x8", "6x8x6", "maximum", "leading", "3x8x6", "Shift"):
+    for line in ("turned", "swapaxes", "4x6x8", "6x8x6", "fmax", "leading", "3x8x6", "Shift"):
         assert line in said["shapes"]
 
 
 def test_the_module(said: dict[str, Any]) -> None:
-    assert "        x = x.transpose(2, 3)" in said["module"]
-    assert "torch.maximum(self.a(x), self.b(x))" in said["module"]
+    assert "        x = x.swapaxes(2, 3)" in said["module"]
+    assert "torch.fmax(self.a(x), self.b(x))" in said["module"]
     assert "        self.part_stop = in_channels // 2\n" in said["module"]
     assert "        x = x[:, : self.part_stop]\n" in said["module"]
     assert "        x = torch.exp(x)\n" in said["module"]
@@ -294,7 +294,7 @@ def test_no_other_file_names_them() -> None:
     for folder in ("archgen", "templates", "tests/fuzz"):
         for path in (ROOT / folder).rglob("*.py"):
             text = path.read_text(encoding="utf-8")
-            assert not any(word in text for word in ('"maximum"', "torch.maximum", "leading:", '"shift"')), path
+            assert not any(word in text for word in ('"fmax"', "torch.fmax", "leading:", '"shift"')), path
 
 
 @pytest.mark.parametrize("missing", ["line", "output", "constraints", "pairwise", "hands_back", "keeps"])

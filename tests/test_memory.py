@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from archgen import load
-from archgen.ops import OPS, Op, Shape
+from archgen.ops import MERGES, OPS, Op, Shape
 from archgen.ops.activation import SiLU
 from archgen.ops.conv import Conv
 from archgen.ops.pool import MaxPool
@@ -193,6 +193,23 @@ def test_what_was_wrong_once(text: str, size: int, tmp_path: Path) -> None:
     found = network(f"name: Net\n{text}\n", tmp_path)
     assert found.costs().inference.size == size
     assert measured(found).bytes.inference == size
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", sorted(MERGES))
+@pytest.mark.parametrize("values", ["[a, b]", "[b, a]", "[a, b, a]", "[a, b, c]"])
+@pytest.mark.parametrize("behind", ["relu", "silu", "{conv: 2, kernel_size: 1}"])
+def test_a_merge_takes_what_the_allocator_gives(name: str, values: str, behind: str, tmp_path: Path) -> None:
+    """Of variables and of what is written inside it, which is gone as soon as it is taken."""
+    if MERGES[name].most == 2 and values.count(",") > 1:
+        return
+    convs = "".join(f"  {letter}: {{conv: 4, kernel_size: 3, from: input}}\n" for letter in "abc" if letter in values)
+    text = f"name: Net\ninput: [4, 16, 16]\nstem:\n{convs}  m: {{{name}, from: {values}}}\n  end: {behind}\n"
+    found = network(text, tmp_path)
+        f"name: Net\ninput: [4, 16, 16]\nstem:\n{convs}  m: {{{name}, from: {values}}}\n  end: {behind}\n", tmp_path
+    )
+    ours, theirs = predicted(found, 2), measured(found, 2).bytes
+    assert equal(ours, theirs), (ours, theirs)
 
 
 # ---- whole networks

@@ -64,7 +64,7 @@ def test_a_word_for_an_op_with_its_options(word: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["unflatten", "glu", "matmul", "mean", "MultiheadAttention", "lp_pool2d", "max_unpool2d", "softmin"]
+    "word", ["unflatten", "bmm", "matmul", "einsum", "MultiheadAttention", "lp_pool2d", "max_unpool2d", "softmin"]
 )
 def test_what_torch_has_and_archgen_has_not_is_told_as_such(word: str, tmp_path: Path) -> None:
     snake = {"MultiheadAttention": "multihead_attention"}.get(word, word)

@@ -127,6 +127,12 @@ ROWS: dict[str, Row] = {
         (0, 1), (0, 2, 1), (0, 1, 2), (0, 2, 3, 1), (0, 3, 1, 2), (0, 4, 2, 3, 1), (1, 0, 2), (1, 0, 2, 3), (0, 1, 1),
         (0, 0, 1, 2), (0, -1, 1), (), (0,), (0, 1, 2, 4),
     ]}),
+    "transpose": Row({"dim0": list(range(-5, 5)), "dim1": list(range(-5, 5))}),
+    "mean": Row(
+        {"dim": [*range(-5, 5), (), (1,), (2,), (2, 3), (-1, -2), (1, 2), (3, 2), (2, 2), (2, -1), (0, 1), (2, 3, 4)],
+         "keepdim": [False, True]},
+    ),
+    "glu": Row({"dim": list(range(-5, 5))}),
     "pad": Row({"padding": [(), (1, 2), (1, 2, 3, 4), (1, 0, 2, 3, 0, 4), (1, 2, 3), (-1, 0), (0, -1, 0, 0), (0, 0, 0, 0)]}),
     "channel_shuffle": Row({"groups": [-1, 0, 1, 2, 3, 4]}),
     "pixel_shuffle": Row({"upscale_factor": [-1, 0, 1, 2, 3]}, inputs=(*INPUTS, Shape((18, 2, 3)))),
@@ -185,6 +191,12 @@ STRICTER: dict[str, dict[str, str]] = {
     | CHANNELS_FIRST,
     "upsample": CHANNELS_FIRST,
     "prelu": CHANNELS_FIRST,
+    "transpose": {"which stays first": "as said"},
+    "mean": {
+        "names no axis": "torch takes that for all axes, the batch too",
+        "whose images are not mixed": "as said",
+        "nothing would be left": "a value of a network has channels",
+    },
     "softmax": {"axis 0 is the batch": "torch would mix the images, and count from the end"},
 }
 
@@ -368,6 +380,8 @@ def values(op: type[Op], option: str, x: Shape) -> st.SearchStrategy[Any]:
         "Ints": st.lists(st.integers(-1, 3), max_size=8).map(tuple)
         | st.tuples(*[st.integers(0, 3)] * (2 * x.rank)),
         "Axis": st.integers(-6, 6),
+        "Dims": st.integers(-6, 6) | st.lists(st.integers(-1, 4), max_size=4).map(tuple),
+        "Flag": st.booleans(),
         "Axes": st.permutations(range(1, len(x.sizes) + 1)).map(lambda axes: (0, *axes))
         | st.lists(st.integers(-1, 5), max_size=5).map(tuple),
         "Real": st.sampled_from([1e-5, 0.1, 0.5, 0.9, -0.5, 0.0, 1.0, 2.0]),
@@ -476,7 +490,7 @@ def test_reals_and_lists_may_wait_for_names_but_axes_may_not() -> None:
 
 RIGHT: dict[str, list[Any]] = {
     "Int": [1, 0, -3], "PerAxis": [1, (1, 2), (3,)], "Padding": [1, (1, 2), "same", "valid"],
-    "Ints": [(1, 2), ()], "Axis": [1, -1], "Axes": [(0, 2, 1)],
+    "Ints": [(1, 2), ()], "Axis": [1, -1], "Axes": [(0, 2, 1)], "Dims": [1, -1, (2, 3)], "Flag": [True, False],
     "Real": [1, 0.5, -2.0], "Bool": [True, False], "Word": ["zeros"],
 }  # fmt: skip
 VALUES: list[Any] = [
@@ -498,7 +512,7 @@ VALUES: list[Any] = [
 ]
 FIT = {
     "Int": ["1"], "PerAxis": ["1", "(1, 2)"], "Padding": ["1", "(1, 2)", "'same'"], "Ints": ["(1, 2)"],
-    "Axis": ["1"], "Axes": ["(1, 2)"],
+    "Axis": ["1"], "Axes": ["(1, 2)"], "Dims": ["1", "(1, 2)"], "Flag": ["True", "False"],
     "Real": ["1", "0.5", "64.0"], "Bool": ["True", "False"], "Word": ["'word'", "'same'", "'1'"],
 }  # fmt: skip
 

@@ -65,12 +65,12 @@ def all_may_be_overwritten(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_first_child_follows_fresh(patch: pytest.MonkeyPatch) -> None:
-    from archgen.emit import classes
+    from archgen.emit import attributes
 
     def follows(children: tuple[Traced, ...], number: int) -> bool:
         return number == 0 or flow.is_fresh(children[number - 1])
 
-    patch.setattr(classes, "follows_fresh", follows)
+    patch.setattr(attributes, "follows_fresh", follows)
 
 
 MUTANTS = [

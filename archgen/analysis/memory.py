@@ -118,14 +118,18 @@ class _Value:
 
 
 class _Sum:
-    """A merge of several that is under way: what its first `count` inputs have made, and which of these are gone."""
+    """A merge of several that is under way: what its first `count` inputs have made, and which of these are gone.
 
-    __slots__ = ("count", "gone", "value")
+    inside: its inputs that are written inside it, by their positions.
+    """
+
+    __slots__ = ("count", "gone", "inside", "value")
 
     def __init__(self) -> None:
         self.value: _Value | None = None
         self.count = 0
         self.gone: set[Input] = set()
+        self.inside: dict[int, Input] = {}
 
 
 class _Node(NamedTuple):
@@ -187,6 +191,12 @@ class _Run:
             inputs = tuple(values[source] for source in sources)
             overwrites = named.role is Role.OP and written.may_overwrite(number)
             begun = sums.pop(number, _Sum())
+            last = [source for source in sources if flow.readers[source][-1] == number]
+            begun.inside = {
+                position: source
+                for position, source in enumerate(sources)
+                if source in last and source.value and source.part < 0 and written.is_inlined(source.value - 1)
+            }
             made = self.step(step, named, inputs, overwrites, prefix + step.name, begun)
             parts = range(len(made)) if step.role is Role.SPLIT else (-1,)
             for part, value in zip(parts, made):
@@ -195,10 +205,8 @@ class _Run:
                 idle = idle or own not in flow.readers
                 if not written.is_inlined(number):
                     self.put(variables, written.variables[own], value.block)
-            for source in dict.fromkeys(sources):
-                inside = source.value and source.part < 0 and written.is_inlined(source.value - 1)
-                if inside and flow.readers[source][-1] == number and source not in begun.gone:
-                    self.heap.drop(values[source].block)
+            for position in begun.inside:
+                self.let_go(begun, position, inputs[position])
         leaving = [values[flow.source(result)] for result in results]
         for value in leaving:
             self.heap.hold(value.block)
@@ -353,9 +361,18 @@ class _Run:
             if begun.value is not None:
                 self.heap.drop(begun.value.block)
             begun.value = made
+            for position in (0, number):
+                self.let_go(begun, position, inputs[position])
         begun.count = len(inputs)
         assert begun.value is not None
         return begun.value
+
+    def let_go(self, begun: _Sum, position: int, value: _Value) -> None:
+        """Drops what is written inside a sum once the sum has taken it: no variable holds it."""
+        source = begun.inside.get(position)
+        if source is not None and source not in begun.gone:
+            begun.gone.add(source)
+            self.heap.drop(value.block)
 
     def merged(self, op: MergeOp, inputs: tuple[_Value, ...], size: int, path: str) -> _Value:
         """One call of torch on several values."""

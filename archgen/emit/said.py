@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from archgen.arithmetic.spelling import render
 from archgen.emit.layout import Group, Infix, Text, flat
-from archgen.ops.torch_text import Function, Index, Listed, Operator, Option, Own, Values
+from archgen.ops.torch_text import Function, Index, Listed, Operator, Option, Own, Values, named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,9 +40,9 @@ def said(tree: Tree, values: tuple[Text, ...], options: Mapping[str, Any], own: 
         return f"{flat(values[0])}[{', '.join(map(_place, options[tree.at.name]))}]"
     if isinstance(tree, Values):
         return values[0]
-    named = [f"{name}={flat(said(value, values, options, own))}" for name, value in tree.named]
+    given = [f"{name}={flat(said(value, values, options, own))}" for name, value in named(tree, options)]
     opened = f"{tree.name}(" if isinstance(tree, Function) else f"{flat(values[0])}.{tree.name}("
-    return Group(opened, (*each(tree.arguments), *named), ")")
+    return Group(opened, (*each(tree.arguments), *given), ")")
 
 
 def _place(at: Any) -> str:

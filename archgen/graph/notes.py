@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def sums_with_itself(steps: Sequence[Step]) -> Iterator[Note]:
-    """Sums that add a value to itself, or subtract it from itself."""
+    """Merges that take one value twice where that says nothing new, such as a sum."""
     origins = _origins(steps, _hands_on)
     for step in steps:
         if not isinstance(step.node, Merge) or not step.node.op.noted:
             continue
         there = [value for value, condition in zip(step.inputs, step.node.conditions) if condition is not False]
         same = [origins.get(value, value) for value in there]
-        twice = _said_again(same, step.node.op.name == "subtract")  # `a - b - b` is as good as any
+        twice = _said_again(same, step.node.op.of_the_first)
         if twice is not None:
             sentence = f"{quote(step.name)} {step.node.op.noted.format(_called(steps, twice))}"
             yield Note(step.place, sentence, "name the value that is meant instead of one of them")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from archgen.arithmetic.expressions import is_number
 from archgen.ops.base import Op
-from archgen.ops.options import Int, Real, Word
+from archgen.ops.options import Axis, Int, Real, Word
 from archgen.ops.value import POINTWISE, SHARED, Constraint, Footprint, Mode, Reads, Shape, Size, product
 
 if TYPE_CHECKING:
@@ -162,6 +162,36 @@ class PReLU(Activation):
     def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
         """The gradient of the slopes is of the input's size before it is summed up; that of the input is made in any case."""
         return Footprint(keeps=self.keeps, back=product(x.sizes) * (1 if mode.further else 2))
+
+
+class GLU(Activation):
+    """The first half along an axis times the sigmoid of the second (Dauphin et al., 2017): torch.nn.GLU."""
+
+    name: ClassVar[str] = "glu"
+    example: ClassVar[str] = "{glu: 1}"
+    torch_class: ClassVar[str] = "GLU"
+    fresh: ClassVar[bool] = True
+
+    dim: Axis = -1
+
+    def axis(self, x: Shape) -> int:
+        return int(self.dim) % (len(x.sizes) + 1) - 1
+
+    def output(self, x: Shape) -> Shape:
+        halved = self.axis(x)
+        return Shape(tuple(size // 2 if axis == halved else size for axis, size in enumerate(x.sizes)), x.channel_axis)
+
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        axes = [axis for axis in range(len(x.sizes)) if axis != x.channel_axis]
+        return tuple(None if axis == self.axis(x) else POINTWISE for axis in axes)
+
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        count = len(x.sizes) + 1
+        yield Constraint(count - 1, ">=", self.dim, "`dim` is {right}, but the value has axes 0 to {left}", "dim")
+        yield Constraint(self.dim, ">=", -count, f"`dim` is {{left}}, but the value has axes 0 to {count - 1}", "dim")
+        yield Constraint(self.axis(x), ">=", 0, "`dim` is axis 0, the batch, whose images are not mixed", "dim")
+        sentence = f"`glu` halves axis {self.axis(x) + 1}, whose size {{right}} is odd"
+        yield Constraint(2, "divides", x.sizes[self.axis(x)], sentence, "dim")
 
 
 class Softmax(Activation):

@@ -30,6 +30,7 @@ class MergeOp(Op):
     pairwise: ClassVar[bool]  # torch makes it two by two, each time a tensor
     hands_back: ClassVar[bool]  # the gradient of an input is that of the result or a part of it, no tensor of its own
     passing: ClassVar[tuple[int, int]] = (0, 0)  # tensors like the result, and of truths, that the way back throws away
+    of_the_first: ClassVar[bool] = False  # the others act on the first: `a - b - b` says as much as `a - c`
     noted: ClassVar[str] = ""  # what a sum of a value with itself is called, where nobody means that
 
     @classmethod
@@ -102,6 +103,7 @@ class Subtract(Pairwise):
     fresh: ClassVar[bool] = True
     keeps: ClassVar[tuple[str, ...]] = ()
     hands_back: ClassVar[bool] = True
+    of_the_first: ClassVar[bool] = True
     noted: ClassVar[str] = "subtracts {0} from itself"
 
 
@@ -117,6 +119,39 @@ class Multiply(Pairwise):
     def pair(self, left: Shape, right: Shape) -> Shape:
         stretched = Shape(tuple(map(broadcast, left.sizes, right.sizes)), left.channel_axis)
         return stretched.with_channels(_stretched_channels(left.channels, right.channels))
+
+
+class Divide(Pairwise):
+    """The first of its branches divided by the others, or so with the earlier values of `from`."""
+
+    name: ClassVar[str] = "divide"
+    line = Operator("/", (VALUES,))
+    fresh: ClassVar[bool] = True
+    keeps: ClassVar[tuple[str, ...]] = ("inputs",)
+    hands_back: ClassVar[bool] = False
+    passing: ClassVar[tuple[int, int]] = (2, 0)
+    of_the_first: ClassVar[bool] = True
+    noted: ClassVar[str] = "divides {0} by itself"
+
+
+class Maximum(Pairwise):
+    """The larger of two values at each place: torch.maximum."""
+
+    name: ClassVar[str] = "maximum"
+    line = Function("torch.maximum", (VALUES,))
+    most: ClassVar[int | None] = 2
+    fresh: ClassVar[bool] = True
+    keeps: ClassVar[tuple[str, ...]] = ("inputs",)
+    hands_back: ClassVar[bool] = False
+    passing: ClassVar[tuple[int, int]] = (1, 2)
+    noted: ClassVar[str] = "compares {0} with itself"
+
+
+class Minimum(Maximum):
+    """The smaller of two values at each place: torch.minimum."""
+
+    name: ClassVar[str] = "minimum"
+    line = Function("torch.minimum", (VALUES,))
 
 
 def _stretched_channels(left: Size, right: Size) -> Size:

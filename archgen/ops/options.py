@@ -13,6 +13,8 @@ Padding: TypeAlias = Any  # the same, or one of the words of torch.nn.Conv2d
 Ints: TypeAlias = Any
 Axis: TypeAlias = Any  # the number of an axis: the rank of the result hangs on it, so it never waits for a name
 Axes: TypeAlias = Any
+Dims: TypeAlias = Any  # one axis or several, on which the rank of the result hangs
+Flag: TypeAlias = Any  # true or false, on which it hangs too
 Real: TypeAlias = Any
 Bool: TypeAlias = Any
 Word: TypeAlias = Any
@@ -53,16 +55,18 @@ def _ints(value: Value) -> bool:
 
 
 _PADDING = "an integer, a list with one for each axis, `same` or `valid`"
+_DIMS = "an integer, or a list of integers"
 _TESTS: dict[str, Any] = {
     "an integer": lambda value: type(value) is int,
     "an integer, or a list with one for each axis": lambda value: type(value) is int or _ints(value),
     _PADDING: lambda value: type(value) is int or _ints(value) or value in ("same", "valid"),
     "a list of integers": _ints,
+    _DIMS: lambda value: type(value) is int or _ints(value),
     "a number": is_number,
     "true or false": lambda value: type(value) is bool,
     "a word": lambda value: type(value) is str,
 }
-_INTEGERS = ("an integer", "an integer, or a list with one for each axis", _PADDING, "a number")
+_INTEGERS = ("an integer", "an integer, or a list with one for each axis", _PADDING, _DIMS, "a number")
 _INTEGER = {"type": ["integer", "string"]}
 KINDS: dict[str, Kind] = {
     "Int": Kind("an integer", _INTEGER),
@@ -73,6 +77,8 @@ KINDS: dict[str, Kind] = {
     "Ints": Kind("a list of integers", {"type": ["array", "string"], "items": _INTEGER}),
     "Axis": Kind("an integer", _INTEGER, literal=True),
     "Axes": Kind("a list of integers", {"type": ["array", "string"], "items": _INTEGER}, literal=True),
+    "Dims": Kind(_DIMS, {"type": ["integer", "string", "array"], "items": _INTEGER}, literal=True),
+    "Flag": Kind("true or false", {"type": ["boolean", "string"]}, literal=True),
     "Real": Kind("a number", {"type": ["number", "string"]}),
     "Bool": Kind("true or false", {"type": ["boolean", "string"]}),
     "Word": Kind("a word", {"type": "string"}),

@@ -52,6 +52,55 @@ class Permute(nn.Module):
         yield Constraint(self.dims[0] if self.dims else -1, "==", 0, "`dims` must begin with 0: the batch stays first", "dims")
 
 
+class Transpose(Op):
+    """Swaps two axes, counted with the batch, which stays first: torch.transpose."""
+
+    name: ClassVar[str] = "transpose"
+    line = Method("transpose", (Option("dim0"), Option("dim1")))
+    example: ClassVar[str] = "{transpose: 1, dim1: 2}"
+    positional: ClassVar[int] = 2
+    module_source: ClassVar[str] = '''\
+class Transpose(nn.Module):
+    """Swap two axes, counted with the batch."""
+
+    def __init__(self, dim0: int, dim1: int) -> None:
+        super().__init__()
+        self.dim0 = dim0
+        self.dim1 = dim1
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.transpose(self.dim0, self.dim1)'''
+
+    dim0: Axis
+    dim1: Axis
+
+    def order(self, x: Shape) -> list[int]:
+        """Which axis comes where, without the batch."""
+        order = list(range(len(x.sizes)))
+        first, second = (dim % (len(order) + 1) - 1 for dim in (self.dim0, self.dim1))
+        order[first], order[second] = order[second], order[first]
+        return order
+
+    def output(self, x: Shape) -> Shape:
+        order = self.order(x)
+        return Shape(tuple(x.sizes[axis] for axis in order), order.index(x.channel_axis))
+
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        count = len(x.sizes) + 1
+        for option in ("dim0", "dim1"):
+            dim = getattr(self, option)
+            yield Constraint(count - 1, ">=", dim, f"`{option}` is {{right}}, but the value has axes 0 to {{left}}", option)
+            yield Constraint(dim, ">=", -count, f"`{option}` is {{left}}, but the value has axes 0 to {count - 1}", option)
+            yield Constraint(dim % count, ">=", 1, f"`{option}` names axis 0, the batch, which stays first", option)
+
+    def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
+        return SHARED
+
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        spatial = [axis for axis in self.order(x) if axis != x.channel_axis]
+        return tuple(POINTWISE._replace(source=axis - (axis > x.channel_axis)) for axis in spatial)
+
+
 class ChannelShuffle(Op):
     """Interleaves groups of channels (Zhang et al., 2018): torch.nn.ChannelShuffle."""
 

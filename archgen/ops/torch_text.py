@@ -33,7 +33,10 @@ class Own(Record):
 
 
 class Option(Record):
-    """What the op says under this name. spread: a list, each item an argument of its own."""
+    """What the op says under this name. spread: a list, each item an argument of its own.
+
+    A keyword argument whose option the op does not give is left out: its value is torch's default.
+    """
 
     name: str
     spread: bool = False
@@ -97,6 +100,11 @@ def modules(tree: Tree) -> frozenset[str]:
     return frozenset(part.name.partition(".")[0] for part in parts(tree) if isinstance(part, Function))
 
 
+def named(tree: Function | Method, options: Mapping[str, Any]) -> list[tuple[str, Tree]]:
+    """The keyword arguments of a call, but those whose option is not given."""
+    return [(name, value) for name, value in tree.named if not isinstance(value, Option) or value.name in options]
+
+
 def run(tree: Tree, values: Sequence[Any], options: Mapping[str, Any], function: Callable[[str], Any], own: Any = None) -> Any:
     """What a tree makes of values: tensors, or what stands in for them. function: finds a function by its name with dots."""
 
@@ -124,4 +132,5 @@ def run(tree: Tree, values: Sequence[Any], options: Mapping[str, Any], function:
     if isinstance(tree, Values):
         return values[0]
     called = function(tree.name) if isinstance(tree, Function) else getattr(values[0], tree.name)
-    return called(*each(tree.arguments), **{name: run(value, values, options, function, own) for name, value in tree.named})
+    given = {name: run(value, values, options, function, own) for name, value in named(tree, options)}
+    return called(*each(tree.arguments), **given)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from archgen.arithmetic.expressions import Failed, Name, Value
 from archgen.graph.model import Merge
 from archgen.ops.base import Op
+from archgen.ops.options import KINDS
 from archgen.ops.value import AXIS_NAMES, Shape, axes, product, same
 from archgen.views.arithmetic import PRETTY, equation, figures, named
 
@@ -31,11 +32,18 @@ def op_title(op: Op, type_name: str, x: Shape) -> str:
     options, defaults = op.torch_options(x), op.torch_defaults()
     kernel = "x".join(map(str, axes(options["kernel_size"], x.rank))) if "kernel_size" in options else ""
     given = [
-        f"{name} {value_text(value)}"
+        f"{name} {_listed(value) if op.kind(name) in _OF_AXES and type(value) is tuple else value_text(value)}"
         for name, value in options.items()
         if name not in LEADING and not (name in defaults and same(value, defaults[name]))
     ]
     return ", ".join([f"{type_name} {kernel}".rstrip(), *given])
+
+
+_OF_AXES = (KINDS["Axes"], KINDS["Dims"])
+
+
+def _listed(axes: tuple[Value, ...]) -> str:
+    return f"[{', '.join(map(str, axes))}]"
 
 
 def value_text(value: Value) -> str:

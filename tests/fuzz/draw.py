@@ -628,12 +628,14 @@ class Drawer:
             return pick.choice((-1.0, 0.0, 1.0, 1.5))
         if family == "Word" or (family == "Padding" and self.chance(0.3)):
             return pick.choice(op.words[option])
-        if family == "Bool":
+        if family in ("Bool", "Flag"):
             return self.chance(0.5)
         if family == "Real":
             few = {"eps": (1e-5, 1e-3), "p": (0.0, 0.1, 0.5), "momentum": (0.1, 0.01)}
             return pick.choice(few.get(option, (0.1, 0.5, 1.0, 2.0, 1e-4)))
-        if family == "Axis":
+        if family == "Dims" and self.chance(0.5):
+            return pick.sample(range(-1 if wild else 1, len(x.sizes) + 1 + wild), pick.randint(not wild, len(x.sizes)))
+        if family in ("Axis", "Dims"):
             return pick.randint(-6, 6) if wild else pick.choice((pick.randint(1, len(x.sizes)), pick.randint(-2, -1)))
         if family == "Axes":
             axes = list(range(1, len(x.sizes) + 1))
