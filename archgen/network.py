@@ -270,16 +270,21 @@ class Network:
     @cached_property
     def _source(self) -> str:
         from archgen.emit.style import PLAIN
+        from archgen.proof import check, dressed, texts
+        from archgen.proof.parsed import ProofError
 
-        text = self._written(self.style)
+        plain = PLAIN.replace(width=self.style.width)
+        text = self._written(plain)
+        check.check(text, self.graph, self.traced())
+        texts.check_texts(text, self._written(plain, neutral=True))
+        if not self.style.own:
+            return text
+        own = self._written(self.style)
         try:
-            self._prove(text, self.style)
-        except Exception as error:  # whatever a text raises that a project's templates have spoilt
-            if not self.style.own:
-                raise
-            self._prove(self._written(PLAIN), PLAIN)
-            raise SpecError(self.style.fault(f"{error}" or type(error).__name__)) from None
-        return text
+            dressed.check(own, text)
+        except ProofError as error:
+            raise SpecError(self.style.fault(str(error))) from None
+        return own
 
     def _written(self, style: Style, neutral: bool = False) -> str:
         """The text of the module; neutral: with "x" for each free text of the spec, and another header."""
@@ -289,12 +294,6 @@ class Network:
         if neutral:
             return module.text(self.session.bare, numbers, named, contract, "x", module.NOWHERE, style)
         return module.text(self.graph, numbers, named, contract, self.spec.description, self.path, style)
-
-    def _prove(self, text: str, style: Style) -> None:
-        from archgen.proof import check, texts
-
-        check.check(text, self.graph, self.traced(), bool(style.own))
-        texts.check_texts(text, self._written(style, neutral=True))
 
     def source(self, folder: Path | None = None) -> str:
         """Returns the text of the generated module, proved against the trace. Raises SpecError where a layer does not fit.

@@ -206,8 +206,6 @@ def test_a_merge_takes_what_the_allocator_gives(name: str, values: str, behind: 
     convs = "".join(f"  {letter}: {{conv: 4, kernel_size: 3, from: input}}\n" for letter in "abc" if letter in values)
     text = f"name: Net\ninput: [4, 16, 16]\nstem:\n{convs}  m: {{{name}, from: {values}}}\n  end: {behind}\n"
     found = network(text, tmp_path)
-        f"name: Net\ninput: [4, 16, 16]\nstem:\n{convs}  m: {{{name}, from: {values}}}\n  end: {behind}\n", tmp_path
-    )
     ours, theirs = predicted(found, 2), measured(found, 2).bytes
     assert equal(ours, theirs), (ours, theirs)
 

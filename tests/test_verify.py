@@ -230,6 +230,21 @@ def test_a_child_that_goes_wrong_is_a_fault(
         parent.verify(network, None, "cpu")
 
 
+@pytest.mark.parametrize(("block", "name"), [("DropoutBlock", "Drop"), ("Block", "DropoutNet"), ("Block", "Drop")])
+def test_what_is_called_like_a_layer_of_chance_is_compared_in_training(block: str, name: str, tmp_path: Path) -> None:
+    text = f"name: {name}\ninput: [3, 8, 8]\nstem: {{b: {block}}}\nblocks:\n  {block}:\n    layers:\n"
+    text += "      c: {conv: 4, kernel_size: 3}\n      n: batch_norm\n      d: {dropout: 0.5}\n"
+    (tmp_path / "net.yaml").write_text(text)
+    network = archgen.load(tmp_path / "net.yaml")
+    source = network.source()
+    assert not any(check.difference for check in compare(network, source))
+    changed = source.replace(
+        "        x = self.c(x)\n", "        x = self.c(x)\n        if self.training:\n            x = x * x\n"
+    )
+    assert changed != source
+    assert compare(network, changed)[-1].difference
+
+
 # ---- what it costs
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from archgen import files, resources
 from archgen.diagnostics import Place, Problem, Source, SpecError, printable, suggest
 from archgen.records import Record
 from archgen.syntax import parser
+from archgen.syntax.errors import place_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 WIDTH = 100
 MOST_CHARACTERS = 2**14  # of one template: what it says may stand in a file a thousand times
 SUFFIX = ".jinja"
+_ODD = re.compile(r"[^\n -~]")
 
 
 class Style(Record):
@@ -27,9 +30,9 @@ class Style(Record):
 
     def fault(self, said: str) -> Problem:
         """What is wrong where the project's templates write another module than the plan's. said: by the proof."""
-        folder = self.own[0].name.rpartition("/")[0]
-        sentence = f"what these templates write is not the module of the plan: {' '.join(printable(said).split())}"
-        return _problem(folder, sentence, "print each part of the plan once, as archgen's own templates do")
+        where = self.own[0].name if len(self.own) == 1 else self.own[0].name.rpartition("/")[0]
+        sentence = f"what is written is not the module of the plan: {' '.join(printable(said).split())}"
+        return _problem(where, sentence, "print each part of the plan once, as archgen's own templates do")
 
 
 PLAIN = Style()
@@ -63,6 +66,11 @@ def _own(folder: Path) -> tuple[Source, ...]:
         text = parser.load(path, name, "the template", "shorten it")
         if len(text.text) > MOST_CHARACTERS:
             problems.append(_problem(name, f"a template has at most {MOST_CHARACTERS:,} characters", "shorten it"))
+        elif odd := _ODD.search(text.text):
+            what = f"a generated module is ASCII, and this template holds the character U+{ord(odd[0]):04X}"
+            problems.append(Problem(place_at(text, odd.start()), what, "write it in ASCII; a tab as spaces"))
+        elif not text.text.endswith("\n"):  # else the next line of the module would go on behind its last
+            text = Source(text.name, f"{text.text}\n")
         found.append(text)
     if problems:
         raise SpecError(*problems)

@@ -7,24 +7,29 @@ indentation, no loop but over a part of the plan.
 from __future__ import annotations
 
 import functools
+import re
 import traceback
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from jinja2 import FunctionLoader, StrictUndefined, TemplateSyntaxError, nodes
+from jinja2 import FunctionLoader, StrictUndefined, TemplateNotFound, TemplateSyntaxError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from archgen import resources
-from archgen.diagnostics import Place, Problem, Source, SpecError, quote
+from archgen.diagnostics import Place, Problem, Source, SpecError, quote, suggest
 from archgen.emit import layout
-from archgen.emit.style import SUFFIX
+from archgen.emit.style import SUFFIX, names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from archgen.emit.plan import ModulePlan, Statement
     from archgen.emit.style import Style
 
 FIRST = "module.py.jinja"
+_PLAN = re.compile(r"'archgen\.[\w.]*\.(\w+) object'")
+_CALLED = {"ModulePlan": "a module", "ClassPlan": "a class", "Argument": "an argument"}
+MOST_NAMED = 60
+CHARACTERS_PER_ITEM, CHARACTERS_BESIDE = 4000, 2**20  # each macro that hands a text on writes it once more
 READS_PER_ITEM, READS_BESIDE = 40, 2000  # of attributes and macros; those of archgen read seven times for a statement
 MOST_INDENTED = 100
 _NODES = (
@@ -35,45 +40,62 @@ _NODES = (
 
 
 class _TooMuch(Exception):
-    """A template reads more than any that prints a plan once."""
+    """A template reads or writes more than any that prints a plan once."""
 
 
 class _Environment(ImmutableSandboxedEnvironment):
-    """Counts what templates read: a list by its items, for it is read to be looped over."""
+    """Counts what templates read, a list by its items, for it is read to be looped over, and what they write."""
 
-    left = 0
+    reads = characters = 0
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        return self.counted(super().getattr(obj, attribute))
+        return self.read(super().getattr(obj, attribute))
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        return self.counted(super().getitem(obj, argument))
+        return self.read(super().getitem(obj, argument))
 
     def call(self, *arguments: Any, **named: Any) -> Any:
-        self.counted(())
-        return super().call(*arguments, **named)
+        self.read(())
+        return self.wrote(super().call(*arguments, **named))
 
-    def counted(self, value: Any) -> Any:
-        self.left -= 1 + (len(value) if isinstance(value, (tuple, list)) else 0)
-        if self.left < 0:
+    def read(self, value: Any) -> Any:
+        self.reads -= 1 + (len(value) if isinstance(value, (tuple, list)) else 0)
+        if self.reads < 0:
             raise _TooMuch
         return value
+
+    def wrote(self, text: Any) -> Any:
+        self.characters -= len(text) if isinstance(text, str) else 0
+        if self.characters < 0:
+            raise _TooMuch
+        return text
 
 
 def write(plan: ModulePlan, style: Style) -> str:
     """Returns the text of a module. Raises SpecError where a project's own template is to blame."""
-    environment = _environment(style)
     items = sum(1 + len(one.arguments) + _count(one.init) + _count(one.forward) for one in plan.classes)
-    environment.left = READS_BESIDE + READS_PER_ITEM * items
     try:
-        return environment.get_template(FIRST).render(module=plan)
+        environment = _environment(style)
+        environment.reads = READS_BESIDE + READS_PER_ITEM * items
+        environment.characters = CHARACTERS_BESIDE + CHARACTERS_PER_ITEM * items
+        text = "".join(map(environment.wrote, environment.get_template(FIRST).generate(module=plan)))
+        if not text.isascii():
+            raise ValueError("a generated module is ASCII, and these templates write something else")
+        return text
+    except SpecError:
+        raise
     except _TooMuch:
-        sentence = "these templates read the plan again and again, and each part of it is to be printed once"
+        sentence = "these templates read or write the plan again and again, and each part of it is to be printed once"
         raise SpecError(_problem(style, FIRST, 0, sentence)) from None
     except RecursionError:
-        raise SpecError(
-            _problem(style, FIRST, 0, "a template includes itself, or a macro calls itself, without an end")
-        ) from None
+        sentence = "a template is nested too deep, includes itself, or has a macro that calls itself without an end"
+        raise SpecError(_problem(style, FIRST, 0, sentence)) from None
+    except TemplateNotFound as error:
+        if not style.own:
+            raise
+        name = (error.name or "")[:MOST_NAMED]
+        problem = _problem(style, *_where(error), f"there is no template {quote(name)}")
+        raise SpecError(problem.replace(help=suggest(name, names(), "templates"))) from None
     except TemplateSyntaxError as error:
         _refuse(style, error.name or FIRST, error.lineno, error)
     except Exception as error:  # whatever a filter raises that is given another thing than it takes
@@ -87,7 +109,7 @@ def _count(statements: tuple[Statement, ...]) -> int:
 def _refuse(style: Style, name: str, line: int, error: Exception) -> NoReturn:
     if not style.own:
         raise error
-    said = " ".join(str(error).split()) or type(error).__name__
+    said = " ".join(_PLAN.sub(lambda found: _CALLED.get(found[1], "a statement"), str(error)).split()) or type(error).__name__
     raise SpecError(_problem(style, name, line, said.rstrip("."))) from None
 
 
@@ -135,16 +157,27 @@ def _environment(style: Style) -> _Environment:
     )
     width = style.width
     environment.globals.clear()
-    environment.filters = {
+    filters: dict[str, Callable[..., str]] = {
         "fit": lambda text, indent=0, before="", comment="": layout.fit(text, width, indent, before, comment),
         "enclosed": lambda items, indent, opened, closed: layout.enclosed(items, width, indent, opened, closed),
         "docstring": lambda paragraphs, indent=0: layout.docstring(paragraphs, width, indent),
         "wrapped": lambda text, indent=0: layout.wrapped(text, width, indent),
-        "join": lambda items, between="": between.join(items),
+        "join": _join,
     }
+    environment.filters = {name: _counted(environment, function) for name, function in filters.items()}
     for name, text in own.items():
         _check(environment, style, name, text)
     return environment
+
+
+def _join(items: tuple[str, ...], between: str = "") -> str:
+    if isinstance(items, str):
+        raise TypeError("`join` takes a list of texts")
+    return between.join(items)
+
+
+def _counted(environment: _Environment, function: Callable[..., str]) -> Callable[..., str]:
+    return lambda *arguments, **named: environment.wrote(function(*arguments, **named))
 
 
 def _check(environment: _Environment, style: Style, name: str, text: str) -> None:

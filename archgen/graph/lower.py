@@ -241,7 +241,7 @@ class _Scope:
         count, op = len(node.branches or sources), MERGES[node.kind]()
         if op.most is not None and count > op.most:
             sentence = f"`{node.kind}` takes at most {op.most} values, not {count:,}"
-            help = f"put some of them in a branch or layer that is a merge of its own"
+            help = "put some of them in a branch or layer that is a merge of its own"
             self.builder.problem(layer.place, sentence, help)
         if not node.branches:
             if node.kind == "add":

@@ -47,6 +47,7 @@ class Op(Record):
     words: ClassVar[dict[str, tuple[str, ...]]] = {}  # the words that an option may be
     infers: ClassVar[bool] = False  # takes sizes from its input, so it can't be built before that is known
     fresh: ClassVar[bool] = False  # makes a new tensor that its own backward does not need: what follows may overwrite it
+    by_chance: ClassVar[bool] = False  # while training, its result is chance
     inplace: ClassVar[bool] = False  # the torch class takes `inplace`
     keeps: ClassVar[tuple[str, ...]] = ()  # what the backward pass needs: `input`, `output`; of a merge `inputs`, `others`
     inplace_keeps_output: ClassVar[bool] = False  # in place it needs the output alone; the rest then keep a copy of the input

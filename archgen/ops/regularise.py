@@ -19,6 +19,7 @@ class ChannelDropout(Op):
     """Zeroes whole channels with probability p while training: torch.nn.Dropout1d, 2d or 3d."""
 
     name: ClassVar[str] = "channel_dropout"
+    by_chance: ClassVar[bool] = True
     torch_class: ClassVar[str] = "Dropout{n}d"
 
     p: Real = 0.5
@@ -46,6 +47,7 @@ class StochasticDepth(Op):
     """
 
     name: ClassVar[str] = "stochastic_depth"
+    by_chance: ClassVar[bool] = True
     example: ClassVar[str] = "{stochastic_depth: 0.1}"
     words: ClassVar[dict[str, tuple[str, ...]]] = {"mode": ("row", "batch")}
     module_source: ClassVar[str] = '''\
@@ -132,6 +134,7 @@ class Dropout(Op):
     """Zeroes each value with probability p while training: torch.nn.Dropout."""
 
     name: ClassVar[str] = "dropout"
+    by_chance: ClassVar[bool] = True
     torch_class: ClassVar[str] = "Dropout"
     inplace: ClassVar[bool] = True
 

@@ -16,36 +16,21 @@ from archgen.proof import overwrites
 from archgen.proof.layers import check_flow, check_layers
 from archgen.proof.parsed import ProofError, parsed
 from archgen.proof.recorder import construct
-from archgen.proof.syntax import check_shape, with_plain_bases, without_own_classes
+from archgen.proof.syntax import check_shape, without_own_classes
 
 if TYPE_CHECKING:
-    import ast
-
     from archgen.graph.model import Graph
     from archgen.trace.traced import TracedBody
 
 
-def check(text: str, graph: Graph, numbers: TracedBody, own_templates: bool = False) -> None:
-    """Raises ProofError unless the text has the allowed shape and builds exactly the layers of the trace.
-
-    own_templates: whether templates of the project wrote it, which may import a base for its classes.
-    """
-    try:
-        tree = without_own_classes(parsed(text))
-    except SyntaxError as error:
-        raise ProofError(f"line {error.lineno}: {error.msg}") from None
-    if own_templates:
-        tree = with_plain_bases(tree)
+def check(text: str, graph: Graph, numbers: TracedBody) -> None:
+    """Raises ProofError unless the text has the allowed shape and builds exactly the layers of the trace."""
+    tree = without_own_classes(parsed(text))
     check_shape(tree)
-    _check_run(tree, graph, numbers)
+    module = construct(tree, graph.network.name, own_classes())
+    check_layers(module, numbers.steps)
+    check_flow(module, graph, numbers)
     try:
         overwrites.check(tree)
     except overwrites.OverwriteError as error:
         raise ProofError(str(error)) from None
-
-
-def _check_run(tree: ast.Module, graph: Graph, numbers: TracedBody) -> None:
-    """Builds the module of recorders, and runs it."""
-    module = construct(tree, graph.network.name, own_classes())
-    check_layers(module, numbers.steps)
-    check_flow(module, graph, numbers)

@@ -14,7 +14,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from archgen.ops.torch_text import OPERATORS
-from archgen.proof.parsed import ProofError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -168,16 +167,6 @@ class _Layers:
         return functools.partial(Layer, name)
 
 
-MOST_TURNS = 10**5  # of one loop: no spec is long enough for more blocks
-
-
-def _turns(*bounds: int) -> range:
-    found = range(*bounds)
-    if len(found) > MOST_TURNS:
-        raise ProofError(f"a loop of {len(found):,} turns")
-    return found
-
-
 def construct(tree: ast.Module, name: str, own_classes: Iterable[str]) -> Module:
     """Runs the classes of an already checked tree, without its imports and annotations, and builds the network.
 
@@ -189,7 +178,7 @@ def construct(tree: ast.Module, name: str, own_classes: Iterable[str]) -> Module
         "torch": _Torch(),
         "math": math,
         "partial": functools.partial,
-        "__builtins__": {builtin: getattr(builtins, builtin) for builtin in BUILTINS} | {"range": _turns},
+        "__builtins__": {builtin: getattr(builtins, builtin) for builtin in BUILTINS},
         "__name__": "generated",
     }
     scope |= {own: functools.partial(Layer, own) for own in own_classes}

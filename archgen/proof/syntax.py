@@ -19,9 +19,9 @@ _NODES = frozenset(
     ).split()
 )
 _FUNCTIONS = {"torch.full", "math.ceil", "math.floor"}  # beside those of the ops that are said in `forward`
-_BASE = "nn.Module"
+BASE = "nn.Module"
 _METHODS = {"append", "add_module", "__init__"}
-_IMPORTS = {
+IMPORTS = {
     "import math",
     "from collections.abc import Callable",
     "from functools import partial",
@@ -55,40 +55,6 @@ def _own_class(name: str) -> str:
     return ast.dump(ast.parse(own_classes()[name].module_source).body[0])
 
 
-def with_plain_bases(tree: ast.Module) -> ast.Module:
-    """Makes the classes of a project's own templates plain ones, after a look at what they import and derive from.
-
-    An import may be any but of a name that the module itself says; what it brings may be a base, and nothing else.
-    """
-    body: list[ast.stmt] = []
-    brought: set[str] = set()
-    taken = {*BUILTINS, *_names_said(tree)}
-    for node in tree.body:
-        if isinstance(node, (ast.Import, ast.ImportFrom)) and ast.unparse(node) not in _IMPORTS:
-            names = [(alias.asname or alias.name).partition(".")[0] for alias in node.names]
-            odd = next((name for name in names if name in taken or name.startswith("_") or name == "*"), None)
-            if odd is not None or (isinstance(node, ast.ImportFrom) and node.level):
-                raise ProofError(f"line {node.lineno}: {ast.unparse(node)}")
-            brought.update(names)
-        elif isinstance(node, ast.ClassDef):
-            for base in node.bases:
-                path = ast.unparse(base)
-                if not re.fullmatch(r"[A-Za-z][\w.]*", path) or (path != _BASE and path.partition(".")[0] not in brought):
-                    raise ProofError(f"line {node.lineno}: the class {node.name} derives from {path}, which is not imported")
-            plain = ast.Attribute(ast.Name("nn", ast.Load()), "Module", ast.Load())
-            bases = [ast.fix_missing_locations(ast.copy_location(plain, node))] if node.bases else []
-            body.append(ast.copy_location(ast.ClassDef(**{**dict(ast.iter_fields(node)), "bases": bases}), node))
-        else:
-            body.append(node)
-    return ast.Module(body, [])
-
-
-def _names_said(tree: ast.Module) -> set[str]:
-    """The names of a module's own classes and helpers, and those that its standard imports bring."""
-    own = {node.name for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
-    return own | {line.split()[-1] for line in _IMPORTS} | {"nn", "Tensor"}
-
-
 def check_shape(tree: ast.Module) -> None:
     _check_top(tree)
     called = {*BUILTINS, "make_divisible", "partial", *own_classes()}
@@ -120,7 +86,7 @@ def _check_top(tree: ast.Module) -> None:
         raise ProofError("the module does not begin with its docstring")
     for node in rest:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
-            if ast.unparse(node) not in _IMPORTS:
+            if ast.unparse(node) not in IMPORTS:
                 raise ProofError(f"line {node.lineno}: {ast.unparse(node)}")
         elif isinstance(node, ast.ClassDef):
             _check_class(node)
@@ -129,7 +95,7 @@ def _check_top(tree: ast.Module) -> None:
 
 
 def _check_class(node: ast.ClassDef) -> None:
-    if [ast.unparse(base) for base in node.bases] != [_BASE] or node.keywords or node.decorator_list:
+    if [ast.unparse(base) for base in node.bases] != [BASE] or node.keywords or node.decorator_list:
         raise ProofError(f"the class {node.name} is more or less than an `nn.Module`")
     documented, *methods = node.body
     names = [member.name for member in methods if isinstance(member, ast.FunctionDef) and not member.decorator_list]

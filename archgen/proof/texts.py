@@ -38,14 +38,9 @@ def _without_texts(text: str) -> list[str]:
         kept += lines[end:first]
         end = last
     header = lines[: tree.body[0].lineno - 1]
-    notice = header[len(HEADER) :]
-    if len(header) < len(HEADER) or not all(map(re.fullmatch, HEADER, header)) or not all(map(_is_comment, notice)):
-        raise ProofError("the header holds more than a safe path, a digest and comments")
-    return kept[len(HEADER) :] + lines[end:]
-
-
-def _is_comment(line: str) -> bool:
-    return line.startswith("#") or not line
+    if len(header) != len(HEADER) or not all(map(re.fullmatch, HEADER, header)):
+        raise ProofError("the header holds more than a safe path and digests")
+    return kept[len(header) :] + lines[end:]
 
 
 _PLAIN = re.compile("[\n -~]*")

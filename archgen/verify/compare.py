@@ -30,6 +30,9 @@ def compare(network: Network, source: str, device: str = "cpu", batch: int = 2) 
     torch.manual_seed(0)
     try:
         module = modules.build(source, network.name, {})
+    except ImportError as error:  # of a base class that a project's own templates import
+        sentence = f"what the module imports is not installed: {_said(error)}"
+        raise EnvironmentFault(sentence, "install it beside archgen: `verify` runs alone, and finds nothing else") from None
     except Exception as error:  # whatever a wrong text raises is a finding, not our fault
         _insist_on_memory(error)
         return (Check("the module can be built", 1, _said(error)),)

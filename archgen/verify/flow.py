@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from archgen.trace.traced import Traced
 
 NAME = "the flow of data"
-_RANDOM = ("Dropout", "AlphaDropout", "FeatureAlphaDropout", "StochasticDepth")  # while training, their output is chance
 _UNCOMPARED = ("training", "inplace")  # the mode, and what the emitter adds where a value has one reader
 _IMAGES = 4  # of two, batch norm over a single position keeps no more than a sign
 _SIZES = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
@@ -44,9 +43,9 @@ def flow(network: Network, module: nn.Module, rows: list[Row], lines: list[Row])
     modes = (False, True)
     for training in modes:
         module.train(training)
-        for layer in module.modules():
-            if type(layer).__name__.startswith(_RANDOM):
-                layer.eval()
+        for row in rows:
+            if row.op is not None and row.op.by_chance:
+                module.get_submodule(row.path).training = False
         with torch.no_grad():
             expected = interpreter.run(x)
             found = outputs(module(x))
