@@ -238,9 +238,8 @@ def test_what_is_called_like_a_layer_of_chance_is_compared_in_training(block: st
     network = archgen.load(tmp_path / "net.yaml")
     source = network.source()
     assert not any(check.difference for check in compare(network, source))
-    changed = source.replace(
-        "        x = self.c(x)\n", "        x = self.c(x)\n        if self.training:\n            x = x * x\n"
-    )
+    line = "        x = self.c(x)\n"
+    changed = source.replace(line, f"{line}        if self.training:\n            x = x * x\n")
     assert changed != source
     assert compare(network, changed)[-1].difference
 
