@@ -12,7 +12,8 @@ import pytest
 import archgen as package
 from archgen.handbook import catalogue, ops, text
 from archgen.language import library
-from archgen.ops import OPS, Op, Shape
+from archgen.language.vocabulary import COMPOSITIONS
+from archgen.ops import MERGES, OPS, Op, Shape
 from archgen.ops.activation import PReLU, ReLU
 from archgen.ops.conv import Conv
 from tests.conftest import ROOT, Result
@@ -140,10 +141,32 @@ def test_all_ops_are_in_one_family() -> None:
 # ---- archgen ops
 
 
+COMPOSITIONS_LAST = [*MERGES, *(name for name in COMPOSITIONS if name not in MERGES)]
+
+
+@pytest.mark.parametrize("name", [*COMPOSITIONS_LAST, *library.block_names()])
+def test_ops_says_what_any_kind_is(name: str, archgen: Callable[..., Result]) -> None:
+    result = archgen("ops", name)
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith(f"{name}: ")
+    assert max(map(len, result.out.splitlines())) <= 80 or name in library.block_names()  # a block's own file
+
+
+@pytest.mark.parametrize("name", sorted(MERGES))
+def test_the_examples_of_a_merge_are_valid(name: str, archgen: Callable[..., Result], tmp_path: Path) -> None:
+    said = archgen("ops", name).out
+    branches, earlier = re.findall(r"^(?:example)? +(\{.*\}),", said, re.M)
+    spec = tmp_path / "net.yaml"
+    for stem in (f"{{a: relu, b: tanh, c: {earlier}}}", f"{{d: {branches}}}"):
+        spec.write_text(f"name: Net\ninput: [8, 4, 4]\nstem: {stem}\n")
+        assert archgen("validate", str(spec)).code == 0
+
+
 def test_ops_lists_every_op(archgen: Callable[..., Result]) -> None:
     result = archgen("ops")
     assert (result.code, result.err) == (0, "")
-    assert re.findall(r"^  (\w+) ", result.out, re.M) == [op.name for family in ops.families().values() for op in family]
+    listed = [op.name for family in ops.families().values() for op in family]
+    assert re.findall(r"^  (\w+) ", result.out, re.M) == [*listed, *COMPOSITIONS_LAST, *library.block_names()]
     assert re.search(r"^  conv +Conv1d-3d +Convolution$", result.out, re.M)
     assert max(map(len, result.out.splitlines())) <= 80
 
@@ -160,8 +183,8 @@ def test_an_op_fits_a_terminal(name: str, archgen: Callable[..., Result]) -> Non
 
 
 def test_an_op_that_is_not_there(archgen: Callable[..., Result]) -> None:
-    assert archgen("ops", "cnov") == Result(2, "", "archgen ops: error: there is no op `cnov`\nhelp: the nearest is `conv`\n")
-    assert archgen("ops", "zzz").err == "archgen ops: error: there is no op `zzz`\nhelp: `archgen ops` lists them all\n"
+    assert archgen("ops", "cnov") == Result(2, "", "archgen ops: error: there is no kind `cnov`\nhelp: the nearest is `conv`\n")
+    assert archgen("ops", "zzz").err == "archgen ops: error: there is no kind `zzz`\nhelp: `archgen ops` lists them all\n"
 
 
 # ---- archgen list

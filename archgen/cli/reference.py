@@ -50,14 +50,15 @@ def list_() -> int:
 @click.argument("name", metavar="[NAME]", required=False)
 @DEBUG
 def ops(name: str | None) -> int:
-    """List the ops, or say what one takes, does and costs.
+    """List the ops, merges and blocks, or say what one takes, does and costs.
 
     \b
     Example:
       archgen ops
       archgen ops conv
+      archgen ops BasicBlock
     """
-    from archgen.handbook import text
+    from archgen.handbook import kinds
 
-    click.echo(text.all_ops() if name is None else text.one_op(name))
+    click.echo(kinds.listing() if name is None else kinds.one(name))
     return OK

@@ -12,7 +12,7 @@ from archgen.ops import MAC_CONVENTION, OPS
 from archgen.views.columns import GAP, shape_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from archgen.handbook.ops import Entry, Weight
     from archgen.ops import Op
@@ -56,12 +56,19 @@ def unknown(command: str, what: str, name: str, known: tuple[str, ...], listing:
 
 def all_ops() -> str:
     """Returns a table of all ops by family."""
-    tables = {title: [(op.name, class_text(op), ops.summary(op)) for op in found] for title, found in ops.families().items()}
-    widths = widths_of([row for rows in tables.values() for row in rows])
-    lines = []
-    for title, rows in tables.items():
-        lines += [*wrapped("", title), *columns(rows, widths), ""]
-    return "\n".join([*lines, "archgen ops NAME says what an op takes, does and costs"])
+    families = ops.families()
+    return "\n".join(
+        tables({title: [(op.name, class_text(op), ops.summary(op)) for op in found] for title, found in families.items()})
+    ).rstrip()
+
+
+def tables(rows: Mapping[str, Sequence[Sequence[str]]]) -> list[str]:
+    """The lines of tables with the same columns, each below its title."""
+    widths = widths_of([row for table in rows.values() for row in table])
+    lines: list[str] = []
+    for title, table in rows.items():
+        lines += [*wrapped("", title), *columns(table, widths), ""]
+    return lines
 
 
 def class_text(op: type[Op]) -> str:
@@ -71,9 +78,7 @@ def class_text(op: type[Op]) -> str:
 
 
 def one_op(name: str) -> str:
-    """Returns all there is to say about an op. Raises SpecError where there is none of this name."""
-    if name not in OPS:
-        raise unknown("archgen ops", "op", name, tuple(OPS), "archgen ops")
+    """Returns all there is to say about an op."""
     entry = ops.entry(OPS[name])
     lines = [f"{entry.name}: {', '.join(entry.classes) or entry.otherwise}"]
     for paragraph in entry.text.split("\n\n"):
