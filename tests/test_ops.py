@@ -133,7 +133,12 @@ ROWS: dict[str, Row] = {
          "keepdim": [False, True]},
     ),
     "glu": Row({"dim": list(range(-5, 5))}),
-    "pad": Row({"padding": [(), (1, 2), (1, 2, 3, 4), (1, 0, 2, 3, 0, 4), (1, 2, 3), (-1, 0), (0, -1, 0, 0), (0, 0, 0, 0)]}),
+    **dict.fromkeys(
+        ["pad", "reflection_pad", "replication_pad"],
+        Row({"padding": [
+            (), (1, 2), (1, 2, 3, 4), (1, 0, 2, 3, 0, 4), (1, 2, 3), (-1, 0), (0, -1, 0, 0), (0, 0, 0, 0), -1, 0, 1, 3, 5, 6, 7,
+        ]}),
+    ),
     "channel_shuffle": Row({"groups": [-1, 0, 1, 2, 3, 4]}),
     "pixel_shuffle": Row({"upscale_factor": [-1, 0, 1, 2, 3]}, inputs=(*INPUTS, Shape((18, 2, 3)))),
     "pixel_unshuffle": Row({"downscale_factor": [-1, 0, 1, 2, 7]}, inputs=(*INPUTS, Shape((3, 4, 6)))),
@@ -185,6 +190,10 @@ STRICTER: dict[str, dict[str, str]] = {
         "must name each": "torch counts from the end",
     },
     "pad": {"`padding` lists": "torch pads the last axes alone", "`padding` is": "torch crops"} | CHANNELS_FIRST,
+    **dict.fromkeys(
+        ["reflection_pad", "replication_pad"],
+        {"`padding` lists": "torch takes the batch for channels", "`padding` is": "torch crops"} | CHANNELS_FIRST,
+    ),
     "channel_shuffle": CHANNELS_FIRST,
     "pixel_shuffle": {"two spatial axes": "torch takes the batch for channels, or leading sizes for a batch"} | CHANNELS_FIRST,
     "pixel_unshuffle": {"two spatial axes": "torch takes the batch for channels, or leading sizes for a batch"}
@@ -377,7 +386,7 @@ def values(op: type[Op], option: str, x: Shape) -> st.SearchStrategy[Any]:
         "Int": number | st.just(x.channels),
         "PerAxis": number | st.tuples(*[st.integers(0, 4)] * max(1, x.rank)) | st.just(op.defaults.get(option, 1)),
         "Padding": number | st.tuples(*[st.integers(0, 4)] * max(1, x.rank)) | st.sampled_from([None, "same", "valid"]),
-        "Ints": st.lists(st.integers(-1, 3), max_size=8).map(tuple)
+        "Around": st.integers(-1, 3) | st.lists(st.integers(-1, 3), max_size=8).map(tuple)
         | st.tuples(*[st.integers(0, 3)] * (2 * x.rank)),
         "Axis": st.integers(-6, 6),
         "Dims": st.integers(-6, 6) | st.lists(st.integers(-1, 4), max_size=4).map(tuple),
@@ -490,7 +499,7 @@ def test_reals_and_lists_may_wait_for_names_but_axes_may_not() -> None:
 
 RIGHT: dict[str, list[Any]] = {
     "Int": [1, 0, -3], "PerAxis": [1, (1, 2), (3,)], "Padding": [1, (1, 2), "same", "valid"],
-    "Ints": [(1, 2), ()], "Axis": [1, -1], "Axes": [(0, 2, 1)], "Dims": [1, -1, (2, 3)], "Flag": [True, False],
+    "Around": [1, (1, 2), ()], "Axis": [1, -1], "Axes": [(0, 2, 1)], "Dims": [1, -1, (2, 3)], "Flag": [True, False],
     "Real": [1, 0.5, -2.0], "Bool": [True, False], "Word": ["zeros"],
 }  # fmt: skip
 VALUES: list[Any] = [
@@ -511,7 +520,7 @@ VALUES: list[Any] = [
     Conv(4, 3),
 ]
 FIT = {
-    "Int": ["1"], "PerAxis": ["1", "(1, 2)"], "Padding": ["1", "(1, 2)", "'same'"], "Ints": ["(1, 2)"],
+    "Int": ["1"], "PerAxis": ["1", "(1, 2)"], "Padding": ["1", "(1, 2)", "'same'"], "Around": ["1", "(1, 2)"],
     "Axis": ["1"], "Axes": ["(1, 2)"], "Dims": ["1", "(1, 2)"], "Flag": ["True", "False"],
     "Real": ["1", "0.5", "64.0"], "Bool": ["True", "False"], "Word": ["'word'", "'same'", "'1'"],
 }  # fmt: skip

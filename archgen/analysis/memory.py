@@ -135,8 +135,8 @@ class _Sum:
 class _Node(NamedTuple):
     """A step on the way back.
 
-    kind: `op`; `split`; `handed`: each input's gradient is the one that comes, or a part of it; `stretched`: it is a tensor of
-    the result's size, summed up then where its input was stretched.
+    kind: `op`; `split`; `handed`: each input's gradient is the one that comes, or a part of it; `less`: the first's is, and each
+    other's is a tensor of its own; `stretched`: it is a tensor of the result's size, summed up then where its input was stretched.
     """
 
     kind: str
@@ -385,7 +385,8 @@ class _Run:
         saved = tuple(self.heap.hold(one.block) for one in kept)
         tensors, truths = op.passing
         passing = tensors * size + truths * size // self.item
-        self.record("handed" if op.hands_back else "stretched", path, inputs, made, saved, size, passing)
+        kind = "stretched" if not op.hands_back else "less" if op.of_the_first else "handed"
+        self.record(kind, path, inputs, made, saved, size, passing)
         return made
 
     def split(self, step: Traced, x: _Value, path: str) -> tuple[_Value, ...]:
@@ -442,6 +443,12 @@ class _Run:
         heap, inputs = self.heap, [value for value in node.inputs if value.gradient]
         if node.kind == "handed":
             return [(value, heap.hold(coming)) for value in inputs]
+        if node.kind == "less":  # the first value's gradient is what comes, the others' are its negative
+            return [
+                (value, heap.new(value.size) if number else heap.hold(coming))
+                for number, value in enumerate(node.inputs)
+                if value.gradient
+            ]
         if node.kind == "stretched":
             full = [heap.new(node.outputs[0].size) for _ in inputs]
             heap.drop(heap.new(node.passing))

@@ -166,7 +166,7 @@ def _on_names(op: type[Op], **given: Value | None) -> Op:
         kind = op.kind(field)
         if field in given or kind.literal or kind is KINDS["Word"]:
             return example[field]  # type: ignore[no-any-return]
-        if kind.article == "a list of integers":
+        if kind is KINDS["Around"] and type(example[field]) is tuple:
             return tuple(Index(ManyName(field, "int"), index) for index in range(len(example[field])))
         return Name(field, "float" if kind.article == "a number" else "int")
 

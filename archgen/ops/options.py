@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple, TypeAlias
 
-from archgen.arithmetic.expressions import Expression, Value, is_number, names_of
+from archgen.arithmetic.expressions import Expression, ManyName, Value, is_number, names_of
 
 Int: TypeAlias = Any
 PerAxis: TypeAlias = Any  # one value for every spatial axis, or a list with one for each
 Padding: TypeAlias = Any  # the same, or one of the words of torch.nn.Conv2d
-Ints: TypeAlias = Any
+Around: TypeAlias = Any  # one value for each side of each spatial axis, or a list with two for each
 Axis: TypeAlias = Any  # the number of an axis: the rank of the result hangs on it, so it never waits for a name
 Axes: TypeAlias = Any
 Dims: TypeAlias = Any  # one axis or several, on which the rank of the result hangs
@@ -31,7 +31,7 @@ class Kind(NamedTuple):
     def refuses(self, value: Value, rank: int) -> str:
         """Returns the reason why an evaluated value is none of this kind, or ''; the rank is 0 where none is known yet."""
         if isinstance(value, Expression) or (self.literal and names_of(value)):
-            counted = self.literal or self.article == "a list of integers"
+            counted = self.literal or (self.article == _AROUND and isinstance(value, ManyName))
             return f"takes {self.article} written out" if counted and rank and names_of(value) else ""
         if type(value) is int and self.article in _INTEGERS:
             return ""
@@ -55,18 +55,20 @@ def _ints(value: Value) -> bool:
 
 
 _PADDING = "an integer, a list with one for each axis, `same` or `valid`"
+_AROUND = "an integer, or a list with two for each axis"
 _DIMS = "an integer, or a list of integers"
 _TESTS: dict[str, Any] = {
     "an integer": lambda value: type(value) is int,
     "an integer, or a list with one for each axis": lambda value: type(value) is int or _ints(value),
     _PADDING: lambda value: type(value) is int or _ints(value) or value in ("same", "valid"),
     "a list of integers": _ints,
+    _AROUND: lambda value: type(value) is int or _ints(value),
     _DIMS: lambda value: type(value) is int or _ints(value),
     "a number": is_number,
     "true or false": lambda value: type(value) is bool,
     "a word": lambda value: type(value) is str,
 }
-_INTEGERS = ("an integer", "an integer, or a list with one for each axis", _PADDING, _DIMS, "a number")
+_INTEGERS = ("an integer", "an integer, or a list with one for each axis", _PADDING, _AROUND, _DIMS, "a number")
 _INTEGER = {"type": ["integer", "string"]}
 KINDS: dict[str, Kind] = {
     "Int": Kind("an integer", _INTEGER),
@@ -74,7 +76,7 @@ KINDS: dict[str, Kind] = {
         "an integer, or a list with one for each axis", {"type": ["integer", "string", "array"], "items": _INTEGER}
     ),
     "Padding": Kind(_PADDING, {"type": ["integer", "string", "array"], "items": _INTEGER}),
-    "Ints": Kind("a list of integers", {"type": ["array", "string"], "items": _INTEGER}),
+    "Around": Kind(_AROUND, {"type": ["integer", "string", "array"], "items": _INTEGER}),
     "Axis": Kind("an integer", _INTEGER, literal=True),
     "Axes": Kind("a list of integers", {"type": ["array", "string"], "items": _INTEGER}, literal=True),
     "Dims": Kind(_DIMS, {"type": ["integer", "string", "array"], "items": _INTEGER}, literal=True),

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from archgen.arithmetic.expressions import names_of
 from archgen.ops.base import Op, spatial_constraints
-from archgen.ops.options import Axes, Axis, Int, Ints, Word
+from archgen.ops.options import Around, Axes, Axis, Int, Word
 from archgen.ops.torch_text import Method, Option
-from archgen.ops.value import MOST_PHASES, POINTWISE, SHARED, Constraint, Footprint, Mode, Reads, Shape, divisors, product
+from archgen.ops.value import MOST_PHASES, POINTWISE, SHARED, Constraint, Footprint, Mode, Reads, Shape, Size, divisors, product
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -227,34 +227,64 @@ class Upsample(Op):
         yield Constraint(rank, "==", x.rank, f"`{self.mode}` takes {{left}} spatial axes; here there are {{right}}", "mode")
 
 
-class Pad(Op):
-    """Zeros around the spatial axes: torch.nn.ZeroPad1d, 2d or 3d; a list begins with the last axis, as torch's."""
+class Padding(Op):
+    """What the paddings share. One number is for each side of each axis; a list begins with the last axis, as torch's."""
 
-    name: ClassVar[str] = "pad"
     example: ClassVar[str] = "{pad: [1, 1, 1, 1]}"
-    torch_class: ClassVar[str] = "ZeroPad{n}d"
 
-    padding: Ints
+    padding: Around
+
+    def sides(self, x: Shape) -> tuple[Size, ...]:
+        return self.padding if type(self.padding) is tuple else (self.padding,) * (2 * x.rank)
 
     def output(self, x: Shape) -> Shape:
-        before, after = self.padding[::2], self.padding[1::2]
-        pairs = zip(x.sizes[1:], reversed(before), reversed(after))
+        sides = self.sides(x)
+        pairs = zip(x.sizes[1:], reversed(sides[::2]), reversed(sides[1::2]))
         return x.with_spatial(size + left + right for size, left, right in pairs)
 
     def reads(self, x: Shape) -> tuple[Reads | None, ...]:
-        return tuple(Reads(1, (-before,)) for before in reversed(self.padding[::2]))
+        return tuple(Reads(1, (-before,)) for before in reversed(self.sides(x)[::2]))
 
     def constraints(self, x: Shape) -> Iterable[Constraint]:
         yield from spatial_constraints(self, x)
-        yield Constraint(
-            len(self.padding),
-            "==",
-            2 * x.rank,
-            "`padding` lists {left} values; two for each spatial axis are {right}",
-            "padding",
-        )
-        for value in self.padding:
+        sides = self.sides(x)
+        sentence = "`padding` lists {left} values; two for each spatial axis are {right}"
+        yield Constraint(len(sides), "==", 2 * x.rank, sentence, "padding")
+        for value in sides:
             yield Constraint(value, ">=", 0, "`padding` is {left}, and must be at least 0", "padding")
+
+
+class Pad(Padding):
+    """Zeros around the spatial axes: torch.nn.ZeroPad1d, 2d or 3d; a list begins with the last axis, as torch's."""
+
+    name: ClassVar[str] = "pad"
+    torch_class: ClassVar[str] = "ZeroPad{n}d"
+
+
+class ReflectionPad(Padding):
+    """The values mirrored at the border, without the border itself: torch.nn.ReflectionPad1d, 2d or 3d."""
+
+    name: ClassVar[str] = "reflection_pad"
+    example: ClassVar[str] = "{reflection_pad: 1}"
+    torch_class: ClassVar[str] = "ReflectionPad{n}d"
+    keeps: ClassVar[tuple[str, ...]] = ("input",)
+
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        yield from super().constraints(x)
+        sides = self.sides(x)
+        for size, before, after in zip(x.sizes[1:], reversed(sides[::2]), reversed(sides[1::2])):
+            for value in (before, after):
+                sentence = "to mirror that many positions beside the border takes an axis of {right}, and this one has {left}"
+                yield Constraint(size, ">=", value + 1, sentence, "padding")
+
+
+class ReplicationPad(Padding):
+    """The value at the border repeated: torch.nn.ReplicationPad1d, 2d or 3d."""
+
+    name: ClassVar[str] = "replication_pad"
+    example: ClassVar[str] = "{replication_pad: 1}"
+    torch_class: ClassVar[str] = "ReplicationPad{n}d"
+    keeps: ClassVar[tuple[str, ...]] = ("input",)
 
 
 class Flatten(Op):

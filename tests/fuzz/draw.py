@@ -473,7 +473,12 @@ class Drawer:
 
     def merge(self, x: Shape, names: dict[str, Any], deep: int) -> Tree | None:
         kind = self.random.choice(MERGES)
-        parts = self.random.choice((2, 2, 3))
+        of_two = MERGES_OF[kind].most == 2
+        if of_two and self.chance(0.3):
+            branches = [(self.name(), "identity"), *list(self.left_out_branches(x, names).items())[:1]]
+            self.random.shuffle(branches)
+            return {kind: dict(branches)}
+        parts = 2 if of_two else self.random.choice((2, 2, 3))
         split = x.channels % parts == 0 and self.chance(0.3)
         part = x.with_channels(x.channels // parts) if split else x
         found: dict[Any, list[Tree]] = {}
@@ -489,7 +494,7 @@ class Drawer:
             group.append(node)
             if len(group) == parts:
                 branches = [(self.name(), node) for node in group]
-                if not split and self.chance(0.4):
+                if not split and not of_two and self.chance(0.4):
                     branches += self.left_out_branches(part, names).items()
                     self.random.shuffle(branches)
                 return {kind: dict(branches), "split": True} if split else {kind: dict(branches)}
@@ -641,7 +646,7 @@ class Drawer:
             axes = list(range(1, len(x.sizes) + 1))
             pick.shuffle(axes)
             return [*axes[: pick.randint(0, len(axes))], 0, 7] if wild and self.chance(0.5) else [0, *axes]
-        if family == "Ints":
+        if family == "Around" and self.chance(0.6):
             return [pick.randint(-1 if wild else 0, 2) for _ in range(pick.randint(0, 7) if wild else 2 * x.rank)]
         divisors = [number for number in (1, 2, 3, 4, 6, 8) if x.channels % number == 0]
         many = {
@@ -666,7 +671,7 @@ class Drawer:
     def waiting(self, kind: str, option: str, value: Tree, names: dict[str, Any]) -> Tree:
         """The value as a spec may write it: itself, or an expression for it."""
         op = OPS[kind].kind(option)
-        if op.literal or op in (KINDS["Word"], KINDS["Ints"]):
+        if op.literal or op in (KINDS["Word"],):
             return value
         if isinstance(value, list) or value in OPS[kind].words.get(option, ()):
             return value

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from archgen.arithmetic.evaluation import FUNCTIONS
 from archgen.language.vocabulary import BLOCK_KEYS, SPEC_KEYS
+from archgen.ops import MERGES as MERGES_OF
 from archgen.ops import OPS
 from tests.fuzz.meaning import LIBRARY, TYPES, network
 from tests.fuzz.trees import COMPOSITIONS, MERGES, Tree, is_node, network_layers, nodes, values, words
@@ -42,7 +43,8 @@ CONSTRUCTS = (
     *(key for key in SPEC_KEYS if key not in ("name", "input")),
     *(f"{key} of a block" for key in BLOCK_KEYS if key != "layers"),
     *COMPOSITIONS,
-    *(f"{kind} {what}" for kind in MERGES for what in ("from", "with branches left out", "of one branch that is left")),
+    *(f"{kind} {what}" for kind in MERGES for what in ("from", "of one branch that is left")),
+    *(f"{kind} with branches left out" for kind, op in MERGES_OF.items() if op.most != 2),  # of more, two are left
     *(f"{type} argument" for type in TYPES),
     *(f"{type} argument of the network" for type in (*TYPES, "list")),
     *(f"expression {sign}" for sign in SIGNS),
