@@ -135,8 +135,9 @@ class _Sum:
 class _Node(NamedTuple):
     """A step on the way back.
 
-    kind: `op`; `split`; `handed`: each input's gradient is the one that comes, or a part of it; `less`: the first's is, and each
-    other's is a tensor of its own; `stretched`: it is a tensor of the result's size, summed up then where its input was stretched.
+    kind: `op`; `split`; `handed`: each input's gradient is the one that comes, or a part of it; `less`: the first's is, and
+    each other's is a tensor of its own; `stretched`: it is a tensor of the result's size, summed up where its input was
+    stretched.
     """
 
     kind: str
