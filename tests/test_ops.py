@@ -127,6 +127,8 @@ ROWS: dict[str, Row] = {
         (0, 1), (0, 2, 1), (0, 1, 2), (0, 2, 3, 1), (0, 3, 1, 2), (0, 4, 2, 3, 1), (1, 0, 2), (1, 0, 2, 3), (0, 1, 1),
         (0, 0, 1, 2), (0, -1, 1), (), (0,), (0, 1, 2, 4),
     ]}),
+    "multiply_by": Row({"number": [2, 0.5, -1.0, 3, 1e-3]}),
+    "divide_by": Row({"number": [2, 0.5, -1.0, 3, 8.0, 0, 0.0]}),
     "transpose": Row({"dim0": list(range(-5, 5)), "dim1": list(range(-5, 5))}),
     "mean": Row(
         {"dim": [*range(-5, 5), (), (1,), (2,), (2, 3), (-1, -2), (1, 2), (3, 2), (2, 2), (2, -1), (0, 1), (2, 3, 4)],
@@ -200,6 +202,7 @@ STRICTER: dict[str, dict[str, str]] = {
     | CHANNELS_FIRST,
     "upsample": CHANNELS_FIRST,
     "prelu": CHANNELS_FIRST,
+    "divide_by": {"divided by 0": "torch makes infinities"},
     "transpose": {"which stays first": "as said"},
     "mean": {
         "names no axis": "torch takes that for all axes, the batch too",

@@ -11,6 +11,7 @@ from archgen.language.model import Layer, Merge, Residual, Sequence, Use
 from archgen.language.options import MERGED, Options
 from archgen.language.vocabulary import COMPOSITIONS, is_kind
 from archgen.ops import MERGES, OPS
+from archgen.ops.number import BY_NUMBER
 from archgen.syntax import trees
 from archgen.syntax.trees import is_empty
 
@@ -134,6 +135,8 @@ class Nodes(Options):
         options = [(name, option) for name, option in tree.entries if name is not key]
         when, sources = self.common(options, scope)
         rest = [(name, option) for name, option in options if name.text not in ("when", "from")]
+        if key.text in BY_NUMBER and self.is_number(value, scope):
+            key = key.replace(text=BY_NUMBER[key.text])
         if key.text not in COMPOSITIONS:
             return self.use(key, value, rest, scope, when, sources, tree.place)
         return self.composition(key, value, rest, scope, when, sources, tree, earlier)
@@ -258,6 +261,12 @@ class Nodes(Options):
         """Whether each branch is the name of an earlier value, which is no node."""
         entries = tree.entries if isinstance(tree, trees.Mapping) else ()
         return bool(entries) and all(isinstance(item, trees.Scalar) and self.is_value(item.text) for _, item in entries)
+
+    def is_number(self, tree: trees.Tree, scope: Names) -> bool:
+        """Whether what stands beside a merge is a number, or an expression for one: neither branches nor a node."""
+        if not isinstance(tree, trees.Scalar) or is_empty(tree):
+            return False
+        return not (is_kind(tree.text) or tree.text in scope.ops or self.is_value(tree.text))
 
     def is_value(self, name: str) -> bool:
         return (name in self.earlier or name == "input") and not is_kind(name)

@@ -23,6 +23,7 @@ from archgen.language import dump, library, names, writer
 from archgen.language.model import Block, Parameter
 from archgen.language.vocabulary import BLOCK_KEYS, COMPOSITIONS, CONTRACT, COSTS, SPEC_KEYS, TOTALS, TYPES
 from archgen.ops import MERGES, OPS, Op
+from archgen.ops.number import BY_NUMBER
 from archgen.ops.options import KINDS
 from archgen.syntax.trees import Mapping, Scalar, is_empty
 
@@ -264,7 +265,8 @@ def _nodes(node: str, layers: str) -> dict[str, Schema]:
     kinds = {op.name: _doc(op) for op in OPS.values()} | _compositions()
     no_kind = {"propertyNames": {"not": {"pattern": f"^(?:[A-Z]|{'|'.join(f'{name}$' for name in kinds)})"}}}
     suggested = {"properties": {**{name: {"description": doc} for name, doc in kinds.items()}, **_COMMON_REFS}}
-    beside_each_other = dict.fromkeys(("residual", *MERGES), False)
+    beside_each_other: Schema = dict.fromkeys(("residual", *MERGES), False)
+    beside_each_other |= {kind: {"type": ["number", "string"]} for kind in BY_NUMBER}  # which is an op of one value
     return {
         node: {
             "description": "An op, a block or a composition: a word, a mapping with one of these and its options, or a list.",
@@ -311,7 +313,8 @@ def _composition(kind: str, node: str, layers: str) -> Schema:
         value = {**_ref(layers), "minProperties": 1}
         options = {"shortcut": _described("Layers on the way beside; without them, what enters is added.", _ref(layers))}
     else:
-        value = {"type": ["object", "null"], "additionalProperties": branch}
+        number = ["number", "string"] if kind in BY_NUMBER else []
+        value = {"type": ["object", "null", *number], "additionalProperties": branch}
         options = {"split": _described("Each branch takes an equal share of the channels.", _of("boolean", "string"))}
         if node == "node":
             rules = {"if": {"properties": {kind: {"type": "null"}}}, "then": {"required": ["from"]}}

@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from archgen.ops import activation, conv, merge, norm, pool, rearrange, reduce, regularise
+from archgen.ops import activation, conv, merge, norm, number, pool, rearrange, reduce, regularise
 from archgen.ops.base import MAC_CONVENTION, MAC_CONVENTION_WITH_BIAS, Op
 from archgen.ops.merge import MergeOp
 from archgen.ops.value import Constraint, Shape
@@ -35,6 +35,7 @@ __all__ = [
     "conv",
     "merge",
     "norm",
+    "number",
     "own_classes",
     "pool",
     "rearrange",

@@ -284,14 +284,14 @@ class _Forward:
             self.run.kept |= values.keys()
 
     def merged(self, node: ast.BinOp) -> Value:
-        """Values with an operator between them. A parameter of the class is no value."""
+        """Values with an operator between them. A parameter of the class, and a number, are no values."""
         rights, left = [], node
         while isinstance(left.left, ast.BinOp):  # a sum of a thousand is not gone into a thousand deep
             rights.append(left)
             left = left.left
         made = self.value(left.left)
         for one in (left, *reversed(rights)):
-            right = {} if isinstance(one.right, ast.Attribute) else self.value(one.right)
+            right = {} if isinstance(one.right, (ast.Attribute, ast.Constant, ast.UnaryOp)) else self.value(one.right)
             both = self.joined([made, right], one.lineno)
             self.keep(_said(torch_text.Operator, _SIGNS[type(one.op)]), both)
             made = self.run.new()

@@ -6,7 +6,10 @@ import json
 import re
 from typing import Any
 
+from archgen.ops.number import BY_NUMBER
+
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_ .+*/]*", re.ASCII)
+_AS_MERGE = {op: merge for merge, op in BY_NUMBER.items()}
 _LAYERS = ("stem", "stages", "head", "layers")
 
 
@@ -30,10 +33,15 @@ def _lines(tree: dict[str, Any], indent: str) -> list[str]:
     return lines
 
 
+def _key(key: str, item: Any) -> str:
+    """An op of a value and a number is written as the merge: `{multiply: 0.5}`."""
+    return key if isinstance(item, dict) else _AS_MERGE.get(key, key)
+
+
 def flow(value: Any) -> str:
     """Writes a value on one line."""
     if isinstance(value, dict):
-        return "{" + ", ".join(key if item is None else f"{key}: {flow(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(key if item is None else f"{_key(key, item)}: {flow(item)}" for key, item in value.items()) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(map(flow, value)) + "]"
     if isinstance(value, bool):
