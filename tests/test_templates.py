@@ -254,6 +254,15 @@ def test_what_templates_read_and_write_is_counted(text: str, archgen: Run, house
     assert "these templates read or write the plan again and again" in " ".join(result.err.split())
 
 
+@pytest.mark.parametrize("own", [{}, {"notice": "# Ours.\n"}])
+def test_a_long_module_is_within_the_budget(own: dict[str, str], house: Callable[..., None], project: Path) -> None:
+    """One statement that is a sequence of thousands: what is counted follows from the plan."""
+    house(**own)
+    spec = project / "specs" / "small.yaml"
+    spec.write_text(f"name: Net\ninput: [3, 8, 8]\nstem: {{all: [{', '.join(['{conv: 3, kernel_size: 3}'] * 4000)}]}}\n")
+    assert archgen.load(spec).source().count("nn.Conv2d(") == 4000
+
+
 @pytest.mark.parametrize(("name", "help"), [("clas.py.jinja", "the nearest is `class.py.jinja`"), ("README.md", "")])
 def test_a_file_that_is_no_template(name: str, help: str, archgen: Run, house: Callable[..., None], project: Path) -> None:
     (project / "house" / name).write_text("x")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+import sys
 import traceback
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -29,7 +30,7 @@ FIRST = "module.py.jinja"
 _PLAN = re.compile(r"'archgen\.[\w.]*\.(\w+) object'")
 _CALLED = {"ModulePlan": "a module", "ClassPlan": "a class", "Argument": "an argument"}
 MOST_NAMED = 60
-CHARACTERS_PER_ITEM, CHARACTERS_BESIDE = 4000, 2**20  # each macro that hands a text on writes it once more
+CHARACTERS_PER_ITEM, CHARACTERS_BESIDE, LEVELS = 4000, 2**20, 20  # each macro that hands a text on writes it once more
 READS_PER_ITEM, READS_BESIDE = 40, 2000  # of attributes and macros; those of archgen read seven times for a statement
 MOST_INDENTED = 100
 _NODES = (
@@ -73,11 +74,9 @@ class _Environment(ImmutableSandboxedEnvironment):
 
 def write(plan: ModulePlan, style: Style) -> str:
     """Returns the text of a module. Raises SpecError where a project's own template is to blame."""
-    items = sum(1 + len(one.arguments) + _count(one.init) + _count(one.forward) for one in plan.classes)
     try:
         environment = _environment(style)
-        environment.reads = READS_BESIDE + READS_PER_ITEM * items
-        environment.characters = CHARACTERS_BESIDE + CHARACTERS_PER_ITEM * items
+        environment.reads, environment.characters = _budget(plan) if style.own else (sys.maxsize, sys.maxsize)
         text = "".join(map(environment.wrote, environment.get_template(FIRST).generate(module=plan)))
         if not text.isascii():
             raise ValueError("a generated module is ASCII, and these templates write something else")
@@ -88,6 +87,8 @@ def write(plan: ModulePlan, style: Style) -> str:
         sentence = "these templates read or write the plan again and again, and each part of it is to be printed once"
         raise SpecError(_problem(style, FIRST, 0, sentence)) from None
     except RecursionError:
+        if not style.own:
+            raise
         sentence = "a template is nested too deep, includes itself, or has a macro that calls itself without an end"
         raise SpecError(_problem(style, FIRST, 0, sentence)) from None
     except TemplateNotFound as error:
@@ -102,8 +103,19 @@ def write(plan: ModulePlan, style: Style) -> str:
         _refuse(style, *_where(error), error)
 
 
-def _count(statements: tuple[Statement, ...]) -> int:
-    return sum(1 + _count(getattr(one, "then", ())) + _count(getattr(one, "otherwise", ())) for one in statements)
+def _budget(plan: ModulePlan) -> tuple[int, int]:
+    """How much a project's own templates may read and write: many times what archgen's do."""
+    statements = [one for made in plan.classes for one in _all((*made.init, *made.forward))]
+    items = len(statements) + sum(1 + len(made.arguments) for made in plan.classes)
+    characters = sum(len(layout.flat(getattr(one, "value", "") or getattr(one, "call", ""))) for one in statements)
+    reads = READS_BESIDE + READS_PER_ITEM * items
+    return reads, CHARACTERS_BESIDE + CHARACTERS_PER_ITEM * items + LEVELS * characters
+
+
+def _all(statements: tuple[Statement, ...]) -> Iterator[Statement]:
+    for one in statements:
+        yield one
+        yield from _all((*getattr(one, "then", ()), *getattr(one, "otherwise", ())))
 
 
 def _refuse(style: Style, name: str, line: int, error: Exception) -> NoReturn:
