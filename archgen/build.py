@@ -106,7 +106,7 @@ def _state(output: Output) -> str:
         return "missing"
     if output.network is None:
         return "left over, its spec is gone"
-    return write.not_ours(output.old) or "stale, its spec or archgen has changed"
+    return write.not_ours(output.old) or "stale, its spec, its style or archgen has changed"
 
 
 def _unix(data: bytes) -> bytes:

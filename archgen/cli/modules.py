@@ -99,8 +99,8 @@ def _write(outputs: Sequence[Output], extra: Sequence[Output], folder: Path, for
 def verify(specs: tuple[Path, ...], folder: Path | None, device: str, batch: int, jobs: int, settings: tuple[str, ...]) -> int:
     """Prove that a module is what its report says (needs torch).
 
-    Each runs in a process of its own. With --jobs they share the processor:
-    torch takes that many threads less in each, unless OMP_NUM_THREADS is set.
+    Each runs in a process of its own. With --jobs they share the cores: torch
+    gets as many threads in each, unless OMP_NUM_THREADS says how many.
 
     \b
     Example:
@@ -146,6 +146,7 @@ def _verify_all(
                 tell_progress("")
                 codes.append(_tell_verified(network, path, found))
         finally:
+            tell_progress("")
             pool.shutdown(wait=False, cancel_futures=True)
     return max(codes)
 

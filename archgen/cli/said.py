@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from archgen.diagnostics import SpecError, plain, render_all
+from archgen.diagnostics import WIDTH, SpecError, plain, render_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -71,4 +71,4 @@ def can_print(signs: str) -> bool:
 def tell_progress(text: str) -> None:
     """Shows on a terminal what is being done, in a line that the next text replaces; '' ends that."""
     if sys.stderr.isatty():
-        click.echo(f"\r\x1b[K{text}", err=True, nl=False)
+        click.echo(f"\r\x1b[K{text[: WIDTH - 1]}", err=True, nl=False)  # a line that wraps could not be replaced

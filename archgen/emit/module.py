@@ -1,4 +1,4 @@
-"""The plan of a module: every class in order, the imports and helpers that they need, and the header."""
+"""The text of a module, planned and then written: every class in order, the imports and helpers that they need, the header."""
 
 from __future__ import annotations
 
@@ -53,25 +53,13 @@ def text(
     numbers, named: its traces on numbers and on names. description: what the spec says of the network. spec: its file.
     Raises SpecError where a size can't be said in Python, and for what is wrong with a project's own templates.
     """
-    return sealed(templates.write(plan(graph, numbers, named, contract, description, spec), style))
-
-
-def plan(
-    graph: Graph,
-    numbers: TracedBody,
-    named: dict[str, TracedBody],
-    contract: Contract | None,
-    description: str,
-    spec: Path,
-) -> ModulePlan:
-    """Decides all that a module says; arguments as those of `text`."""
     classes = _classes(graph, numbers, named)
     needs = frozenset().union(*(one.needs for one in classes))
     sources = _functions() | {name: op.module_source for name, op in own_classes().items()}
     helpers = tuple(source for name, source in sources.items() if name in needs)
     said = escaped(description)
     sentence = "" if contract is None else contract.sentence()
-    return ModulePlan(
+    plan = ModulePlan(
         name=graph.network.name,
         header=tuple(header(spec)),
         description=said or ("" if sentence else f"{graph.network.name}."),
@@ -80,6 +68,7 @@ def plan(
         helpers=helpers,
         classes=classes,
     )
+    return sealed(templates.write(plan, style))
 
 
 def _classes(graph: Graph, numbers: TracedBody, named: dict[str, TracedBody]) -> tuple[ClassPlan, ...]:

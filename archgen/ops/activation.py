@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from archgen.arithmetic.expressions import is_number
-from archgen.ops.base import Op
+from archgen.ops.base import Op, batched_axis_constraints
 from archgen.ops.options import Axis, Int, Real, Word
 from archgen.ops.value import POINTWISE, SHARED, Constraint, Footprint, Mode, Reads, Shape, Size, product
 
@@ -186,9 +186,7 @@ class GLU(Activation):
         return tuple(None if axis == self.axis(x) else POINTWISE for axis in axes)
 
     def constraints(self, x: Shape) -> Iterable[Constraint]:
-        count = len(x.sizes) + 1
-        yield Constraint(count - 1, ">=", self.dim, "`dim` is {right}, but the value has axes 0 to {left}", "dim")
-        yield Constraint(self.dim, ">=", -count, f"`dim` is {{left}}, but the value has axes 0 to {count - 1}", "dim")
+        yield from batched_axis_constraints(x, "dim", self.dim)
         yield Constraint(self.axis(x), ">=", 0, "`dim` is axis 0, the batch, whose images are not mixed", "dim")
         sentence = f"`glu` halves axis {self.axis(x) + 1}, whose size {{right}} is odd"
         yield Constraint(2, "divides", x.sizes[self.axis(x)], sentence, "dim")

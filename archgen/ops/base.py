@@ -187,6 +187,18 @@ def list_constraints(op: Op, rank: int, *options: str) -> Iterable[Constraint]:
             yield Constraint(len(value), "==", rank, f"`{option}` lists {{left}} values for {{right}} spatial axes", option)
 
 
+def batched_axis_constraints(x: Shape, option: str, dim: Size) -> Iterable[Constraint]:
+    """An option that counts axes with the batch, from the end below 0, names one that is there."""
+    count = len(x.sizes) + 1
+    yield Constraint(count - 1, ">=", dim, f"`{option}` is {{right}}, but the value has axes 0 to {{left}}", option)
+    yield Constraint(dim, ">=", -count, f"`{option}` is {{left}}, but the value has axes 0 to {count - 1}", option)
+
+
+def reordered_reads(x: Shape, order: Iterable[int]) -> tuple[Reads, ...]:
+    """What the spatial axes of a result read whose axes are those of x in an order."""
+    return tuple(POINTWISE._replace(source=axis - (axis > x.channel_axis)) for axis in order if axis != x.channel_axis)
+
+
 def axis_constraints(op: Op, rank: int, least: dict[str, int]) -> Iterable[Constraint]:
     """Each option's value on each axis is at least so much."""
     for option, bound in least.items():

@@ -14,13 +14,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class MultiplyBy(Op):
+class ByNumber(Op):
+    """What the two share: the shape stays, and the result is a new tensor."""
+
+    fresh: ClassVar[bool] = True
+
+    number: Real
+
+    def output(self, x: Shape) -> Shape:
+        return x
+
+
+class MultiplyBy(ByNumber):
     """x times a number, as the scale of a residual branch."""
 
     name: ClassVar[str] = "multiply_by"
     line = Operator("*", (VALUES, Option("number")))
     example: ClassVar[str] = "{multiply_by: 0.5}"
-    fresh: ClassVar[bool] = True
     module_source: ClassVar[str] = '''\
 class MultiplyBy(nn.Module):
     """Multiply by a number."""
@@ -32,19 +42,13 @@ class MultiplyBy(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return x * self.number'''
 
-    number: Real
 
-    def output(self, x: Shape) -> Shape:
-        return x
-
-
-class DivideBy(Op):
+class DivideBy(ByNumber):
     """x divided by a number."""
 
     name: ClassVar[str] = "divide_by"
     line = Operator("/", (VALUES, Option("number")))
     example: ClassVar[str] = "{divide_by: 8}"
-    fresh: ClassVar[bool] = True
     module_source: ClassVar[str] = '''\
 class DivideBy(nn.Module):
     """Divide by a number."""
@@ -55,11 +59,6 @@ class DivideBy(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x / self.number'''
-
-    number: Real
-
-    def output(self, x: Shape) -> Shape:
-        return x
 
     def constraints(self, x: Shape) -> Iterable[Constraint]:
         if is_number(self.number):

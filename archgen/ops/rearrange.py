@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from archgen.arithmetic.expressions import names_of
-from archgen.ops.base import Op, spatial_constraints
+from archgen.ops.base import Op, batched_axis_constraints, reordered_reads, spatial_constraints
 from archgen.ops.options import Around, Axes, Axis, Int, Word
 from archgen.ops.torch_text import Method, Option
 from archgen.ops.value import MOST_PHASES, POINTWISE, SHARED, Constraint, Footprint, Mode, Reads, Shape, Size, divisors, product
@@ -41,8 +41,7 @@ class Permute(nn.Module):
         return Shape(tuple(x.sizes[axis] for axis in axes), axes.index(x.channel_axis))
 
     def reads(self, x: Shape) -> tuple[Reads | None, ...]:
-        spatial = [dim - 1 for dim in self.dims[1:] if dim - 1 != x.channel_axis]
-        return tuple(POINTWISE._replace(source=axis - (axis > x.channel_axis)) for axis in spatial)
+        return reordered_reads(x, (dim - 1 for dim in self.dims[1:]))
 
     def constraints(self, x: Shape) -> Iterable[Constraint]:
         count = len(x.sizes) + 1
@@ -89,16 +88,14 @@ class Transpose(nn.Module):
         count = len(x.sizes) + 1
         for option in ("dim0", "dim1"):
             dim = getattr(self, option)
-            yield Constraint(count - 1, ">=", dim, f"`{option}` is {{right}}, but the value has axes 0 to {{left}}", option)
-            yield Constraint(dim, ">=", -count, f"`{option}` is {{left}}, but the value has axes 0 to {count - 1}", option)
+            yield from batched_axis_constraints(x, option, dim)
             yield Constraint(dim % count, ">=", 1, f"`{option}` names axis 0, the batch, which stays first", option)
 
     def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
         return SHARED
 
     def reads(self, x: Shape) -> tuple[Reads | None, ...]:
-        spatial = [axis for axis in self.order(x) if axis != x.channel_axis]
-        return tuple(POINTWISE._replace(source=axis - (axis > x.channel_axis)) for axis in spatial)
+        return reordered_reads(x, self.order(x))
 
 
 class ChannelShuffle(Op):
@@ -324,11 +321,8 @@ class Flatten(Op):
         return SHARED
 
     def constraints(self, x: Shape) -> Iterable[Constraint]:
-        axes = len(x.sizes) + 1
         for option in ("start_dim", "end_dim"):
-            value = getattr(self, option)
-            yield Constraint(axes - 1, ">=", value, f"`{option}` is {{right}}, but the value has axes 0 to {{left}}", option)
-            yield Constraint(value, ">=", -axes, f"`{option}` is {{left}}, but the value has axes 0 to {axes - 1}", option)
+            yield from batched_axis_constraints(x, option, getattr(self, option))
         start, end = self.span(x)
         yield Constraint(start + 1, ">=", 1, "`start_dim` is {left}: the batch, axis 0, can't be joined", "start_dim")
         yield Constraint(end, ">=", start, "`end_dim` comes before `start_dim`", "end_dim")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from archgen.ops.base import Op
+from archgen.ops.base import Op, batched_axis_constraints
 from archgen.ops.options import Dims, Flag
 from archgen.ops.torch_text import Method, Option
 from archgen.ops.value import POINTWISE, Constraint, Reads, Shape
@@ -53,8 +53,7 @@ class Mean(nn.Module):
         count = len(x.sizes) + 1
         yield Constraint(len(self.listed()), ">=", 1, "`dim` names no axis", "dim")
         for dim in self.listed():
-            yield Constraint(count - 1, ">=", dim, "`dim` is {right}, but the value has axes 0 to {left}", "dim")
-            yield Constraint(dim, ">=", -count, f"`dim` is {{left}}, but the value has axes 0 to {count - 1}", "dim")
+            yield from batched_axis_constraints(x, "dim", dim)
         named = [dim % count for dim in self.listed()]
         yield Constraint(len(set(named)), "==", len(named), "`dim` names an axis twice", "dim")
         yield Constraint(min(named), ">=", 1, "`dim` names axis 0, the batch, whose images are not mixed", "dim")
