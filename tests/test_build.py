@@ -78,7 +78,8 @@ def test_stale(archgen: Callable[..., Result], project: Path) -> None:
     result = archgen("build", "--check")
     assert result.code == 1
     assert result.out.startswith(
-        "generated/small.py: stale, its spec, its style or archgen has changed\n--- generated/small.py\n+++ generated/small.py\n@@"
+        "generated/small.py: stale, its spec, its style or archgen has changed\n"
+        "--- generated/small.py\n+++ generated/small.py\n@@"
     )
     assert "24" in result.out
     assert result.err == "1 of 1 files differ; `archgen build` writes them anew\n"

@@ -111,6 +111,15 @@ def test_every_op_reads_what_it_says() -> None:
     assert tried >= OPS.keys() - STATISTICS - {"linear", "layer_norm", "permute", "transpose", "mean", "flatten"}
 
 
+def test_what_a_gate_reads() -> None:
+    """`glu` reads a value and its gate, half an axis apart: found by the gradient where neither is zero."""
+    x = torch.randn(1, 4, 6, requires_grad=True)
+    for dim, places in ((2, {(0, 1), (0, 4)}), (1, {(0, 1), (2, 1)})):
+        (gradient,) = torch.autograd.grad(torch.nn.GLU(dim)(x)[0, 0, 1], x)
+        assert {tuple(place) for place in gradient[0].nonzero().tolist()} == places
+    assert (OPS["glu"](2).reads(Shape((4, 6))), OPS["glu"](1).reads(Shape((4, 6)))) == ((None,), (POINTWISE,))
+
+
 def test_a_wrong_tap_is_seen() -> None:
     """The meta-test."""
     conv = OPS["conv"](4, 3)

@@ -120,16 +120,16 @@ def taken(folder: Path, word: str, among: Iterable[str]) -> tuple[set[str], arch
             kept -= guilty
 
 
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", range(2))
 def test_each_word_builds_or_is_refused_where_it_stands(words: list[str], part: int, tmp_path: Path) -> None:
     """The build's proof runs each module with recorders: two things under one name do not get past it."""
     built = dict.fromkeys(ROLES, 0)
-    for number, word in enumerate(words[part::4]):
+    for number, word in enumerate(words[part::2]):
         roles, network = taken(tmp_path, word, ROLES if number % 2 else reversed(ROLES))
         for role in roles:
             built[role] += 1
         network.source()
-    assert any(built.values()), built
+    assert all(built.values()), built
 
 
 def test_an_ordinary_word_is_taken_in_every_role(tmp_path: Path) -> None:
