@@ -436,10 +436,15 @@ def surely_divides(left: Number, right: Number) -> bool:
         return False
     if isinstance(right, Joined) and right.operator == "*":
         return surely_divides(left, right.left) or surely_divides(left, right.right)
+    return _multiple_below(left, right) == right
+
+
+def _multiple_below(left: int, right: Number) -> Number | None:
+    """The largest multiple of a number that is not above a size; None where that would be too long to go on with."""
     try:
-        return bool(left * (right // left) == right)
+        return left * (right // left)
     except TooManyParts:
-        return False
+        return None
 
 
 def _where_divides(left: Number, right: Number, axis: str, budget: Budget) -> SizeSet | None:
@@ -447,8 +452,5 @@ def _where_divides(left: Number, right: Number, axis: str, budget: Budget) -> Si
         return None
     if isinstance(right, int):
         return ALL if right % left == 0 else NONE
-    try:
-        whole = left * (right // left)
-    except TooManyParts:
-        return None
-    return where(whole, "==", right, budget)
+    whole = _multiple_below(left, right)
+    return None if whole is None else where(whole, "==", right, budget)
