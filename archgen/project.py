@@ -94,7 +94,12 @@ def other_spec(before: str, now: str, module: Path) -> str:
         return ""
     around = find(module.parent)
     starts = [module.parent, *([around.root] if around.found else [])]
-    return before if any(os.path.lexists(start / before) for start in starts) else ""
+
+    def found(name: str) -> set[str]:
+        return {os.path.abspath(start / name) for start in starts if os.path.lexists(start / name)}
+
+    there = found(before)  # one spec has two names where the project got its settings between two builds
+    return before if there and there.isdisjoint(found(now)) else ""
 
 
 def build_command(spec: Path, folder: Path) -> str:

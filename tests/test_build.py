@@ -345,3 +345,11 @@ def test_removes_what_a_killed_build_left(tmp_path: Path) -> None:
     (tmp_path / ".123-0.archgen-tmp").write_text("half")
     write.write({tmp_path / "a.py": TEXT}, tmp_path)
     assert names(tmp_path) == ["a.py"]
+
+
+def test_a_spec_keeps_its_module_where_the_project_gets_settings(archgen: Callable[..., Result], project: Path) -> None:
+    """The header names the spec from the settings, and without them from the module: two names, one file."""
+    for settings in ("", "[tool.archgen]\n", ""):
+        (project / "pyproject.toml").write_text(settings)
+        assert archgen("build", "specs/small.yaml").code == 0
+        assert archgen("build", "--check").code == 0
