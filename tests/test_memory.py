@@ -214,6 +214,34 @@ def test_a_merge_takes_what_the_allocator_gives(name: str, values: str, behind: 
 
 BLOCK = "name: Net\ninput: [4, 16, 16]\n"
 NETWORKS = {
+    "a sum, whose gradient is spread": """
+stem:
+  conv: {conv: 8, kernel_size: 3}
+  total: {sum: [2, 3], keepdim: true}
+  shared: {multiply, from: [conv, total]}
+  late: {conv: 3, kernel_size: 3}
+""",
+    "a sum of what others read too": """
+stem:
+  conv: {conv: 8, kernel_size: 3}
+  more: {conv: 8, kernel_size: 3}
+  total: {sum: 1, keepdim: true, from: conv}
+  largest: {amax: [2, 3], keepdim: true, from: conv}
+  length: {norm: 1, keepdim: true, ord: 3, from: more}
+  gated: {multiply, from: [total, largest]}
+  longer: {multiply, from: [gated, length]}
+  last: {add, from: [longer, conv]}
+""",
+    "a sum of a sum": """
+stem:
+  conv: {conv: 8, kernel_size: 3}
+  bn: batch_norm
+  act: silu
+  rows: {sum: 3, keepdim: true}
+  columns: {sum: 2, keepdim: true}
+  unit: {normalize, dim: 1}
+  last: {conv: 3, kernel_size: 1}
+""",
     "chain in place": """
 stem: {conv: {conv: 8, kernel_size: 3}, bn: batch_norm, act: silu, drop: {dropout: 0.3}, fc: {conv: 5, kernel_size: 1}}
 """,
@@ -359,6 +387,12 @@ def test_small_networks(name: str, tmp_path: Path) -> None:
     found = network(BLOCK + NETWORKS[name], tmp_path)
     compare(found)
     compare(found, batch=2)
+
+
+def test_the_gradient_of_a_sum_is_laid_out_for_a_linear_layer(tmp_path: Path) -> None:
+    """Torch joins the batch and the tokens; of one image alone it could leave the gradient as it is."""
+    layers = "flat: {flatten, start_dim: 2}, move: {permute: [0, 2, 1]}, norm: layer_norm, fc: {linear: 4}, act: relu"
+    compare(network(f"{BLOCK}stem: {{{layers}, total: {{sum: 1}}, last: {{linear: 3}}}}\n", tmp_path), batch=2)
 
 
 @pytest.mark.parametrize(

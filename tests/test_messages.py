@@ -102,7 +102,7 @@ def test_torch_has_these_and_archgen_has_not() -> None:
         ("c: {conv: 4, k: 3}", "write `kernel_size`", "c: {conv: 4, kernel_size: 3}"),
         ("c: {conv, filters: 4, kernel_size: 3}", "write `out_channels`", "c: {conv, out_channels: 4, kernel_size: 3}"),
         ("c: {gelu: tanh}", "name the option: `{gelu, approximate: ...}`", "c: {gelu, approximate: tanh}"),
-        ("c: {BasicBlock: 3, norm: none}", "else leave it out", "c: {BasicBlock: 3}"),
+        ("c: {BasicBlock: 3, act: none}", "else leave it out", "c: {BasicBlock: 3}"),
         ("c: separable_conv", "write `[{conv: in_channels, kernel_size: 3, groups: in_channels}, {conv: 64, kernel_size: 1}]`",
          "c: [{conv: in_channels, kernel_size: 3, groups: in_channels}, {conv: 64, kernel_size: 1}]"),
         ("c: {BasicBlock: {channels: 16}}", "write `{BasicBlock, channels: ...}`", "c: {BasicBlock, channels: 16}"),

@@ -42,6 +42,8 @@ SQUARE, CUBE = Shape((4, 4, 4), 2), Shape((4, 4, 4))  # torch can't tell their c
 INPUTS = (LINE, IMAGE, VOLUME, POINT, STRIP, FLAT, TOKENS, LAST, SQUARE, CUBE)
 NAN = float("nan")
 
+DIMS = [*range(-5, 5), (), (1,), (2,), (2, 3), (-1, -2), (1, 2), (3, 2), (2, 2), (2, -1), (0, 1), (2, 3, 4)]
+
 
 class Row(NamedTuple):
     """All combinations of the options are tried on every input, and each of the `more`."""
@@ -130,10 +132,9 @@ ROWS: dict[str, Row] = {
     "multiply_by": Row({"number": [2, 0.5, -1.0, 3, 1e-3]}),
     "divide_by": Row({"number": [2, 0.5, -1.0, 3, 8.0, 0, 0.0]}),
     "transpose": Row({"dim0": list(range(-5, 5)), "dim1": list(range(-5, 5))}),
-    "mean": Row(
-        {"dim": [*range(-5, 5), (), (1,), (2,), (2, 3), (-1, -2), (1, 2), (3, 2), (2, 2), (2, -1), (0, 1), (2, 3, 4)],
-         "keepdim": [False, True]},
-    ),
+    **dict.fromkeys(["mean", "sum", "amax"], Row({"dim": DIMS, "keepdim": [False, True]})),
+    "norm": Row({"dim": DIMS, "keepdim": [False, True], "ord": [2, 0, 0.5, 1, 1.5, 3]}),
+    "normalize": Row({"p": [0.5, 1, 1.5, 2.0, 3.0], "dim": list(range(-5, 5)), "eps": [0.0, 1e-12, 0.1]}),
     "glu": Row({"dim": list(range(-5, 5))}),
     **dict.fromkeys(
         ["pad", "reflection_pad", "replication_pad"],
@@ -147,7 +148,7 @@ ROWS: dict[str, Row] = {
     "upsample": Row({"scale_factor": [-1, 0, 1, 2, 3],
                      "mode": ["nearest", "nearest-exact", "linear", "bilinear", "bicubic", "trilinear"]}),
     "prelu": Row({"num_parameters": [0, 1, 3, 4], "init": [0.25, 0.1]}),
-    "softmax": Row({"dim": list(range(-2, 6))}),
+    **dict.fromkeys(["softmax", "log_softmax"], Row({"dim": list(range(-6, 6))})),
     "leaky_relu": Row({"negative_slope": [0.01, 0.2]}),
     "elu": Row({"alpha": [1.0, 0.5]}),
     "softplus": Row({"beta": [1.0, 2.0], "threshold": [20.0, 1.0]}),
@@ -161,6 +162,12 @@ LIST_OF_ONE = {"lists": "torch spreads a list of one over all axes: a slip of th
 RANGE_OF_P = {"must be below 1": "p = 1 leaves zeros alone"}
 RANGE_OF_EPS = {"`eps` is": "torch divides by zero, or gives NaN"}
 RANGE_OF_MOMENTUM = {"`momentum` is": "the running average leaves what it averages"}
+MIXED = {"whose images are not mixed": "as said"}
+NO_NORM = {"would be no norm": "torch works it out"}
+REDUCED = MIXED | {
+    "names no axis": "torch takes that for all axes, the batch too",
+    "nothing would be left": "a value of a network has channels",
+}
 STRICTER: dict[str, dict[str, str]] = {
     "conv": {"`padding` is": "torch crops, in all modes but zeros"} | LIST_OF_ONE | CHANNELS_FIRST,
     "conv_transpose": {
@@ -204,12 +211,10 @@ STRICTER: dict[str, dict[str, str]] = {
     "prelu": CHANNELS_FIRST,
     "divide_by": {"divided by 0": "torch makes infinities"},
     "transpose": {"which stays first": "as said"},
-    "mean": {
-        "names no axis": "torch takes that for all axes, the batch too",
-        "whose images are not mixed": "as said",
-        "nothing would be left": "a value of a network has channels",
-    },
-    "softmax": {"axis 0 is the batch": "torch would mix the images, and count from the end"},
+    **dict.fromkeys(["mean", "sum", "amax"], REDUCED),
+    "norm": REDUCED | NO_NORM,
+    **dict.fromkeys(["softmax", "log_softmax"], MIXED),
+    "normalize": MIXED | RANGE_OF_EPS | NO_NORM,
 }
 
 
@@ -237,6 +242,7 @@ OF_TORCH_ALONE: dict[tuple[str, str], str] = {
 DIFFERENT_DEFAULTS: dict[tuple[str, str], tuple[Any, str]] = {  # with the spec's
     ("conv", "padding"): (None, "an odd kernel keeps the size; the language's one departure"),
     ("softmax", "dim"): (inspect.Parameter.empty, "torch guesses an axis and warns"),
+    ("log_softmax", "dim"): (inspect.Parameter.empty, "torch guesses an axis and warns"),
     ("upsample", "scale_factor"): (inspect.Parameter.empty, "torch takes a size instead"),
 }
 
@@ -268,12 +274,17 @@ def signature_faults(op: type[Op]) -> list[str]:
     return found
 
 
+def imported() -> dict[str, Any]:
+    """What a class that a generated module brings may name."""
+    return {"torch": torch, "F": torch.nn.functional, "nn": torch.nn, "Tensor": torch.Tensor}
+
+
 def built(op: Op, x: Shape) -> Any:
     """The live layer: torch's class, or the one that the generated module brings."""
     positional, named = op.constructor(x)
     if op.torch_class:
         return getattr(torch.nn, op.type_name(x))(*positional, **named)
-    scope: dict[str, Any] = {"torch": torch, "nn": torch.nn, "Tensor": torch.Tensor}
+    scope = imported()
     exec(op.module_source, scope)
     return scope[op.type_name(x)](*positional, **named)
 
@@ -346,7 +357,7 @@ def test_the_options_are_torchs(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(name for name, op in OPS.items() if not op.torch_class))
 def test_the_options_are_those_of_the_class_that_the_op_brings(name: str) -> None:
     op = OPS[name]
-    scope: dict[str, Any] = {"torch": torch, "nn": torch.nn, "Tensor": torch.Tensor}
+    scope = imported()
     exec(op.module_source, scope)
     parameters = list(inspect.signature(scope[op.__name__]).parameters.values())[op.infers :]
     own = [(option, op.defaults.get(option, inspect.Parameter.empty)) for option in op.fields]
@@ -466,7 +477,7 @@ def inspect_call(op: Op, call: tuple[tuple[Any, ...], dict[str, Any]], x: Shape)
     if op.torch_class:
         kind = getattr(torch.nn, op.type_name(x))
     else:
-        scope: dict[str, Any] = {"torch": torch, "nn": torch.nn, "Tensor": torch.Tensor}
+        scope = imported()
         exec(op.module_source, scope)
         kind = scope[op.type_name(x)]
     bound = inspect.signature(kind).bind(*call[0], **call[1])

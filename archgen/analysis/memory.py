@@ -137,7 +137,7 @@ class _Node(NamedTuple):
 
     kind: `op`; `split`; `handed`: each input's gradient is the one that comes, or a part of it; `less`: the first's is, and
     each other's is a tensor of its own; `stretched`: it is a tensor of the result's size, summed up where its input was
-    stretched.
+    stretched. dense: as in `Footprint`.
     """
 
     kind: str
@@ -146,6 +146,7 @@ class _Node(NamedTuple):
     outputs: tuple[_Value, ...]
     saved: tuple[_Block, ...] = ()
     passing: int = 0  # thrown away on the way back
+    dense: bool = False
 
 
 class _Run:
@@ -333,8 +334,10 @@ class _Run:
                 heap.drop(thrown_away)
             extra = []
         made = _Value(block, size, gradient, found.view)
-        passing = self.item * self.batch * found.back + 2 * size * (overwrites and x.view)
-        self.record("op", path, (taken,), made, tuple(extra), 0 if overwrites else size, passing)
+        in_a_view = overwrites and x.view
+        passing = self.batch * (self.item * found.back + found.back_bytes) + 2 * size * in_a_view
+        kind, own = "handed" if found.hands_back else "op", 0 if overwrites else size
+        self.record(kind, path, (taken,), made, tuple(extra), own, passing, found.dense or in_a_view)
         if taken is not x:
             heap.drop(taken.block)
         return made
@@ -406,6 +409,7 @@ class _Run:
         saved: tuple[_Block, ...],
         size: int,
         passing: int = 0,
+        dense: bool = False,
     ) -> None:
         """Notes what a leaf takes, and what it does on the way back; a sum of three is two."""
         before = self.layers.get(path, Use(0, 0, 0))
@@ -416,7 +420,7 @@ class _Run:
                 kept += block.size
         self.layers[path] = Use(before.made + size, kept, max(before.live, self.heap.highest))
         if made.gradient:
-            self.tape.append(_Node(kind, path, inputs, (made,), saved, passing))
+            self.tape.append(_Node(kind, path, inputs, (made,), saved, passing, dense))
 
     # -- backward
 
@@ -432,6 +436,8 @@ class _Run:
             heap.where = node.path
             coming = [gradients.pop(value) for value in node.outputs if value in gradients]
             if coming:
+                if node.dense:  # a gradient may be spread over places that it does not have
+                    coming = [self.of_size(coming[0], node.outputs[0].size)]
                 going = self.going(node, coming[0])
             for block in (*node.saved, *coming):
                 heap.drop(block)
@@ -453,13 +459,13 @@ class _Run:
         if node.kind == "stretched":
             full = [heap.new(node.outputs[0].size) for _ in inputs]
             heap.drop(heap.new(node.passing))
-            return [(value, self.summed_up(block, value.size)) for value, block in zip(inputs, full)]
+            return [(value, self.of_size(block, value.size)) for value, block in zip(inputs, full)]
         made = [heap.new(value.size) for value in inputs]
         heap.drop(heap.new(node.passing))
         return list(zip(inputs, made))
 
-    def summed_up(self, block: _Block, size: int) -> _Block:
-        """The sum over the axes along which a value of that size was stretched, in place of the block."""
+    def of_size(self, block: _Block, size: int) -> _Block:
+        """What is summed up over the axes along which a value was stretched, or laid out over them, in place of the block."""
         if block.size == size:
             return block
         made = self.heap.new(size)
@@ -467,12 +473,12 @@ class _Run:
         return made
 
     def give(self, gradients: dict[_Value, _Block], value: _Value, block: _Block) -> None:
-        """Adds a gradient to those that a value has: in place where nobody else holds them."""
+        """Adds a gradient to those that a value has: in place where nobody else holds them, and each has a place of its own."""
         there = gradients.get(value)
         if there is None:
             gradients[value] = block
             return
-        if there.holders > 1:
+        if there.holders > 1 or there.size < value.size:
             gradients[value] = self.heap.new(value.size)
             self.heap.drop(there)
         self.heap.drop(block)

@@ -131,11 +131,7 @@ def _names(helper: str) -> frozenset[str]:
 
 def _imports(needs: frozenset[str]) -> tuple[str, ...]:
     """The imports that code with these names uses, in ruff's order."""
-    standard = {
-        "math": "import math",
-        "Callable": "from collections.abc import Callable",
-        "partial": "from functools import partial",
-    }
-    found = [line for name, line in standard.items() if name in needs]
+    found = [line for name, line in _STANDARD.items() if name in needs]
     torch = ["import torch"] if "torch" in needs else []
+    torch += ["import torch.nn.functional as F"] if "F" in needs else []
     return (*found, *([""] if found else []), *torch, "from torch import Tensor, nn")

@@ -23,7 +23,7 @@ _WRITTEN = {
     "hardswish": "hswish",
     "hardsigmoid": "hsigmoid",
     "leaky_relu": "lrelu",
-    "batch_norm": "bn batchnormalization norm",
+    "batch_norm": "bn batchnormalization",
     "group_norm": "gn groupnormalization",
     "layer_norm": "ln layernormalization",
     "instance_norm": "instancenormalization",
@@ -76,11 +76,11 @@ _OPTIONS = {
 TORCH = frozenset(
     """
     affine_grid alpha_dropout bilinear celu cosine_similarity embedding embedding_bag feature_alpha_dropout fold
-    fractional_max_pool grid_sample gumbel_softmax hardshrink hardtanh log_softmax logsigmoid lp_pool max_unpool
-    multi_head_attention_forward normalize one_hot pairwise_distance pdist rms_norm rrelu scaled_dot_product_attention
+    fractional_max_pool grid_sample gumbel_softmax hardshrink hardtanh logsigmoid lp_pool max_unpool
+    multi_head_attention_forward one_hot pairwise_distance pdist rms_norm rrelu scaled_dot_product_attention
     selu softmin softshrink softsign tanhshrink threshold unfold unflatten multihead_attention transformer
     transformer_decoder transformer_encoder gru lstm rnn cross_entropy mse_loss l1_loss
-    matmul bmm einsum sum amax amin prod std var norm split chunk narrow reshape view squeeze unsqueeze
+    matmul bmm einsum amin prod std var split chunk narrow reshape view squeeze unsqueeze
     sqrt exp log abs neg pow clamp clip roll flip stack where square erf
     """.split()
 )

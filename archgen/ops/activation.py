@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from archgen.arithmetic.expressions import is_number
-from archgen.ops.base import Op, batched_axis_constraints
+from archgen.ops.base import Op, reads_along, value_axis_constraints
 from archgen.ops.options import Axis, Int, Real, Word
-from archgen.ops.value import POINTWISE, SHARED, Constraint, Footprint, Mode, Reads, Shape, Size, product
+from archgen.ops.value import SHARED, Constraint, Footprint, Mode, Reads, Shape, Size, product
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -182,12 +182,10 @@ class GLU(Activation):
         return Shape(tuple(size // 2 if axis == halved else size for axis, size in enumerate(x.sizes)), x.channel_axis)
 
     def reads(self, x: Shape) -> tuple[Reads | None, ...]:
-        axes = [axis for axis in range(len(x.sizes)) if axis != x.channel_axis]
-        return tuple(None if axis == self.axis(x) else POINTWISE for axis in axes)
+        return reads_along(x, self.dim)
 
     def constraints(self, x: Shape) -> Iterable[Constraint]:
-        yield from batched_axis_constraints(x, "dim", self.dim)
-        yield Constraint(self.axis(x), ">=", 0, "`dim` is axis 0, the batch, whose images are not mixed", "dim")
+        yield from value_axis_constraints(x, "dim", self.dim)
         sentence = f"`glu` halves axis {self.axis(x) + 1}, whose size {{right}} is odd"
         yield Constraint(2, "divides", x.sizes[self.axis(x)], sentence, "dim")
 
@@ -204,9 +202,15 @@ class Softmax(Activation):
     dim: Int
 
     def reads(self, x: Shape) -> tuple[Reads | None, ...]:
-        axes = [axis for axis in range(len(x.sizes)) if axis != x.channel_axis]
-        return tuple(None if axis == self.dim - 1 else POINTWISE for axis in axes)
+        return reads_along(x, self.dim)
 
     def constraints(self, x: Shape) -> Iterable[Constraint]:
-        yield Constraint(self.dim, ">=", 1, "`dim` is {left}; axis 0 is the batch, the channels are axis 1", "dim")
-        yield Constraint(len(x.sizes), ">=", self.dim, "`dim` is {right}, but the value has axes 0 to {left}", "dim")
+        return value_axis_constraints(x, "dim", self.dim)
+
+
+class LogSoftmax(Softmax):
+    """The logarithm of `softmax` along an axis, counted with the batch: torch.nn.LogSoftmax, which would guess an axis."""
+
+    name: ClassVar[str] = "log_softmax"
+    example: ClassVar[str] = "{log_softmax: 1}"
+    torch_class: ClassVar[str] = "LogSoftmax"

@@ -194,9 +194,22 @@ def batched_axis_constraints(x: Shape, option: str, dim: Size) -> Iterable[Const
     yield Constraint(dim, ">=", -count, f"`{option}` is {{left}}, but the value has axes 0 to {count - 1}", option)
 
 
+def value_axis_constraints(x: Shape, option: str, dim: Size) -> Iterable[Constraint]:
+    """An option that counts axes with the batch names one that is there and is not the batch, whose images are not mixed."""
+    yield from batched_axis_constraints(x, option, dim)
+    sentence = f"`{option}` names axis 0, the batch, whose images are not mixed"
+    yield Constraint(dim % (len(x.sizes) + 1), ">=", 1, sentence, option)
+
+
 def reordered_reads(x: Shape, order: Iterable[int]) -> tuple[Reads, ...]:
     """What the spatial axes of a result read whose axes are those of x in an order."""
     return tuple(POINTWISE._replace(source=axis - (axis > x.channel_axis)) for axis in order if axis != x.channel_axis)
+
+
+def reads_along(x: Shape, dim: Size) -> tuple[Reads | None, ...]:
+    """What the spatial axes of a result read where the values along an axis, counted with the batch, are mixed."""
+    mixed = dim % (len(x.sizes) + 1) - 1
+    return tuple(None if axis == mixed else POINTWISE for axis in range(len(x.sizes)) if axis != x.channel_axis)
 
 
 def axis_constraints(op: Op, rank: int, least: dict[str, int]) -> Iterable[Constraint]:

@@ -264,7 +264,7 @@ class Linear(Op):
 
     def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
         """torch multiplies two matrices; of more axes it joins all but the last, and parts them again."""
-        return Footprint(keeps=self.keeps, view=x.rank > 0)
+        return Footprint(keeps=self.keeps, view=x.rank > 0, dense=x.rank > 0)
 
     def constraints(self, x: Shape) -> Iterable[Constraint]:
         yield Constraint(

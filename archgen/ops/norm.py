@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from archgen.ops.base import Op, spatial_constraints
-from archgen.ops.options import Bool, Int, Real
+from archgen.ops.base import Op, spatial_constraints, value_axis_constraints
+from archgen.ops.options import Axis, Bool, Int, Real
+from archgen.ops.torch_text import VALUES, Function, Option
 from archgen.ops.value import Constraint, Footprint, Mode, Shape, Size, divisors, product
 
 if TYPE_CHECKING:
@@ -229,3 +230,43 @@ class LocalResponseNorm(Op):
     def constraints(self, x: Shape) -> Iterable[Constraint]:
         yield from spatial_constraints(self, x)
         yield Constraint(self.size, ">=", 1, "`size` is {left}, and must be at least {right}", "size")
+
+
+class Normalize(Op):
+    """Divides by the norm along an axis, counted with the batch, where that is above `eps`: torch.nn.functional.normalize."""
+
+    name: ClassVar[str] = "normalize"
+    line = Function("F.normalize", (VALUES,), tuple((option, Option(option)) for option in ("p", "dim", "eps")))
+    example: ClassVar[str] = "{normalize, dim: 1}"
+    fresh: ClassVar[bool] = True
+    keeps: ClassVar[tuple[str, ...]] = ("input",)
+    positional: ClassVar[int] = 0
+    module_source: ClassVar[str] = '''\
+class Normalize(nn.Module):
+    """Divide by the norm along an axis, counted with the batch."""
+
+    def __init__(self, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> None:
+        super().__init__()
+        self.p = p
+        self.dim = dim
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.normalize(x, p=self.p, dim=self.dim, eps=self.eps)'''
+
+    p: Real = 2.0
+    dim: Axis = 1
+    eps: Real = 1e-12
+
+    def output(self, x: Shape) -> Shape:
+        return x
+
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        yield from value_axis_constraints(x, "dim", self.dim)
+        yield Constraint(self.p, ">=", 1, "`p` is {left}; below {right} it would be no norm", "p")
+        yield Constraint(self.eps, ">=", 1e-30, "`eps` is {left}, and must be above 0", "eps")
+
+    def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
+        """The norms, and those of them that are above `eps`; the way back divides twice by them."""
+        norms = product(size for axis, size in enumerate(x.sizes) if axis != self.dim % (len(x.sizes) + 1) - 1)
+        return Footprint(keeps=self.keeps, image=norms * (1 + mode.gradient), back=3 * product(x.sizes))

@@ -69,7 +69,7 @@ class _Followed(Run[Value]):
         return made
 
     def function(self, name: str) -> Any:
-        return recorder.function(name)
+        return recorder.Function(name)
 
 
 def _written(op: Op, positional: tuple[Any, ...], count: int) -> tuple[Any, ...]:

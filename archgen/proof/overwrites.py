@@ -261,10 +261,10 @@ class _Forward:
         if owner == "self":
             return self.run.call(self.layers[function.attr], self.value(node.args[0]), node.lineno)
         name = ast.unparse(function)
-        if owner == "torch":  # its values stand alone or in a list, before its options
+        if functions := _said(torch_text.Function, name):  # its values stand alone or in a list, before its options
             listed = [one for given in node.args for one in (given.elts if isinstance(given, ast.List) else [given])]
             values = [one for one in listed if isinstance(one, (ast.Name, ast.Call, ast.BinOp, ast.Subscript))]
-            return self.made(_said(torch_text.Function, name), [self.value(one) for one in values], node.lineno)
+            return self.made(functions, [self.value(one) for one in values], node.lineno)
         return self.made(_said(torch_text.Method, function.attr), [self.value(function.value)], node.lineno)
 
     def made(self, ops: list[type[Op]], values: list[Value], line: int) -> Value:

@@ -135,26 +135,27 @@ class Layer:
         return x if self.built[0] == "Identity" else x.flow.call(self.path, x)
 
 
-class _Torch:
+class Function:
+    """Any function of tensors, or a module of them, by its name with dots: which may be called is for the syntax to say."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __getattr__(self, name: str) -> Function:
+        return Function(f"{self.name}.{name}")
+
+    def __call__(self, *arguments: Any, **named: Any) -> Value:
+        first = arguments[0][0] if isinstance(arguments[0], list) else arguments[0]
+        return _made(first.flow, self.name, *arguments, **named)
+
+
+class _Torch(Function):
     """Stands in for torch."""
 
     @staticmethod
     def full(shape: tuple[int, ...], value: float) -> tuple[Any, ...]:
         """A bare parameter starts as a full tensor."""
         return shape, value
-
-    def __getattr__(self, name: str) -> Callable[..., Value]:
-        return function(f"torch.{name}")
-
-
-def function(name: str) -> Callable[..., Value]:
-    """Any function of tensors, by its name with dots: which may be called is for the syntax to say."""
-
-    def called(*arguments: Any, **named: Any) -> Value:
-        first = arguments[0][0] if isinstance(arguments[0], list) else arguments[0]
-        return _made(first.flow, name, *arguments, **named)
-
-    return called
 
 
 class _Layers:
@@ -175,7 +176,8 @@ def construct(tree: ast.Module, name: str, own_classes: Iterable[str]) -> Module
     body: list[ast.stmt] = [node for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))]
     scope: dict[str, Any] = {
         "nn": _Layers(),
-        "torch": _Torch(),
+        "torch": _Torch("torch"),
+        "F": Function("F"),
         "math": math,
         "partial": functools.partial,
         "__builtins__": {builtin: getattr(builtins, builtin) for builtin in BUILTINS},

@@ -26,6 +26,7 @@ IMPORTS = {
     "from collections.abc import Callable",
     "from functools import partial",
     "import torch",
+    "import torch.nn.functional as F",
     "from torch import Tensor, nn",
 }
 
@@ -123,7 +124,7 @@ def _check_call(call: ast.Call, called: set[str]) -> None:
         if owner == "self" or (owner == "nn" and target.attr in _layer_classes()):
             return
         functions, methods = _said()
-        if f"{owner}.{target.attr}" in functions or target.attr in methods:
+        if ast.unparse(target) in functions or target.attr in methods:
             return
     raise ProofError(f"line {call.lineno}: a call of {ast.unparse(target)}")
 

@@ -10,6 +10,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from archgen.trace.run import Run
@@ -18,6 +19,8 @@ from archgen.trace.traced import Role
 if TYPE_CHECKING:
     from archgen.network import Network
     from archgen.trace.traced import Traced
+
+MODULES = {"torch": torch, "F": F}  # by the names that a generated module imports them as
 
 
 class Interpreter(Run[Tensor]):
@@ -45,7 +48,8 @@ class Interpreter(Run[Tensor]):
         return made
 
     def function(self, name: str) -> Any:
-        return functools.reduce(getattr, name.split(".")[1:], torch)
+        module, *names = name.split(".")
+        return functools.reduce(getattr, names, MODULES[module])
 
     def layer(self, step: Traced, path: str) -> nn.Module:
         """The layer of a path, built from its op."""
@@ -64,7 +68,7 @@ def fresh(step: Traced) -> nn.Module:
 
 
 def _own_class(source: str, name: str) -> type[nn.Module]:
-    scope: dict[str, Any] = {"torch": torch, "nn": nn, "Tensor": Tensor}
+    scope: dict[str, Any] = {**MODULES, "nn": nn, "Tensor": Tensor}
     exec(source, scope)
     found: type[nn.Module] = scope[name]
     return found
