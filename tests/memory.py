@@ -40,6 +40,7 @@ class Memory(NamedTuple):
 
 
 NEVER = 2**62  # the end of what is still there
+MAKES_A_NUMBER = "aten::scalar_tensor"  # of one of Python's
 ACCUMULATES = "torch::autograd::AccumulateGrad"  # takes the gradient of a parameter, or a copy in the parameter's own layout
 
 
@@ -74,6 +75,8 @@ class Events:
         self.number += 1
         if event.tag == torch._C._profiler._EventType.Allocation:
             self.allocation(event.extra_fields, around)
+        elif event.name == MAKES_A_NUMBER:
+            return
         elif event.name.startswith("aten::"):
             around = around._replace(kernel=around.kernel or (self.number if is_kernel(event.name) else 0), operator=True)
         elif event.name == ACCUMULATES:

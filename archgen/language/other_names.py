@@ -34,6 +34,8 @@ _WRITTEN = {
     "max_pool": "maxpooling mp",
     "avg_pool": "averagepool averagepooling ap",
     "upsample": "interpolate resize upsampling upsamplingnearest upsamplingbilinear upsamplenearest upsamplebilinear",
+    "{clamp, min: 0, max: 1}": "clip clipbyvalue",
+    "pow": "power",
     "pad": "zeropad zeropadding padding constantpad",
     "stochastic_depth": "droppath dropconnect",
     "channel_dropout": "spatialdropout featuredropout",
@@ -81,7 +83,7 @@ TORCH = frozenset(
     selu softmin softshrink softsign tanhshrink threshold unfold unflatten multihead_attention transformer
     transformer_decoder transformer_encoder gru lstm rnn cross_entropy mse_loss l1_loss
     matmul bmm einsum amin prod std var split chunk narrow reshape view squeeze unsqueeze
-    sqrt exp log abs neg pow clamp clip roll flip stack where square erf
+    sqrt exp log abs neg roll flip stack where square erf
     """.split()
 )
 
