@@ -198,7 +198,7 @@ def test_list(archgen: Callable[..., Result]) -> None:
     one_line = " ".join(result.out.split())
     for path in SPECS:
         assert package.load(path).spec.description in one_line
-    assert "args: {channels: int, kernel_size: 1, stride: 1, groups: 1, activation: relu}" in one_line
+    assert "args: {channels: int, kernel_size: 1, stride: 1, groups: 1, dilation: 1, activation: relu}" in one_line
     for name in library.block_names():
         assert library.block(name).paper in one_line
 
@@ -300,5 +300,8 @@ def test_values_as_a_spec_writes_them() -> None:
     assert ops.value_text(leaky()) == "leaky_relu"
     assert ops.value_text(leaky(negative_slope=0.2)) == "{leaky_relu, negative_slope: 0.2}"
     assert [ops.value_text(value) for value in (None, True, 1, 0.5, "nearest")] == ["none", "true", "1", "0.5", "nearest"]
-    assert catalogue.arguments(library.block("BasicBlock")) == "{channels: int, stride: 1}"
+    assert ops.value_text((12, 24)) == "[12, 24]"
+    assert catalogue.arguments(library.block("BasicBlock")) == (
+        "{channels: int, stride: 1, dilation: 1, reduction: 0, avg_down: false, activation: relu}"
+    )
     assert list(text.wrapped("a: ", "")) == ["a:"]

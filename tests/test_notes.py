@@ -63,7 +63,11 @@ def test_layers_that_are_left_out_are_said_as_the_note_tells(tmp_path: Path) -> 
     assert after.notes == ()
     assert after.spec == before.spec
     assert [parameter.name for parameter in after.spec.parameters] == []
-    assert (after.spec.constants, after.graph.with_defaults, list(after.graph.blocks)) == ((), frozenset(), ["BasicBlock"])
+    assert (after.spec.constants, after.graph.with_defaults, list(after.graph.blocks)) == (
+        (),
+        frozenset(),
+        ["SqueezeExcite", "BasicBlock"],
+    )
     shown = show.text(extends.load(path), show.Used(after.spec, after.graph))
     path.write_text(shown, encoding="utf-8")
     assert archgen.load(path).spec == after.spec.replace(option_defaults=(), blocks=())

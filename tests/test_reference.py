@@ -17,8 +17,8 @@ WRITTEN = sorted(name for name in TORCHVISION if (ROOT / f"specs/{name}.yaml").i
 PUBLISHED: dict[str, Any] = json.loads((ROOT / "tests/reference/published.json").read_text())["networks"]
 
 
-def network(name: str) -> archgen.Network:
-    return archgen.load(ROOT / f"specs/{name}.yaml")
+def network(name: str, *settings: str) -> archgen.Network:
+    return archgen.load(ROOT / f"specs/{name}.yaml", settings)
 
 
 def test_the_resnets_are_written() -> None:
@@ -129,14 +129,22 @@ def test_the_pyramid_is_resnet50_without_its_head_and_eight_convolutions() -> No
     assert report.output_shapes == ((256, 56, 56), (256, 28, 28), (256, 14, 14), (256, 7, 7), (256, 4, 4))
 
 
-def agrees(parameters: int, published: str) -> bool:
+def agrees(count: float, published: str) -> bool:
     """Whether a count in millions is the published one, to as many digits as that has."""
-    return f"{parameters / 1e6:.{len(published.partition('.')[2])}f}" == published
+    return f"{count / 1e6:.{len(published.partition('.')[2])}f}" == published
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_networks_of_other_authors_have_the_published_parameters(name: str) -> None:
     assert agrees(network(name).report().totals.parameters, PUBLISHED[name]["millions"])
+
+
+@pytest.mark.parametrize("name", [name for name, figures in PUBLISHED.items() if "giga_macs" in figures])
+def test_networks_of_other_authors_have_the_published_macs(name: str) -> None:
+    figures = PUBLISHED[name]
+    rows = network(name, *figures.get("settings", ())).report(tuple(figures["input"])).rows
+    macs = sum(row.macs or 0 for row in rows if row.depth == 1)  # an auxiliary head's too, as torchvision counts
+    assert agrees(macs / 1e3, figures["giga_macs"])
 
 
 @pytest.mark.parametrize("name", PUBLISHED)

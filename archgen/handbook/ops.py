@@ -228,6 +228,8 @@ def value_text(value: Value | None) -> str:
         return "{" + ", ".join([value.name, *given]) + "}" if given else value.name
     if type(value) is bool:
         return str(value).lower()
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(value_text, value))}]"
     return value if isinstance(value, str) else render(value)
 
 
