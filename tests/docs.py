@@ -4,8 +4,9 @@ A fenced block says by its language what it is:
 
 - `yaml`: a spec. A first line `# NAME.yaml` names its file, else it is `example.yaml`; a missing `name` or `input` is added at
   the end, as `docs/language.md` says. It must be valid, unless the next block is a console that validates it.
-- `console`: lines `$ archgen ...` and what they print. A line `...` stands for any lines.
-- `python`: with a first line `# generated/NAME.py`, a part of that file, `...` as above; else a session, run as a doctest.
+- `console`: lines `$ archgen ...` and what they print, or `$ archgen ... > FILE`. A line `...` stands for any lines.
+- `python`: with a first line `# generated/NAME.py`, a part of that file, `...` as above; with another file's name, that file;
+  else a session, run as a doctest.
 - `toml`, `jinja`: a file, which its first line names in a comment.
 - `bash`, `text`: not run.
 
@@ -21,6 +22,7 @@ import io
 import os
 import re
 import shlex
+import sys
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -28,7 +30,7 @@ from typing import NamedTuple
 from archgen import cli
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "docs" / name for name in ("language.md", "tutorial.md", "sizes.md", "templates.md")]
+PAGES = [ROOT / "docs" / name for name in ("language.md", "tutorial.md", "sizes.md", "templates.md", "porting.md")]
 ADDED = {"name": "name: Example", "input": "input: [3, 32, 32]"}
 FILES = ("toml", "jinja")
 NOT_RUN = ("bash", "text")
@@ -103,6 +105,9 @@ def completed(text: str) -> str:
 
 
 def _python_faults(block: Block, folder: Path) -> list[str]:
+    if block.file and not block.file.startswith("generated/"):
+        _write(folder / block.file, block.text)
+        return []
     if block.file:
         start, _, wanted = block.text.partition("\n")
         there = (folder / block.file).read_text() if (folder / block.file).is_file() else ""
@@ -110,7 +115,9 @@ def _python_faults(block: Block, folder: Path) -> list[str]:
         return [] if matches(there, whole) else [f"{start} has no such lines"]
     session = doctest.DocTestParser().get_doctest(block.text, {}, "page", None, block.line)
     output = io.StringIO()
+    sys.path.insert(0, str(folder))
     doctest.DocTestRunner(verbose=False).run(session, out=output.write)
+    sys.path.remove(str(folder))
     return [output.getvalue()] if output.getvalue() or not session.examples else []
 
 
@@ -123,11 +130,15 @@ def commands(console: str) -> list[tuple[str, str]]:
 
 def run(command: str) -> str:
     """Returns what a command of archgen prints, errors last."""
+    command, _, file = command.partition(" > ")
     program, *arguments = shlex.split(command)
     assert program == "archgen", command
     output, errors = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
         cli.main(arguments)
+    if file:
+        Path(file).write_text(output.getvalue())
+        return errors.getvalue() or "\n"
     both = [part.strip("\n") for part in (output.getvalue(), errors.getvalue())]
     return "\n".join(part for part in both if part) + "\n"
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from archgen.diagnostics import Source
     from archgen.syntax.trees import Mapping
 
-COMMANDS = ["init", "list", "ops", "validate", "shapes", "explain", "graph", "show", "build", "verify"]
+COMMANDS = ["init", "list", "ops", "validate", "shapes", "explain", "graph", "show", "build", "verify", "compare"]
 RESNET = ROOT / "specs/resnet18.yaml"
 SCHEMA = json.loads((ROOT / "docs/report.schema.json").read_text())
 BROKEN = SMALL.replace("kernel_size: 3", "kernel_size: 99, padding: 0")
@@ -71,7 +71,8 @@ def test_usage_errors(arguments: list[str], archgen: Callable[..., Result]) -> N
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_missing_spec(command: str, archgen: Callable[..., Result], project: Path) -> None:
-    result = archgen(command, "missing.yaml", *(["-o", "x.svg"] if command == "graph" else []))
+    more = {"graph": ["-o", "x.svg"], "compare": ["net:Net"]}
+    result = archgen(command, "missing.yaml", *more.get(command, []))
     assert (result.code, result.out) == (2, "")
     assert "missing.yaml" in result.err
     assert "Traceback" not in result.err

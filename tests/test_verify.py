@@ -21,7 +21,7 @@ torch = pytest.importorskip("torch")
 from archgen import modules  # noqa: E402
 from archgen.trace import on_names, on_numbers, on_sizes  # noqa: E402
 from archgen.verify import compare as compare_room  # noqa: E402
-from archgen.verify import flow, limits, parent  # noqa: E402
+from archgen.verify import flow, limits, parent, process  # noqa: E402
 from archgen.verify.compare import compare  # noqa: E402
 from archgen.verify.interpreter import Interpreter  # noqa: E402
 
@@ -207,7 +207,8 @@ def test_a_file_that_cannot_be_read_is_a_fault(network: archgen.Network, tmp_pat
         parent.verify(network, tmp_path, "cpu")
 
 
-_CHILD = parent._START.partition("from archgen")[0] + "from archgen.verify import limits; limits.limit_files(); "
+_BEFORE = process.START.partition("import_module(sys.argv[2])")[0]
+_CHILD = _BEFORE + "from archgen.verify import limits; limits.limit_files(); "
 
 
 @pytest.mark.parametrize(
@@ -223,9 +224,9 @@ _CHILD = parent._START.partition("from archgen")[0] + "from archgen.verify impor
 def test_a_child_that_goes_wrong_is_a_fault(
     network: archgen.Network, monkeypatch: pytest.MonkeyPatch, start: str, told: str
 ) -> None:
-    monkeypatch.setattr(parent, "_START", start)
+    monkeypatch.setattr(process, "START", start)
     if "sleep" in start:
-        monkeypatch.setattr(parent, "SECONDS", 2)
+        monkeypatch.setattr(process, "SECONDS", 2)
     with pytest.raises(archgen.EnvironmentFault, match=told):
         parent.verify(network, None, "cpu")
 
@@ -311,15 +312,15 @@ def test_the_small_size_shows_what_the_large_one_would(old: str, new: str) -> No
 def test_a_child_ends_with_its_parent(network: archgen.Network, tmp_path: Path) -> None:
     """The parent is killed without a chance to tidy up, while the child, which tells its number, goes on for ever."""
     sleeping = "import os, time; from archgen.verify import limits; limits.end_with_parent(); "
-    start = parent._START.partition("from archgen.verify")[0] + sleeping + f"open({str(tmp_path / 'child')!r}, 'w')"
+    start = _BEFORE + sleeping + f"open({str(tmp_path / 'child')!r}, 'w')"
     start += ".write(f'{os.getpid()} '); time.sleep(600)"
-    code = f"from archgen.verify import parent; parent._START = {start!r}; parent._ask({{}})"
-    process = subprocess.Popen([sys.executable, "-c", code])
+    code = f"from archgen.verify import process; process.START = {start!r}; process.ask({{}}, '')"
+    started = subprocess.Popen([sys.executable, "-c", code])
     waited(lambda: (tmp_path / "child").is_file() and (tmp_path / "child").read_text().endswith(" "))
     child = Path("/proc") / (tmp_path / "child").read_text().strip()
     assert child.exists()
-    process.kill()
-    process.wait()
+    started.kill()
+    started.wait()
     waited(lambda: not child.exists() or "State:\tZ" in (child / "status").read_text())
 
 
@@ -339,7 +340,7 @@ def test_the_threads_of_torch(
         monkeypatch.setenv(name, value)
     tell = "import json, torch; from archgen.verify import child; child._device('cpu', json.loads(input())['threads']); "
     tell += "print(json.dumps({'checks': [['threads', torch.get_num_threads()]]}))"
-    monkeypatch.setattr(parent, "_START", parent._START.partition("from archgen.verify")[0] + tell)
+    monkeypatch.setattr(process, "START", _BEFORE + tell)
     asked = None if given else 3
     assert parent.verify(network, None, "cpu", threads=asked).checks[-1].count == threads
 
@@ -402,9 +403,9 @@ def test_planted_bytecode_of_archgen_does_not_run(name: str, tmp_path: Path) -> 
     cached = importlib.util.cache_from_source(str(package / f"{name}.py"))
     py_compile.compile(str(other), cached, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
     plain = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import archgen.verify.child"
-    start = parent._START.replace("\nmain()", "")
+    start = process.START.replace(".main()", "")
     for code, runs in ((plain, True), (start, False)):
-        command = [sys.executable, "-I", "-B", "-c", code, str(package / "__init__.py")]
+        command = [sys.executable, "-I", "-B", "-c", code, str(package / "__init__.py"), "archgen.verify.child"]
         done = subprocess.run(command, check=False, capture_output=True, text=True)
         assert canary.exists() == runs, done.stderr
         assert runs or not done.returncode, done.stderr
@@ -415,13 +416,13 @@ def test_a_file_that_is_swapped_after_the_comparison_does_not_run(
     network: archgen.Network, checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     canary = checkout / "canary"
-    ask = parent._ask
+    ask = process.ask
 
-    def swapped(order: dict[str, Any]) -> dict[str, Any]:
+    def swapped(order: dict[str, Any], child: str) -> dict[str, Any]:
         (checkout / "small.py").write_text(planted(canary))
-        return ask(order)
+        return ask(order, child)
 
-    monkeypatch.setattr(parent, "_ask", swapped)
+    monkeypatch.setattr(process, "ask", swapped)
     assert parent.verify(network, checkout / "small.py", "cpu").agrees
     assert not canary.exists()
 
@@ -430,13 +431,13 @@ def test_a_spec_that_is_swapped_meanwhile_is_a_fault(tmp_path: Path, monkeypatch
     path = tmp_path / "small.yaml"
     path.write_text(SPEC)
     network = archgen.load(path)
-    ask = parent._ask
+    ask = process.ask
 
-    def swapped(order: dict[str, Any]) -> dict[str, Any]:
+    def swapped(order: dict[str, Any], child: str) -> dict[str, Any]:
         path.write_text(SPEC.replace("conv: 8", "conv: 9"))
-        return ask(order)
+        return ask(order, child)
 
-    monkeypatch.setattr(parent, "_ask", swapped)
+    monkeypatch.setattr(process, "ask", swapped)
     with pytest.raises(archgen.EnvironmentFault, match="the spec changed"):
         parent.verify(network, None, "cpu")
 
@@ -483,9 +484,8 @@ def test_a_network_that_no_machine_holds_is_not_run(tmp_path: Path) -> None:
     ],
 )
 def test_a_limit_holds(limit: str, greed: str, told: str, network: archgen.Network, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = parent._START.partition("from archgen.verify.child")[0]
-    monkeypatch.setattr(parent, "_START", f"{before}from archgen.verify import limits\n{limit}\n{greed}\n")
-    monkeypatch.setattr(parent, "SECONDS", 20)
+    monkeypatch.setattr(process, "START", f"{_BEFORE}from archgen.verify import limits\n{limit}\n{greed}\n")
+    monkeypatch.setattr(process, "SECONDS", 20)
     with pytest.raises(archgen.EnvironmentFault, match=told):
         parent.verify(network, None, "cpu")
 
@@ -503,8 +503,8 @@ def test_a_missing_file_is_told(network: archgen.Network, tmp_path: Path) -> Non
 def test_a_torch_that_does_not_work_is_a_fault_of_one_line(
     torch: str, told: str, network: archgen.Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before, after = parent._START.split("from archgen.verify")
-    monkeypatch.setattr(parent, "_START", f"{before}sys.modules['torch'] = {torch}\nfrom archgen.verify{after}")
+    after = process.START.removeprefix(_BEFORE)
+    monkeypatch.setattr(process, "START", f"{_BEFORE}sys.modules['torch'] = {torch}\n{after}")
     with pytest.raises(archgen.EnvironmentFault, match=told) as fault:
         parent.verify(network, None, "auto")
     assert "\n" not in fault.value.sentence

@@ -23,6 +23,7 @@ COMMANDS = {
     "show": "reports",
     "build": "modules",
     "verify": "modules",
+    "compare": "porting",
 }
 
 

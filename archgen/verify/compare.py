@@ -13,7 +13,7 @@ from archgen import modules
 from archgen.diagnostics import EnvironmentFault
 from archgen.trace.traced import Role
 from archgen.verify import flow
-from archgen.verify.measure import Measured, measure, outputs, size_text
+from archgen.verify.measure import Measured, measure, outputs, said, size_text
 from archgen.verify.result import Check
 
 if TYPE_CHECKING:
@@ -31,11 +31,11 @@ def compare(network: Network, source: str, device: str = "cpu", batch: int = 2) 
     try:
         module = modules.build(source, network.name, {})
     except ImportError as error:  # of a base class that a project's own templates import
-        sentence = f"what the module imports is not installed: {_said(error)}"
+        sentence = f"what the module imports is not installed: {said(error)}"
         raise EnvironmentFault(sentence, "install it beside archgen: `verify` runs alone, and finds nothing else") from None
     except Exception as error:  # whatever a wrong text raises is a finding, not our fault
         _insist_on_memory(error)
-        return (Check("the module can be built", 1, _said(error)),)
+        return (Check("the module can be built", 1, said(error)),)
     compared = Compared(network, module, device, batch)
     steps: dict[str, Callable[[], Check]] = {
         NAMES: compared.names,
@@ -51,7 +51,7 @@ def compare(network: Network, source: str, device: str = "cpu", batch: int = 2) 
             done.append(step())
         except Exception as error:  # the same of running it
             _insist_on_memory(error)
-            done.append(Check(name, 1, _said(error)))
+            done.append(Check(name, 1, said(error)))
         if done[-1].difference:
             break
     return tuple(done)
@@ -61,10 +61,6 @@ def _insist_on_memory(error: Exception) -> None:
     """Raises EnvironmentFault for an error that tells of too little memory; torch's CPU allocator has no class for it."""
     if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)) or "DefaultCPUAllocator" in str(error):
         raise EnvironmentFault("there is not enough memory to run the module", "try a smaller --batch") from None
-
-
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
 
 
 NAMES, PARAMETERS = "names, types and order", "parameters and buffers"

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from archgen.verify.interpreter import Interpreter
-from archgen.verify.measure import outputs, size_text
+from archgen.verify.measure import distance, is_constant, outputs, size_text, spread
 from archgen.verify.result import Check
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 NAME = "the flow of data"
 _UNCOMPARED = ("training", "inplace")  # the mode, and what the emitter adds where a value has one reader
 _IMAGES = 4  # of two, batch norm over a single position keeps no more than a sign
+_ROUNDING = 1e-4  # of the largest number
 _SIZES = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 
 
@@ -34,11 +35,7 @@ def flow(network: Network, module: nn.Module, rows: list[Row], lines: list[Row])
     if difference:
         return Check(NAME, 1, difference)
     generator = torch.Generator().manual_seed(1)
-    for name, tensor in module.state_dict().items():
-        if name.endswith("running_var"):
-            tensor.copy_(torch.rand(tensor.shape, generator=generator) + 0.5)
-        elif tensor.is_floating_point() and (tensor.dim() < 2 or _constant(tensor)):  # a scale of 1e-6 would hide its branch
-            tensor.add_(torch.randn(tensor.shape, generator=generator) * 0.1)
+    spread(module, generator)
     x = torch.randn(_IMAGES, *interpreter.input, generator=generator)
     modes = (False, True)
     for training in modes:
@@ -50,7 +47,7 @@ def flow(network: Network, module: nn.Module, rows: list[Row], lines: list[Row])
             expected = interpreter.run(x)
             found = outputs(module(x))
         for number, (wanted, have) in enumerate(zip(expected, found, strict=True)):
-            if not _alike(wanted, have):
+            if not distance(wanted, have) < _ROUNDING:
                 where = _first_difference(interpreter, x)
                 sentence = f"{where}: output {number} differs from the steps of the spec, with the same weights"
                 return Check(NAME, len(modes), sentence)
@@ -100,7 +97,7 @@ def _options(module: nn.Module, rows: list[Row], lines: list[Row], interpreter: 
                 return f"{row.path}: {name} is {have}, and {value} in the spec"
         tensors = layer.state_dict()
         for name, tensor in wanted.state_dict().items():
-            if tensor.numel() > 1 and _constant(tensor) and not torch.equal(tensors[name], tensor):
+            if tensor.numel() > 1 and is_constant(tensor) and not torch.equal(tensors[name], tensor):
                 return f"{row.path}: {name} does not start at {tensor.flatten()[0].item():g}, as in the spec"
     own = dict(module.named_parameters())
     for row in lines:
@@ -117,10 +114,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return value[0] if value and all(item == value[0] for item in value) else tuple(value)
     return value
-
-
-def _constant(tensor: Tensor) -> bool:
-    return bool(tensor.min() == tensor.max())
 
 
 def _first_difference(interpreter: Interpreter, x: Tensor) -> str:
@@ -146,14 +139,3 @@ def _first_difference(interpreter: Interpreter, x: Tensor) -> str:
     with torch.no_grad():
         Comparing(interpreter.of, interpreter.module, interpreter.input).run(x)
     return wrong[0] if wrong else "the outputs"
-
-
-def _alike(wanted: Tensor, have: Tensor) -> bool:
-    """Whether two values are the same up to rounding; what is not finite is so in both."""
-    finite = torch.isfinite(wanted)
-    if wanted.shape != have.shape or not torch.equal(finite, torch.isfinite(have)):
-        return False
-    if not finite.any():
-        return True
-    wanted, have = wanted[finite], have[finite]
-    return bool((wanted - have).abs().max() / wanted.abs().max().clamp_min(1e-6) < 1e-4)

@@ -25,6 +25,14 @@ def needed(network: Network, batch: int) -> int:
     return costs.training.size + 3 * costs.parameters
 
 
+def too_much(network: Network, batch: int) -> str:
+    """Why a network is not run, or '': to try would only bring the machine down."""
+    asked, there = needed(network, batch), memory()
+    if there is None or asked <= there:
+        return ""
+    return f"it needs about {asked / 2**30:,.0f} GiB of memory, and this machine has {there / 2**30:,.0f}"
+
+
 def memory() -> int | None:
     """Returns the bytes of memory that this machine has, or None where the system does not say."""
     try:

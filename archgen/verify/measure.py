@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -44,8 +46,45 @@ def measure(module: nn.Module, x: Tensor, leaves: Container[str]) -> Measured:
 
 
 def outputs(result: Any) -> tuple[Tensor, ...]:
-    """The outputs of a module, of which one alone comes without a tuple."""
-    return (result,) if isinstance(result, Tensor) else tuple(result)
+    """The tensors that a module gives, in order: one alone comes without a tuple, and some models give names to theirs."""
+    if isinstance(result, Tensor):
+        return (result,)
+    if isinstance(result, Mapping):
+        result = result.values()
+    elif not isinstance(result, (tuple, list)):
+        return ()
+    return tuple(tensor for one in result for tensor in outputs(one))
+
+
+def distance(wanted: Tensor, have: Tensor) -> float:
+    """How far apart two values are, as a part of the largest number in the first; without end where they are of two kinds.
+
+    That are two shapes, or numbers that are finite in one of them alone.
+    """
+    if wanted.shape != have.shape or not torch.equal(finite := torch.isfinite(wanted), torch.isfinite(have)):
+        return math.inf
+    if not finite.any():
+        return 0.0
+    wanted, have = wanted[finite], have[finite]
+    return float((wanted - have).abs().max() / wanted.abs().max().clamp_min(1e-6))
+
+
+def spread(module: nn.Module, generator: torch.Generator) -> None:
+    """Moves the weights that start alike, so that each is seen in the outputs: a scale of 1e-6 would hide its branch."""
+    for name, tensor in module.state_dict().items():
+        if name.endswith("running_var"):
+            tensor.copy_(torch.rand(tensor.shape, generator=generator) + 0.5)
+        elif tensor.is_floating_point() and (tensor.dim() < 2 or is_constant(tensor)):
+            tensor.add_(torch.randn(tensor.shape, generator=generator) * 0.1)
+
+
+def is_constant(tensor: Tensor) -> bool:
+    return bool(tensor.min() == tensor.max())
+
+
+def said(error: BaseException) -> str:
+    """What an exception says, in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
 
 
 def size_text(shape: tuple[int, ...]) -> str:

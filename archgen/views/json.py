@@ -26,13 +26,16 @@ def json_text(report: Report, depth: int | None = None, batch: int = 1, costs: C
     return json_lines(values, layers)
 
 
-def json_lines(values: dict[str, Any], layers: list[dict[str, Any]]) -> str:
-    """Returns JSON text with a line for each value, and for each layer, which come last; it stands in the logs of CI, too."""
+def json_lines(values: dict[str, Any], layers: list[dict[str, Any]], key: str = "layers") -> str:
+    """Returns JSON text with a line for each value, and for each layer, which come last; it stands in the logs of CI, too.
+
+    key: what the layers are called, if they are something else.
+    """
     import json
 
     head = [f"  {json.dumps(key)}: {json.dumps(value)},\n" for key, value in values.items()]
     body = ",\n".join("    " + json.dumps(layer) for layer in layers)
-    text = "{\n" + "".join(head) + '  "layers": [\n' + body + ("\n" if body else "") + "  ]\n}"
+    text = "{\n" + "".join(head) + f'  "{key}": [\n' + body + ("\n" if body else "") + "  ]\n}"
     return text.replace("##[", "##\\u005b")  # as `printable` does it
 
 
