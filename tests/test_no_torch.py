@@ -64,8 +64,8 @@ def test_the_check_can_fail(command: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "unneeded"),
     [
-        ("validate", {"rich", "numpy", "difflib", "archgen.build"}),
-        ("shapes", {"jinja2", "jsonschema", "rich", "numpy", "difflib", "archgen.emit.module", "archgen.build"}),
+        ("validate", {"yaml", "rich", "numpy", "difflib", "archgen.build"}),
+        ("shapes", {"yaml", "jinja2", "jsonschema", "rich", "numpy", "difflib", "archgen.emit.module", "archgen.build"}),
         ("ops", {"jinja2", "jsonschema", "rich", "numpy", "difflib", "archgen.emit.module", "archgen.build"}),
         ("list", {"jinja2", "jsonschema", "rich", "numpy", "difflib", "archgen.emit.module", "archgen.build"}),
         ("init", {"jinja2", "jsonschema", "rich", "numpy", "archgen.emit.module", "archgen.build"}),

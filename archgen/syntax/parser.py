@@ -15,11 +15,6 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-import yaml
-from yaml.parser import Parser
-from yaml.reader import Reader
-from yaml.scanner import Scanner
-
 from archgen import files
 from archgen.diagnostics import MOST_SHOWN, EnvironmentFault, Place, Problem, Source, SpecError, quote
 from archgen.syntax import errors
@@ -30,7 +25,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from yaml import error, events
+    from yaml.parser import Parser
+    from yaml.scanner import Scanner
+
     from archgen.syntax.trees import Tree
+else:
+    from archgen.syntax.pyyaml import error, events
+    from archgen.syntax.pyyaml.parser import Parser
+    from archgen.syntax.pyyaml.scanner import Scanner
 
 
 MOST_BYTES = 256 * 1024
@@ -175,11 +178,39 @@ def _unclean(place: Place, character: str) -> Problem:
     return Problem(place, f"a spec can't hold the character U+{ord(character):04X}", "remove it", "E-ENC")
 
 
-class _Events(Reader, Scanner, Parser):
+class _Reader:
+    """A clean text as PyYAML's scanner reads it; PyYAML's own reader decodes and checks, which takes long to get ready for."""
+
+    encoding = None  # it is text already
+
+    def __init__(self, source: Source) -> None:
+        self.name, self.buffer = source.name, source.text + "\0"
+        self.index = self.line = self.column = 0
+
+    def peek(self, index: int = 0) -> str:
+        return self.buffer[self.index + index]
+
+    def prefix(self, length: int = 1) -> str:
+        return self.buffer[self.index : self.index + length]
+
+    def forward(self, length: int = 1) -> None:
+        start, self.index = self.index, self.index + length
+        last = self.buffer.rfind("\n", start, self.index)
+        if last < 0:
+            self.column += length
+        else:
+            self.line += self.buffer.count("\n", start, self.index)
+            self.column = self.index - last - 1
+
+    def get_mark(self) -> error.Mark:
+        return error.Mark(self.name, self.index, self.line, self.column, self.buffer, self.index)
+
+
+class _Events(_Reader, Scanner, Parser):
     """PyYAML's parser in Python: text to events, without its composer, resolver and constructors."""
 
     def __init__(self, source: Source) -> None:
-        Reader.__init__(self, source.text)
+        _Reader.__init__(self, source)
         Scanner.__init__(self)
         Parser.__init__(self)
         self.source = source
@@ -206,12 +237,12 @@ def _events(source: Source) -> Iterator[Any]:
     for _ in range(MOST_EVENTS):
         try:
             event = get_event()
-        except yaml.MarkedYAMLError as error:
+        except error.MarkedYAMLError as fault:
             around = parser.marks[-1].index if parser.marks else None
-            raise SpecError(errors.explained(source, error, around)) from None
+            raise SpecError(errors.explained(source, fault, around)) from None
         except _FAULTS_OF_PYYAML:
             raise SpecError(errors.unexpected(source, parser.index)) from None
-        if isinstance(event, yaml.StreamEndEvent):
+        if isinstance(event, events.StreamEndEvent):
             return
         yield event
     help = "say repeated layers once, as a block with `depth`"
@@ -226,7 +257,7 @@ _FAULTS_OF_PYYAML = (  # OverflowError and IndexError were seen; the others are 
     RuntimeError,
     TypeError,
     ValueError,
-    yaml.YAMLError,
+    error.YAMLError,
 )
 
 
@@ -238,7 +269,7 @@ class _Open:
     def __init__(self, start: Any) -> None:
         self.start = start  # its event
         self.items: list[Any] = []  # trees, or pairs of key and value
-        self.keys: dict[str, Scalar] | None = {} if isinstance(start, yaml.MappingStartEvent) else None
+        self.keys: dict[str, Scalar] | None = {} if isinstance(start, events.MappingStartEvent) else None
         self.key: Scalar | None = None  # waits for its value
 
 
@@ -253,17 +284,17 @@ class _Builder:
         self._documents = 0
 
     def take(self, event: Any) -> None:
-        if isinstance(event, yaml.ScalarEvent):
+        if isinstance(event, events.ScalarEvent):
             self._refuse_properties(event)
             self._add(self._scalar(event))
-        elif isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
+        elif isinstance(event, (events.MappingStartEvent, events.SequenceStartEvent)):
             self._refuse_properties(event)
             self._start(event)
-        elif isinstance(event, yaml.CollectionEndEvent):
+        elif isinstance(event, events.CollectionEndEvent):
             self._add(self._end(event))
-        elif isinstance(event, yaml.AliasEvent):
+        elif isinstance(event, events.AliasEvent):
             self._alias(event)
-        elif isinstance(event, yaml.DocumentStartEvent):
+        elif isinstance(event, events.DocumentStartEvent):
             self._document(event)
 
     def _scalar(self, event: Any) -> Scalar:
