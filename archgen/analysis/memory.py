@@ -311,7 +311,7 @@ class _Run:
         found: Footprint = op.footprint(step.inputs[0], step.output, Mode(self.training, gradient, x.gradient))
         if found.shared:
             made = _Value(heap.hold(x.block), self.size(step.output), gradient)
-            self.record("handed", path, (x,), made, (), 0)
+            self.record("op" if found.part else "handed", path, (x,), made, (), 0)
             return made
         taken = x if found.first is None else self.first(found.first, self.item * self.batch * found.between, x, path)
         size = self.size(step.output)

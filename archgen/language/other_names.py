@@ -83,7 +83,7 @@ TORCH = frozenset(
     selu softmin softshrink softsign tanhshrink threshold unfold unflatten multihead_attention transformer
     transformer_decoder transformer_encoder gru lstm rnn cross_entropy mse_loss l1_loss
     matmul bmm einsum amin prod std var split chunk narrow reshape view squeeze unsqueeze
-    sqrt exp log abs neg roll flip stack where square erf
+    sqrt exp log abs neg flip stack where square erf
     """.split()
 )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from archgen.arithmetic.expressions import names_of
-from archgen.ops.base import Op, batched_axis_constraints, reordered_reads, spatial_constraints
-from archgen.ops.options import Around, Axes, Axis, Int, Word
+from archgen.ops.base import Op, batched_axis_constraints, reordered_reads, spatial_constraints, value_axis_constraints
+from archgen.ops.options import Around, Axes, Axis, Dims, Int, Word
 from archgen.ops.torch_text import Method, Option
 from archgen.ops.value import MOST_PHASES, POINTWISE, SHARED, Constraint, Footprint, Mode, Reads, Shape, Size, divisors, product
 
@@ -96,6 +96,93 @@ class Transpose(nn.Module):
 
     def reads(self, x: Shape) -> tuple[Reads | None, ...]:
         return reordered_reads(x, self.order(x))
+
+
+class Roll(Op):
+    """Shifts values along axes, counted with the batch; what leaves at one end enters at the other: torch.roll."""
+
+    name: ClassVar[str] = "roll"
+    line = Method("roll", (), (("shifts", Option("shifts")), ("dims", Option("dims"))))
+    example: ClassVar[str] = "{roll: [-1, -1], dims: [2, 3]}"
+    fresh: ClassVar[bool] = True
+    module_source: ClassVar[str] = '''\
+class Roll(nn.Module):
+    """Shift along axes, counted with the batch."""
+
+    def __init__(self, shifts: int | tuple[int, ...], dims: int | tuple[int, ...]) -> None:
+        super().__init__()
+        self.shifts = shifts
+        self.dims = dims
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.roll(shifts=self.shifts, dims=self.dims)'''
+
+    shifts: Dims
+    dims: Dims
+
+    def listed(self) -> tuple[int, ...]:
+        return self.dims if type(self.dims) is tuple else (self.dims,)
+
+    def output(self, x: Shape) -> Shape:
+        return x
+
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        dims = self.listed()
+        yield Constraint(len(dims), ">=", 1, "`dims` names no axis", "dims")
+        count = len(self.shifts) if type(self.shifts) is tuple else 1
+        yield Constraint(
+            count, "==", len(dims), "`shifts` and `dims` must be of one length, and have {left} and {right}", "shifts"
+        )
+        for dim in dims:
+            yield from value_axis_constraints(x, "dims", dim)
+
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        moved = {dim % (len(x.sizes) + 1) - 1 for dim in self.listed()}
+        return tuple(None if axis in moved else POINTWISE for axis in range(len(x.sizes)) if axis != x.channel_axis)
+
+
+class Select(Op):
+    """One position of an axis, counted with the batch, which goes: torch.select, as `[dim, index]`."""
+
+    name: ClassVar[str] = "select"
+    line = Method("select", (Option("at", spread=True),))
+    example: ClassVar[str] = "{select: [2, 0]}"
+    module_source: ClassVar[str] = '''\
+class Select(nn.Module):
+    """One position of an axis, counted with the batch: `at` is the axis and the position."""
+
+    def __init__(self, at: tuple[int, int]) -> None:
+        super().__init__()
+        self.at = at
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.select(*self.at)'''
+
+    at: Axes
+
+    def axis(self, x: Shape) -> int:
+        """The axis that goes, without the batch."""
+        return self.at[0] % (len(x.sizes) + 1) - 1  # type: ignore[no-any-return]
+
+    def output(self, x: Shape) -> Shape:
+        gone = self.axis(x)
+        return Shape((*x.sizes[:gone], *x.sizes[gone + 1 :]), x.channel_axis - (gone < x.channel_axis))
+
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        yield Constraint(len(self.at), "==", 2, "`select` takes an axis and a position, `[dim, index]`", "at")
+        dim, index = self.at
+        yield from value_axis_constraints(x, "at", dim)
+        axis = self.axis(x)
+        sentence = f"without axis {axis + 1}, the channels', nothing would be left that a layer could count on"
+        yield Constraint(int(axis != x.channel_axis), "==", 1, sentence, "at")
+        sentence = f"axis {axis + 1} has {{left}} positions, and no position {index}"
+        yield Constraint(x.sizes[axis], ">=", max(index + 1, -index), sentence, "at")
+
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        return reordered_reads(x, (axis for axis in range(len(x.sizes)) if axis != self.axis(x)))
+
+    def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
+        return Footprint(shared=True, part=True)
 
 
 class ChannelShuffle(Op):

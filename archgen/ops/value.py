@@ -110,6 +110,7 @@ class Footprint(NamedTuple):
     """What a call of an op takes in memory in torch's eager mode, beside its result and parameters.
 
     shared: the result is the memory of the input, so the call makes nothing new.
+    part: and that is a part of it, so the backward pass makes a tensor of the input's size.
     view: the result is a view of what the call makes: where it is overwritten, its gradient is copied twice on the way back.
     keeps: `input`, `output`: what the backward pass needs of them.
     image, batch: how many further values of the activations' type it makes, for each image and for the batch; indices: how many
@@ -123,6 +124,7 @@ class Footprint(NamedTuple):
     """
 
     shared: bool = False
+    part: bool = False
     view: bool = False
     keeps: tuple[str, ...] = ()
     image: Size = 0

@@ -642,6 +642,8 @@ class Drawer:
             return pick.sample(range(-1 if wild else 1, len(x.sizes) + 1 + wild), pick.randint(not wild, len(x.sizes)))
         if family in ("Axis", "Dims"):
             return pick.randint(-6, 6) if wild else pick.choice((pick.randint(1, len(x.sizes)), pick.randint(-2, -1)))
+        if option == "at":
+            return [pick.randint(-1, len(x.sizes) + wild), pick.randint(-2, 1 + 8 * wild)]
         if family == "Axes":
             axes = list(range(1, len(x.sizes) + 1))
             pick.shuffle(axes)
