@@ -247,7 +247,7 @@ def forward(self, x):
     def followed(text: str) -> overwrites.Layer:
         (found,) = ast.parse(text).body
         assert isinstance(found, ast.FunctionDef)
-        return overwrites._Forward(layers).result(found.body)
+        return overwrites._Forward(layers, ["x"]).result(found.body)
 
     assert followed(text).fresh
     with pytest.raises(overwrites.OverwriteError, match="a value is read that a layer in place has overwritten"):

@@ -167,15 +167,18 @@ class _Run:
     def forward(self, traced: TracedBody) -> tuple[_Value, ...]:
         if not traced.steps:
             return ()
-        size = self.size(traced.steps[0].inputs[0])
-        return self.body("", self.graph.network, traced.steps, "", _Value(self.heap.new(size), size, False))
+        sizes = map(self.size, traced.entering)
+        entering = tuple(_Value(self.heap.new(size), size, False) for size in sizes)
+        return self.body("", self.graph.network, traced.steps, "", entering)
 
-    def body(self, name: str, body: Body, steps: tuple[Traced, ...], prefix: str, entering: _Value) -> tuple[_Value, ...]:
+    def body(
+        self, name: str, body: Body, steps: tuple[Traced, ...], prefix: str, entering: tuple[_Value, ...]
+    ) -> tuple[_Value, ...]:
         """Runs the steps of a body; returns its results, held for the caller."""
         on_names = self.named[name].steps
         results = body.results + (body.training_results if self.training else ())
         flow, written = self.flow(steps, results), self.written(on_names, body)
-        values: dict[Input, _Value] = {Input(0): entering}
+        values: dict[Input, _Value] = dict(zip(written.entering, entering))
         variables: dict[str, _Block] = {}  # what they hold, without what entered: the caller holds that
         idle, start = False, len(self.tape)
         sums: dict[int, _Sum] = {}
@@ -200,7 +203,7 @@ class _Run:
                 if source in last and source.value and source.part < 0 and written.is_inlined(source.value - 1)
             }
             made = self.step(step, named, inputs, overwrites, prefix + step.name, begun)
-            parts = range(len(made)) if step.role is Role.SPLIT else (-1,)
+            parts = range(len(made)) if step.parts else (-1,)
             for part, value in zip(parts, made):
                 own = Input(number + 1, part)
                 values[own] = value
@@ -269,14 +272,14 @@ class _Run:
     def written(self, steps: tuple[Traced, ...], body: Body) -> Variables:
         """The steps of a class, with the variables of its `forward`."""
         if body.name not in self.classes:
-            self.classes[body.name] = Variables(steps, body.results, body.training_results)
+            self.classes[body.name] = Variables(steps, body.results, body.training_results, body.inputs)
         return self.classes[body.name]
 
     def step(
         self, step: Traced, named: Traced, inputs: tuple[_Value, ...], overwrites: bool, path: str, begun: _Sum | None = None
     ) -> tuple[_Value, ...]:
         if step.role is Role.BLOCK:
-            return self.body(step.type, self.graph.blocks[step.type], step.children, f"{path}.", inputs[0])
+            return self.body(step.type, self.graph.blocks[step.type], step.children, f"{path}.", inputs)
         if step.role is Role.CHAIN:
             return (self.chain(step, named, inputs[0], path),)
         self.heap.where, self.heap.highest = path, self.heap.live
@@ -394,8 +397,7 @@ class _Run:
         return made
 
     def split(self, step: Traced, x: _Value, path: str) -> tuple[_Value, ...]:
-        size = self.size(step.output)
-        parts = tuple(_Value(self.heap.hold(x.block), size, x.gradient) for _ in step.parts)
+        parts = tuple(_Value(self.heap.hold(x.block), self.size(shape), x.gradient) for shape in step.outputs)
         if x.gradient:
             self.tape.append(_Node("split", path, (x,), parts))
         return parts

@@ -12,9 +12,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from archgen.ops import PartsOp
 from archgen.ops.value import MOST_PHASES, POINTWISE
 from archgen.trace.run import Run
-from archgen.trace.traced import Role
 
 if TYPE_CHECKING:
     from archgen.arithmetic.sizes import Number
@@ -123,7 +123,7 @@ class _Follower(Run[View]):
         self.budget = budget
 
     def met(self, step: Traced, made: Any, path: str) -> None:
-        self.layers[path] = made[0] if step.role is Role.SPLIT else made
+        self.layers[path] = made[0] if step.parts else made
 
     def leaf(self, step: Traced, x: View, path: str) -> View:
         return x if step.op is None else _behind(x, step.op.reads(step.inputs[0]), step.output.spatial, self.budget)
@@ -135,7 +135,10 @@ class _Follower(Run[View]):
         return View(fields, fields)
 
     def parts(self, step: Traced, x: View) -> tuple[View, ...]:
-        return (x,) * len(step.parts)
+        assert isinstance(step.op, PartsOp)
+        reads = step.op.part_reads(step.inputs[0])
+        pairs = zip(reads, step.outputs)
+        return tuple(_behind(x, one, shape.spatial, self.budget) for one, shape in pairs)
 
 
 def _behind(view: View, reads: tuple[Reads | None, ...], sizes: tuple[Number, ...], budget: Budget) -> View:

@@ -22,9 +22,9 @@ from archgen.emit.plan import Assign, AtLeastOne, ClassPlan, Declare, Do, If
 from archgen.emit.words import Words
 from archgen.language.names import CONSTRUCTOR_NAMES, LANGUAGE_NAMES, Scope
 from archgen.ops.base import Op
-from archgen.ops.value import AXIS_NAMES, Shape, same
+from archgen.ops.value import Shape, same
 from archgen.trace.flow import follows_fresh
-from archgen.trace.on_names import OPEN
+from archgen.trace.on_names import OPEN, sizes_entering
 from archgen.trace.traced import Role
 from archgen.trace.walk import spread
 
@@ -161,8 +161,7 @@ class Attributes(Words):
     def arguments(self, step: Traced) -> tuple[list[Value], dict[str, Value]]:
         """The positional and keyword arguments of a call, as values: two say themselves what they are, as channels do."""
         body, written = self.callees[step.type]
-        x = step.inputs[0]
-        sizes = {"in_channels": x.channels, **dict(zip(AXIS_NAMES[x.rank], x.spatial))}
+        sizes = sizes_entering(body, step.inputs)
         defaults = self.defaults_of(body)
         words = dict(step.words)
         required: dict[str, Value] = {name: sizes[name] for name in written.inferred}

@@ -15,9 +15,9 @@ from archgen.arithmetic.spelling import render
 from archgen.diagnostics import Problem, SpecError
 from archgen.emit.attributes import Attributes
 from archgen.emit.forward import Forward
-from archgen.emit.layout import escaped
+from archgen.emit.layout import Group, escaped
 from archgen.emit.plan import Argument, Assign, ClassPlan, Declare, Either
-from archgen.ops.value import CALLED
+from archgen.trace.on_names import sizes_entering
 from archgen.trace.traced import Role
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from archgen.trace.traced import Traced
 
 _TYPES = {"int": "int", "float": "float", "bool": "bool", "op": "Callable[[], nn.Module]"}
-_INFERRED = ("in_channels", *CALLED.values())
 
 
 class ClassBuilder(Attributes):
@@ -62,12 +61,12 @@ class ClassBuilder(Attributes):
 
     def written(self) -> ClassPlan:
         steps = self.traced.steps
-        forward = Forward(steps, self.body.results, self.body.training_results, self.shape_comment)
+        forward = Forward(steps, self.body.results, self.body.training_results, self.body.inputs, self.shape_comment)
         forward_statements = forward.build()
         for number, step in enumerate(steps):
             self.attribute(number, step, forward)
         constants = self.constants()
-        inferred = tuple(name for name in _INFERRED if name in self.used)
+        inferred = tuple(name for name in sizes_entering(self.body, self.traced.entering) if name in self.used)
         if self.on_numbers is not None:
             inferred = ("in_channels",)
         entering, arguments = self.entering(), self.signature(inferred)
@@ -79,6 +78,7 @@ class ClassBuilder(Attributes):
             init=(*constants, *self.statements),
             forward=forward_statements,
             returns=self.returns(),
+            inputs=self.body.inputs or ("x",),
             needs=frozenset(self.needs | forward.needs),
             inferred=inferred,
             rank=entering.rank,
@@ -132,7 +132,8 @@ class ClassBuilder(Attributes):
     def attribute(self, number: int, step: Traced, forward: Forward) -> None:
         self.place = step.place
         for kept, value in forward.kept.get(step.name, ()):
-            self.statements.append(Assign(kept, self.say(value)))
+            listed = Group("[", tuple(map(self.say, value)), "]") if isinstance(value, list) else self.say(value)
+            self.statements.append(Assign(kept, listed))
         if step.role in (Role.ABSENT, Role.SPLIT):
             return
         if step.role is Role.MERGE:

@@ -45,7 +45,7 @@ class Decisions:
         self.decisions: dict[Value, set[Any]] = {}
 
     def entering(self) -> Shape:
-        return self.traced.steps[0].inputs[0] if self.traced.steps else self.traced.outputs[0]
+        return self.traced.entering[0]
 
     def by_name(self, names: frozenset[str]) -> dict[str, Value]:
         """The names as values; those that are neither arguments nor constants are sizes or the number of a turn."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from archgen.arithmetic.expressions import Expression, Name
+from archgen.arithmetic.expressions import Expression, Name, names_of
 from archgen.emit.layout import Group, Text, flat
 from archgen.emit.plan import Assign, Either, If, Return
 from archgen.emit.said import said
@@ -34,15 +34,16 @@ class Forward(Variables):
         steps: tuple[Traced, ...],
         results: tuple[Input, ...],
         training_results: tuple[Input, ...],
+        inputs: tuple[str, ...],
         comment: Callable[[int], str],
     ) -> None:
-        super().__init__(steps, results, training_results)
+        super().__init__(steps, results, training_results, inputs)
         self.comment = comment
         self.inner: dict[Input, Text] = {}
         self.statements: list[Statement] = []
         self.needs: set[str] = set()  # the imports that the text says
         self.conditions: dict[str, str] = {}  # step -> the attribute that holds its condition
-        self.kept: dict[str, list[tuple[str, Value]]] = {}  # step -> attributes for its options, and what they hold
+        self.kept: dict[str, list[tuple[str, Value | list[Value]]]] = {}  # step -> attributes for its options, and what they hold
         self.attributes = Scope(MODULE_ATTRIBUTES, (step.name for step in steps))
 
     def build(self) -> tuple[Statement, ...]:
@@ -71,10 +72,11 @@ class Forward(Variables):
     def step(self, number: int, step: Traced) -> None:
         value = Input(number + 1)
         inputs = self.inputs(number)
-        if step.role is Role.SPLIT:
-            self.split(number, step, inputs[0])
+        text = self.line(step, inputs) if step.role.is_said else self.call(step, inputs)
+        if step.parts:
+            names = [self.variables[Input(number + 1, part)] for part in range(len(step.parts))]
+            self.statements.append(Assign(", ".join(names), text))
             return
-        text = self.line(step, inputs) if step.role in (Role.MERGE, Role.LINE) else self.call(step, inputs[0])
         if self.is_inlined(number):
             self.inner[value] = text
             return
@@ -84,8 +86,8 @@ class Forward(Variables):
             return
         self.statements.append(Assign(target, text, self.comment(number)))
 
-    def call(self, step: Traced, value: Input) -> Text:
-        return Group(f"self.{step.name}(", (self.text(value),), ")")
+    def call(self, step: Traced, inputs: tuple[Input, ...]) -> Text:
+        return Group(f"self.{step.name}(", tuple([self.text(value) for value in inputs]), ")")
 
     def conditional_merge(self, step: Traced, target: str, inputs: tuple[Input, ...], text: Text) -> None:
         """A merge that may be left out hands its first value on."""
@@ -95,10 +97,6 @@ class Forward(Variables):
         applied: tuple[Statement, ...] = (Assign(target, text),)
         passed: Statement = If(attribute, applied) if first == target else Either(attribute, applied, (Assign(target, first),))
         self.statements.append(passed)
-
-    def split(self, number: int, step: Traced, source: Input) -> None:
-        names = [self.variables[Input(number + 1, part)] for part in range(len(step.parts))]
-        self.statements.append(Assign(", ".join(names), self.line(step, (source,))))
 
     def line(self, step: Traced, inputs: tuple[Input, ...]) -> Text:
         """An op said here; of several values of which one is there, that one."""
@@ -117,10 +115,18 @@ class Forward(Variables):
         if isinstance(value, slice):
             start, stop, stride = (self.at_hand(step, part, getattr(value, part)) for part in ("start", "stop", "step"))
             return slice(start, stop, stride)
+        if type(value) is list:  # kept as a whole
+            if names_of(tuple(value)):
+                return Name(self.keep(step, name, value))
+            return value
         if type(value) is tuple:
             return tuple(self.at_hand(step, name, item) for item in value)
         if not isinstance(value, Expression):
             return value
+        return Name(self.keep(step, name, value))
+
+    def keep(self, step: Traced, name: str, value: Value | list[Value]) -> str:
+        """An attribute that holds what follows from the constructor's arguments."""
         attribute = f"self.{self.attributes.take(f'{step.name}_{name}')}"
         self.kept.setdefault(step.name, []).append((attribute, value))
-        return Name(attribute)
+        return attribute

@@ -99,6 +99,7 @@ class ClassPlan(Record):
     forward: tuple[Statement, ...]
     returns: str
     needs: frozenset[str]
+    inputs: tuple[str, ...]  # what `forward` takes
     inferred: tuple[str, ...]  # the sizes of the input that the constructor takes first
     rank: int
     tuples: frozenset[str]  # arguments that are always passed as a tuple
@@ -107,6 +108,11 @@ class ClassPlan(Record):
     def declared(self) -> list[str]:
         """The arguments as the signature says them."""
         return [argument.declared for argument in self.arguments]
+
+    @property
+    def taken(self) -> list[str]:
+        """What `forward` takes, as its signature says it."""
+        return [f"{name}: Tensor" for name in self.inputs]
 
 
 class ModulePlan(Record):

@@ -31,7 +31,8 @@ def said(tree: Tree, values: tuple[Text, ...], options: Mapping[str, Any], own: 
     if isinstance(tree, Own):
         return own
     if isinstance(tree, Option):
-        return render(options[tree.name])
+        value = options[tree.name]
+        return Group("[", tuple(map(render, value)), "]") if type(value) is list else render(value)
     if isinstance(tree, Listed):
         return Group("[", tuple(each(tree.items)), "]")
     if isinstance(tree, Operator):

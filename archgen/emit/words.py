@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import ChainMap
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from archgen.arithmetic.evaluation import evaluate
 from archgen.arithmetic.expressions import Environment, Name, Value, is_number, names_of
 from archgen.arithmetic.spelling import render
 from archgen.emit.decisions import Decisions
-from archgen.ops.value import AXES, AXIS_NAMES, CALLED, Shape
+from archgen.ops.value import AXES, AXIS_NAMES, CALLED, Shape, axis_names
 from archgen.trace.on_names import OPEN_NAMES
 from archgen.trace.traced import Role
 
@@ -32,16 +33,26 @@ class Words(Decisions):
         super().__init__(body, traced, samples)
         self.on_numbers = on_numbers
 
+    @cached_property
+    def axis_words(self) -> dict[str, str]:
+        """The sizes of the values that enter beside the first: `H_skip`."""
+        found: dict[str, str] = {}
+        for name, x in zip(self.body.inputs[1:], self.traced.entering[1:]):
+            found |= {size: f"{axis}_{name}" for size, axis in zip(axis_names(x.rank, name), AXES[x.rank])}
+        return found
+
     def shapes(self) -> str:
         """What enters and what leaves, as a sentence."""
         if self.on_numbers is None:
-            return f"{self.shape_words(self.entering())} to {self.shape_words(self.traced.outputs[0])}."
-        leaving = [self.shape_words(shape) for shape in self.on_numbers.outputs]
+            both = (self.traced.entering, self.traced.outputs)
+            entering, leaving = (" and ".join(map(self.shape_words, shapes)) for shapes in both)
+            return f"{entering} to {leaving}."
+        outputs = [self.shape_words(shape) for shape in self.on_numbers.outputs]
         count = len(self.body.results)
-        shapes = " and ".join(leaving[:count])
-        if leaving[count:]:
-            shapes += f", while training also {' and '.join(leaving[count:])}"
-        return f"{self.shape_words(Shape(self.body_input()))} to {shapes}; other sizes of input work where the layers allow."
+        told = " and ".join(outputs[:count])
+        if outputs[count:]:
+            told += f", while training also {' and '.join(outputs[count:])}"
+        return f"{self.shape_words(Shape(self.body_input()))} to {told}; other sizes of input work where the layers allow."
 
     def body_input(self) -> tuple[int, ...]:
         assert self.on_numbers is not None
@@ -66,7 +77,10 @@ class Words(Decisions):
         said = evaluate(size, ChainMap(self.expanded, self.by_name(names_of(size))))
         plain = self.specialised(said)
         words: Environment = {
-            name: Name(_AXES[name], "int") if name in _AXES else value for name, value in self.by_name(names_of(plain)).items()
+            name: Name(self.axis_words.get(name, _AXES.get(name, name)), "int")
+            if name in self.axis_words or name in _AXES
+            else value
+            for name, value in self.by_name(names_of(plain)).items()
         }
         return evaluate(plain, words)  # type: ignore[no-any-return]
 

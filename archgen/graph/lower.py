@@ -8,14 +8,15 @@ from archgen.arithmetic.evaluation import evaluate
 from archgen.arithmetic.expressions import ExpressionError, Name, Value, names_of
 from archgen.arithmetic.spelling import stand_for
 from archgen.budget import Budget
-from archgen.diagnostics import BUDGET, Note, Place, Problem, SpecError, nearest, quote, suggest
+from archgen.diagnostics import BUDGET, MOST_NAMES, Note, Place, Problem, SpecError, nearest, quote, suggest
 from archgen.graph import notes
 from archgen.graph.model import Apply, Body, Call, Chain, Graph, Hold, Input, Merge, Repeat, Split, Step
 from archgen.language import library, model, problems
 from archgen.language.names import Scope
 from archgen.language.vocabulary import DEPTH_NAMES
-from archgen.ops import MERGES, OPS
-from archgen.ops.merge import Add, Shares
+from archgen.ops import MERGES, OPS, PARTS
+from archgen.ops.merge import Add
+from archgen.ops.parts import Chunk
 from archgen.ops.value import same
 
 if TYPE_CHECKING:
@@ -71,9 +72,9 @@ class _Builder:
         scope = _Scope(self, spec)
         scope.layers(spec.layers, Input(0))
         self.not_too_deep(tuple(scope.steps))
-        results = tuple(scope.named[reference.name] for reference in spec.outputs if reference.name in scope.named)
-        results = results or (scope.last,)
-        training = tuple(scope.named[reference.name] for reference in spec.training_outputs if reference.name in scope.named)
+        results = tuple(scope.value(reference) for reference in spec.outputs if reference.name in scope.named)
+        results = results or (scope.one(scope.last, spec.place),)
+        training = tuple(scope.value(reference) for reference in spec.training_outputs if reference.name in scope.named)
         self.notes += notes.sums_with_itself(scope.steps)
         return Body(
             spec.name, spec.description, spec.parameters, spec.constants, _marked(tuple(scope.steps), results), results,
@@ -103,7 +104,11 @@ class _Builder:
         self.enter(place)
         self.open.append(name)
         scope = _Scope(self, block)
-        scope.layers(block.layers, Input(0))
+        inputs = tuple(one.name for one in block.inputs)
+        scope.named = {one: Input(0, number) for number, one in enumerate(inputs)}
+        scope.layers(block.layers, Input(0, 0 if inputs else -1))
+        results = tuple(scope.value(one) for one in block.outputs if one.name in scope.named)
+        results = results or (scope.one(scope.last, block.place),)
         self.open.pop()
         self.level -= 1
         self.levels[name] = 1 + max((self.levels_of(step.node) for step in scope.steps), default=0)
@@ -111,8 +116,9 @@ class _Builder:
             self.notes += notes.sums_with_itself(scope.steps)
             self.notes += notes.shortcuts(scope.steps, scope.sums)
         self.bodies[name] = Body(
-            name, block.description, block.parameters, block.constants, tuple(scope.steps), (scope.last,), (),
-            tuple(scope.depths), name not in self.own, block.place,
+            name, block.description, block.parameters, block.constants, tuple(scope.steps), results, (),
+            tuple(scope.depths), name not in self.own, block.place, inputs,
+            tuple(one.part or one.name for one in block.outputs) if len(results) > 1 else (),
         )  # fmt: skip
         return block
 
@@ -182,9 +188,11 @@ class _Scope:
         self.holds = {parameter.name for parameter in owner.parameters if parameter.type == "op"}
         self.names = Scope(name for name, _ in model.attributes(owner.layers))
         named: tuple[model.Parameter | model.Constant, ...] = (*owner.parameters, *owner.constants)
-        self.known = {"in_channels"} | {item.name for item in named}
+        others = owner.inputs[1:] if isinstance(owner, model.Block) else ()
+        self.known = {"in_channels", *(f"{one.name}_channels" for one in others)} | {item.name for item in named}
         self.steps: list[Step] = []
         self.named: dict[str, Input] = {}
+        self.several: dict[Input, tuple[str, ...]] = {}  # of a layer with several values: their names
         self.last = Input(0)
         self.depths: list[Value] = []  # of this scope's repeated blocks, in order
         self.sums: list[int] = []  # the steps that add earlier values by `from`
@@ -207,17 +215,77 @@ class _Scope:
 
     def layer(self, layer: model.Layer) -> Input:
         node = layer.node
-        sources = tuple(self.named.get(reference.name, self.last) for reference in node.sources) or (self.last,)
+        sources = self.sources(layer)
         if isinstance(node, model.Residual):
             return self.residual(layer, node, sources[0])
         if isinstance(node, model.Merge):
             return self.merge(layer, node, sources)
+        if isinstance(node, model.Parts):
+            return self.parts(layer, node, sources[0])
         built = self.node(node)
         if isinstance(built, Apply) and built.op.line is not None and node.when is None:
             built = built.replace(line=True)
         elif node.when is not None:
             self.must_be_module(built, layer.place, "takes no `when`", "put it in a block, and the `when` beside the block")
-        return self.add(layer.name, built, sources[:1], node.when, layer.place)
+        made = self.add(layer.name, built, sources, node.when, layer.place)
+        self.gives_and_takes(layer, built, made, len(sources))
+        return made
+
+    def gives_and_takes(self, layer: model.Layer, built: AnyNode, made: Input, given: int) -> None:
+        """Notes the values that a block gives, and refuses it where it is given another number than it takes."""
+        body = self.builder.bodies.get(built.block) if isinstance(built, Call) else None
+        takes = body.takes if body else 1
+        if given != takes:
+            what = quote(body.name) if body else quote(layer.name)
+            listed = f"{takes} values, {' and '.join(map(quote, body.inputs))}" if body and body.inputs else "one value"
+            help = f"write `from: [{', '.join(one.upper() for one in body.inputs)}]`" if body and body.inputs else "name one of them"
+            self.builder.problem(layer.node.place, f"{what} takes {listed}, and is given {given}", help)
+        if body and (body.inputs or body.outputs) and layer.node.when is not None:
+            sentence = f"{quote(body.name)} {_several(body)}, so it takes no `when`"
+            self.builder.problem(layer.place, sentence, "put it in a block of one value, and the `when` beside that")
+        if body and body.outputs:
+            self.several[made] = body.outputs
+
+    def sources(self, layer: model.Layer) -> tuple[Input, ...]:
+        """The values that a layer takes: those that it names, or the one before it."""
+        node = layer.node
+        if isinstance(node, model.Merge) and node.branches and all(branch.node.sources for branch in node.branches):
+            return (self.last,)  # nobody reads it
+        return tuple(map(self.value, node.sources)) or (self.one(self.last, layer.place),)
+
+    def value(self, reference: model.Reference) -> Input:
+        """The value that a reference names; the reader has told of a layer that is not there."""
+        found = self.named.get(reference.name)
+        if found is None:
+            return Input(0)
+        if not reference.part:
+            return self.one(found, reference.place)
+        names = self.several.get(found, ())
+        if reference.part not in names:
+            layer = quote(reference.name)
+            sentence = f"{layer} has no part {quote(reference.part)}" if names else f"{layer} gives one value, which has no parts"
+            help = suggest(reference.part, names, "parts") if names else f"write `from: {reference.name}`"
+            self.builder.problem(reference.place, sentence, help)
+            return Input(found.value, 0) if names else found
+        return found._replace(part=names.index(reference.part))
+
+    def one(self, value: Input, place: Place) -> Input:
+        """The value itself, where it is one; else which of them is meant must be said."""
+        names = self.several.get(value)
+        if names is None:
+            return value
+        name = self.steps[value.value - 1].name
+        shown = ", ".join(f"`{name}.{part}`" for part in names[:MOST_NAMES]) + (", ..." if len(names) > MOST_NAMES else "")
+        self.builder.problem(place, f"{quote(name)} gives {len(names)} values", f"say which is meant: {shown}")
+        return value._replace(part=0)
+
+    def parts(self, layer: model.Layer, node: model.Parts, entering: Input) -> Input:
+        op = PARTS[node.kind](**{argument.name: argument.value for argument in node.arguments})
+        dynamic = tuple(argument.name for argument in node.arguments if names_of(argument.value))
+        places = tuple((argument.name, argument.place) for argument in node.arguments)
+        made = self.add(layer.name, Split(op, node.names, dynamic, places), (entering,), None, layer.place)
+        self.several[made] = node.names
+        return made
 
     def residual(self, layer: model.Layer, node: model.Residual, entering: Input) -> Input:
         if node.when is not None:
@@ -254,14 +322,14 @@ class _Scope:
         entering = sources[0]
         parts = [entering] * len(node.branches)
         if node.split:
-            made = Split(Shares(len(parts)), tuple(branch.name for branch in node.branches))
+            made = Split(Chunk(len(parts)), tuple(branch.name for branch in node.branches))
             shares = self.add(self.names.take(f"{layer.name}_shares"), made, (entering,), None, layer.place)
             parts = [Input(shares.value, part) for part in range(len(parts))]
         results: list[Input] = []
         conditions: list[Value] = []
         for branch, part in zip(node.branches, parts):
             if _passes(branch.node):
-                results.append(part)  # it needs no module
+                results += tuple(map(self.value, branch.node.sources)) or (part,)  # it needs no module
                 conditions.append(True)
                 continue
             outer = self.named, self.last
@@ -286,6 +354,7 @@ class _Scope:
 
     def item(self, layer: model.Layer) -> Step:
         when, node = layer.node.when, self.node(layer.node)
+        self.must_be_one_to_one(node, layer.place, "so it is no part of a sequence", "write it as a layer of its own")
         self.must_be_module(node, layer.place, "is no part of a sequence", "write it as a layer of its own, outside the list")
         return Step(layer.name, node, (Input(0),), True if when is None else when, layer.place)
 
@@ -293,6 +362,12 @@ class _Scope:
         """Refuses an op that can be a line of `forward` alone where a module must stand."""
         if isinstance(node, Apply) and not (node.op.torch_class or node.op.module_source):
             self.builder.problem(place, f"`{node.op.name}` is a line of `forward`, and {refused}", help)
+
+    def must_be_one_to_one(self, node: AnyNode, place: Place, refused: str, help: str) -> None:
+        """Refuses a block that takes or gives several values where one goes in and one comes out."""
+        body = self.builder.bodies.get(node.block) if isinstance(node, Call) else None
+        if body and (body.inputs or body.outputs):
+            self.builder.problem(place, f"{quote(body.name)} {_several(body)}, {refused}", help)
 
     def use(self, node: model.Use, repeated: bool) -> Apply | Hold | Call:
         if node.kind in self.holds:
@@ -399,6 +474,7 @@ class _Scope:
         if isinstance(node.first, model.Use):
             first, changed = self.use(node.first, repeated=True), {"stride"}
             self.must_be_module(first, node.first.place, "is no block of a stage", "write it as a layer before the stage")
+            self.must_be_one_to_one(first, node.first.place, *_NO_STAGE)
         else:
             changed = {_name(argument, block) for argument in node.first or ()}
             kept = tuple(argument for argument in node.arguments if _name(argument, block) not in changed)
@@ -408,6 +484,7 @@ class _Scope:
             self.builder.problem(stride[0].place, sentence, "write it in `first` alone")
         others = Call(node.kind, self.later_arguments(node, block))
         assert node.depth is not None
+        self.must_be_one_to_one(others, node.place, *_NO_STAGE)
         self.depths.append(node.depth)
         return Repeat(node.depth, first, others, len(self.depths) - 1)
 
@@ -420,6 +497,13 @@ class _Scope:
         found = self.arguments(node, block, (*kept, model.Argument("stride", 1, node.place)), True)
         needless = stride.default is not None and same(stride.default, 1)
         return tuple(argument for argument in found if argument[0] != "stride") if needless else found
+
+
+_NO_STAGE = "so it takes no `depth`", "write the blocks one by one, or put it in a block of one value"
+
+
+def _several(body: Body) -> str:
+    return "takes several values" if body.inputs else "gives several values"
 
 
 def _passes(node: model.AnyNode) -> bool:

@@ -7,8 +7,7 @@ from typing import ClassVar, NamedTuple, TypeAlias
 from archgen.arithmetic.expressions import Value
 from archgen.diagnostics import Note, Place
 from archgen.language import model
-from archgen.ops import MergeOp, Op
-from archgen.ops.merge import Shares
+from archgen.ops import MergeOp, Op, PartsOp
 from archgen.records import Record
 
 
@@ -63,10 +62,14 @@ class Merge(Record):
 
 
 class Split(Record):
-    """A value in several parts, which have names."""
+    """A value in several parts, which have names. The rest is as in `Apply`."""
 
-    op: Shares
+    uncompared: ClassVar[frozenset[str]] = frozenset({"places"})
+
+    op: PartsOp
     names: tuple[str, ...]
+    dynamic: tuple[str, ...] = ()
+    places: tuple[tuple[str, Place], ...] = ()
 
 
 AnyNode: TypeAlias = "Apply | Hold | Call | Repeat | Chain | Merge | Split"
@@ -92,7 +95,8 @@ class Step(Record):
 class Body(Record):
     """A block, or the network. `results` are the values that leave it, `training_results` follow while training.
 
-    depths: of its repeated blocks, in order.
+    depths: of its repeated blocks, in order. inputs: the names of the values that enter, which are then the parts of value 0;
+    none, where there is one alone. outputs: the names of those that leave a block, where they are several.
     """
 
     name: str
@@ -105,6 +109,13 @@ class Body(Record):
     depths: tuple[Value, ...]
     from_library: bool
     place: Place
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+
+    @property
+    def takes(self) -> int:
+        """How many values it takes."""
+        return len(self.inputs) or 1
 
 
 class Graph(Record):

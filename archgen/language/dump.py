@@ -9,7 +9,7 @@ from archgen.arithmetic.expressions import LONGEST, Value
 from archgen.arithmetic.spelling import SPEC, render
 from archgen.diagnostics import Place, Source
 from archgen.language import writer
-from archgen.language.model import Merge, Residual, Use
+from archgen.language.model import Merge, Parts, Residual, Use
 from archgen.language.model import Sequence as SequenceNode
 from archgen.language.vocabulary import SECTIONS
 from archgen.ops import OPS, Op
@@ -51,9 +51,11 @@ def _block(block: Block) -> Mapping:
     return _mapping(
         *_said("description", _text(block.description)),
         *_said("paper", _text(block.paper)),
+        *_said("inputs", _references(block.inputs)),
         *_said("args", _parameters(block.parameters)),
         *_said("let", _constants(block.constants)),
         ("layers", _layers(block.layers)),
+        *_said("outputs", _references(block.outputs)),
     )
 
 
@@ -68,7 +70,7 @@ def _constants(constants: Iterable[Constant]) -> Mapping:
 
 
 def _references(references: Iterable[Reference]) -> Sequence:
-    return _sequence(_scalar(reference.name) for reference in references)
+    return _sequence(_scalar(reference.text) for reference in references)
 
 
 # ---- nodes
@@ -87,6 +89,8 @@ def _node(node: AnyNode) -> Tree:
     elif isinstance(node, Residual):
         ways = [("residual", _layers(node.residual)), *_said("shortcut", _layers(node.shortcut))]
         entries = ways[::-1] if node.shortcut_first else ways
+    elif isinstance(node, Parts):
+        entries = _parts(node)
     else:
         branches = _layers(node.branches) if node.branches else _scalar("")
         entries = [(node.kind, branches), *([("split", value_tree(True))] if node.split else [])]
@@ -115,6 +119,14 @@ def _use(node: Use) -> list[tuple[str, Tree]]:
     depth = [] if node.depth is None else [("depth", value_tree(node.depth))]
     first = [] if node.first is None else [("first", _first(node.first))]
     return [(node.kind, beside), *depth, *_options(rest), *first]
+
+
+def _parts(node: Parts) -> list[tuple[str, Tree]]:
+    value, *rest = node.arguments
+    sizes = value.value
+    if isinstance(sizes, tuple) and not node.names[0].isdecimal():
+        return [(node.kind, _mapping(*zip(node.names, map(value_tree, sizes)))), *_options(rest)]
+    return [(node.kind, value_tree(sizes)), *_options(rest)]
 
 
 def _first(first: tuple[Argument, ...] | Use) -> Tree:

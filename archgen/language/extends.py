@@ -16,8 +16,8 @@ from archgen.arithmetic.spelling import SPEC, render
 from archgen.diagnostics import Note, Place, Problem, Source, SpecError, quote
 from archgen.language import writer
 from archgen.language.model import TakenOut
-from archgen.language.vocabulary import COMPOSITIONS, SECTIONS, is_kind
-from archgen.ops import OPS, Op
+from archgen.language.vocabulary import COMPOSITIONS, SECTIONS, is_kind, kinds_of
+from archgen.ops import OPS, PARTS, Op
 from archgen.records import Record
 from archgen.syntax import parser, trees
 from archgen.syntax.trees import is_empty
@@ -172,7 +172,7 @@ class _Merge:
         return self.mappings(old_node, new_node, self.option)
 
     def option(self, key: str, old: trees.Tree, new: trees.Tree) -> trees.Tree:
-        if key == "shortcut" or key in COMPOSITIONS:
+        if key == "shortcut" or (key in COMPOSITIONS and key not in PARTS):
             return self.layers(old, new)
         if key == "first":
             return self.node(old, new)
@@ -241,4 +241,4 @@ def _as_mapping(node: trees.Tree) -> trees.Mapping:
 
 
 def _kind(node: trees.Mapping) -> str:
-    return next((key.text for key, _ in node.entries if is_kind(key.text)), "")
+    return next((key.text for key, _ in kinds_of(node)), "")

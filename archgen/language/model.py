@@ -30,10 +30,15 @@ class Argument(Record):
 
 
 class Reference(Record):
-    """The name of a value that a node takes."""
+    """The name of a value that a node takes: a layer's, and of a layer with several values the name of one."""
 
     name: str
     place: Place
+    part: str = ""
+
+    @property
+    def text(self) -> str:
+        return f"{self.name}.{self.part}" if self.part else self.name
 
 
 class Node(Record):
@@ -87,7 +92,15 @@ class Merge(Node):
     split: bool = False
 
 
-AnyNode: TypeAlias = "Use | Sequence | Residual | Merge"
+class Parts(Node):
+    """A value in several parts, which have names. `arguments` are the options of the op that makes them."""
+
+    kind: str = "split"
+    names: tuple[str, ...] = ()
+    arguments: tuple[Argument, ...] = ()
+
+
+AnyNode: TypeAlias = "Use | Sequence | Residual | Merge | Parts"
 
 
 class Parameter(Record):
@@ -108,6 +121,8 @@ class Constant(Record):
 
 
 class Block(Record):
+    """inputs: the names of the values that enter, where there are several; outputs: of those that leave, if not the last alone."""
+
     name: str
     description: str
     paper: str
@@ -115,6 +130,8 @@ class Block(Record):
     constants: tuple[Constant, ...]
     layers: Layers
     place: Place
+    inputs: tuple[Reference, ...] = ()
+    outputs: tuple[Reference, ...] = ()
 
 
 class Assertion(Record):

@@ -83,6 +83,11 @@ def why_no_attribute(name: str) -> str:
     return _why_no_identifier(name)
 
 
+def why_no_input(name: str) -> str:
+    """Returns the reason why a value that enters a block can't have this name, or ''."""
+    return "" if name == "x" else why_no_attribute(name)
+
+
 def why_no_child(name: str) -> str:
     """Returns the reason why a named child of a sequence can't have this name, or ''."""
     return "is a method of `torch.nn.Sequential`" if name in SEQUENTIAL_ATTRIBUTES else why_no_attribute(name)
@@ -114,6 +119,11 @@ def _why_no_identifier(name: str) -> str:
     if name in MODULE_NAMES:
         return "is taken: the generated module uses it itself"
     return ""
+
+
+def sizes_of(value: str) -> tuple[str, ...]:
+    """How a constructor calls the sizes of a value that enters beside the first: its channels, and those of each axis."""
+    return (f"{value}_channels", *(name.replace("in_", f"{value}_") for name in CALLED.values()))
 
 
 class Scope:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archgen.arithmetic.expressions import Value
+from archgen.arithmetic.expressions import Expression, Value
 from archgen.diagnostics import Place, quote, suggest
 from archgen.language import names
-from archgen.language.model import Layer, Merge, Residual, Sequence, Use
+from archgen.language.model import Argument, Layer, Merge, Parts, Residual, Sequence, Use
 from archgen.language.options import MERGED, Options
-from archgen.language.vocabulary import COMPOSITIONS, is_kind
-from archgen.ops import MERGES, OPS
+from archgen.language.vocabulary import COMPOSITIONS, is_kind, kinds_of
+from archgen.ops import MERGES, OPS, PARTS
 from archgen.ops.number import BY_NUMBER
+from archgen.ops.parts import MOST_PARTS
 from archgen.syntax import trees
 from archgen.syntax.trees import is_empty
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 
 OUTSIDE = "name `{0}`, or write the layers of `{0}` one by one, outside it"
-_BRANCH = "a branch takes the value that enters the merge, not another"
-_ABOVE = "put the node above, and name it in the merge: `from: [A, B]`"
 _NAMED = "layers have names: write lines as `conv1: {conv: 64, kernel_size: 3}` below its key"
 _LISTED = "layers have names, and a list is one layer: write `{body: [...]}`"
 
@@ -54,9 +53,7 @@ class Nodes(Options):
             self.earlier = earlier
             node = self.node(value, scope, earlier)
             found.append(Layer(key.text, node, key.place))
-            for reference in node.sources:
-                if reference.name not in earlier and reference.name != "input":
-                    self.unknown_source(reference, earlier, key.text, here)
+            self.sources_known(node, earlier, key.text, here)
             earlier.add(key.text)
         return tuple(found)
 
@@ -73,16 +70,22 @@ class Nodes(Options):
         is_value = isinstance(value, trees.Scalar) and not names_an_op and not is_empty(value)
         return is_value and all(name in OPS[key.text].fields or name in ("when", "from") for name in others)
 
-    def branches(self, tree: trees.Tree, scope: Names) -> Layers:
-        """Reads the branches of a merge: they run beside each other, so each sees only what enters."""
+    def branches(self, tree: trees.Tree, scope: Names, earlier: set[str]) -> Layers:
+        """Reads the branches of a merge: they run beside each other, so each sees what comes before the merge, and no other."""
         found = []
-        for key, value in self.mapping(tree):
+        entries = self.mapping(tree)
+        here = {key.text for key, _ in entries}
+        for key, value in entries:
             self.layer_name(key)
-            node = self.node(value, scope, set())
+            node = self.node(value, scope, earlier)
             found.append(Layer(key.text, node, key.place))
-            if node.sources:
-                self.problem(node.sources[0].place, _BRANCH, _ABOVE)
+            self.sources_known(node, earlier, key.text, here)
         return tuple(found)
+
+    def sources_known(self, node: AnyNode, earlier: set[str], layer: str, here: set[str]) -> None:
+        for reference in node.sources:
+            if reference.name not in earlier and reference.name != "input":
+                self.unknown_source(reference, earlier, layer, here)
 
     def layer_name(self, key: trees.Scalar) -> None:
         self.refuse_layer_name(key, names.why_no_attribute(key.text))
@@ -100,9 +103,6 @@ class Nodes(Options):
         if around and around in earlier:
             self.problem(reference.place, stands_inside(reference.name, around, "can be read"), OUTSIDE.format(around))
             return
-        if any(reference.name in values for values in self.hidden):
-            self.problem(reference.place, _BRANCH, _ABOVE)
-            return
         if way and not around:  # they meet in a layer around both
             sentence = f"{quote(reference.name)} runs beside {quote(layer)}, in another branch of {quote(way[-1])}"
             self.problem(reference.place, sentence, suggest(reference.name, known, "values"))
@@ -119,13 +119,13 @@ class Nodes(Options):
 
     def node(self, tree: trees.Tree, scope: Names, earlier: set[str]) -> AnyNode:
         if isinstance(tree, trees.Sequence):
-            return Sequence(None, (), tree.place, self.items(tree, scope))
+            return self.sequence(None, (), tree.place, self.items(tree, scope))
         if isinstance(tree, trees.Scalar):
             self.kind_known(tree, scope)
             if tree.text in OPS and tree.text not in scope.ops:
                 self.incomplete.append((tree, set()))
             return Use(None, (), tree.place, tree.text)
-        kinds = [(key, value) for key, value in tree.entries if is_kind(key.text)]
+        kinds = kinds_of(tree)
         if not kinds:  # an argument that holds an op stands as a bare key, so that it may also be passed on under its own name
             kinds = [(key, value) for key, value in tree.entries if key.text in scope.ops and is_empty(value)]
         if len(kinds) != 1:
@@ -153,16 +153,25 @@ class Nodes(Options):
         if not named:
             self.problem(tree.place, "a sequence needs at least one node", "where nothing is to be done write `identity`")
         layers = tuple(Layer(name, self.node(item, scope, set()), place) for name, item, place in named)
-        for layer in layers:
-            if layer.node.sources:
+        for number, layer in enumerate(layers):
+            if layer.node.sources and number:
+                help = "write it in the first node, or give the layers names, outside a list"
+                self.problem(layer.node.sources[0].place, "`from` can't stand inside a sequence: each takes what is before it", help)
+            if isinstance(layer.node, (Residual, Merge, Parts)):
+                what, where = ("split", "write it") if isinstance(layer.node, Parts) else ("merge", "put the merge")
                 self.problem(
-                    layer.node.sources[0].place, "`from` can't stand inside a sequence", "give the layers names, outside a list"
-                )
-            if isinstance(layer.node, (Residual, Merge)):
-                self.problem(
-                    layer.place, "a sequence holds ops, blocks and sequences: a merge is none", "put the merge in a block"
+                    layer.place, f"a sequence holds ops, blocks and sequences: a {what} is none", f"{where} in a block"
                 )
         return layers
+
+    def sequence(self, when: Value | None, sources: tuple[Reference, ...], place: Place, layers: Layers) -> Sequence:
+        """A sequence takes what its first node names, where that names a value and the sequence does not."""
+        if layers and (inner := layers[0].node.sources):
+            if sources:
+                self.problem(inner[0].place, "what enters this sequence is named twice", "leave one `from` out")
+            sources = inner
+            layers = (layers[0].replace(node=layers[0].node.replace(sources=())), *layers[1:])
+        return Sequence(when, sources, place, layers)
 
     def composition(
         self,
@@ -175,7 +184,7 @@ class Nodes(Options):
         tree: trees.Mapping,
         earlier: set[str],
     ) -> AnyNode:
-        allowed = {"residual": ("shortcut",), "sequence": ()}.get(key.text, ("split",))
+        allowed = {"residual": ("shortcut",), "sequence": ()}.get(key.text, ("dim",) if key.text in PARTS else ("split",))
         for name, _ in options:
             if name.text not in allowed:
                 known = (*allowed, "when", "from")
@@ -191,7 +200,7 @@ class Nodes(Options):
                 )
         given = {name.text: option for name, option in options}
         if key.text == "sequence":
-            return Sequence(when, sources, tree.place, self.items(value, scope))
+            return self.sequence(when, sources, tree.place, self.items(value, scope))
         if key.text == "residual":
             if len(sources) > 1:
                 self.takes_one_value(key, sources)
@@ -203,10 +212,57 @@ class Nodes(Options):
             order = [name.text for name, _ in tree.entries]  # places don't tell: each way may be from a file of its own
             shortcut_first = "shortcut" in given and order.index("shortcut") < order.index("residual")
             return Residual(when, sources, tree.place, residual, shortcut, shortcut_first)
-        hidden, self.hidden = self.hidden, (*self.hidden, earlier)
-        node = self.merge(key, value, given, scope, when, sources, tree.place)
-        self.hidden = hidden
-        return node
+        if key.text in PARTS:
+            return self.parts(key, value, options, scope, when, sources, tree.place)
+        return self.merge(key, value, given, scope, when, sources, tree.place, earlier)
+
+    def parts(
+        self,
+        key: trees.Scalar,
+        value: trees.Tree,
+        options: list[tuple[trees.Scalar, trees.Tree]],
+        scope: Names,
+        when: Value | None,
+        sources: tuple[Reference, ...],
+        place: Place,
+    ) -> Parts:
+        """A value in parts: `{split: [16, 48]}`, `{split: {left: 16, right: 48}}`, `{chunk: 2}`."""
+        if when is not None:
+            self.problem(place, f"`{key.text}` takes no `when`", "put it in a block, and the `when` beside the block")
+        if len(sources) > 1:
+            self.takes_one_value(key, sources)
+        names, argument = self.shares(key, value, scope) if key.text == "chunk" else self.sizes(key, value, scope)
+        beside = tuple(self.option(key.text, name, option, scope, ("from",)) for name, option in options)
+        return Parts(when, sources, place, key.text, names, (argument, *beside))
+
+    def sizes(self, key: trees.Scalar, value: trees.Tree, scope: Names) -> tuple[tuple[str, ...], Argument]:
+        """The names of the parts of a `split`, which are numbers where it lists sizes alone, and the sizes."""
+        entries: list[tuple[str, trees.Tree]] = []
+        if isinstance(value, trees.Sequence):
+            entries = [(str(number), item) for number, item in enumerate(value.items)]
+        elif isinstance(value, trees.Mapping):
+            entries = [(name.text, item) for name, item in value.entries]
+            for name, _ in value.entries:
+                self.layer_name(name)
+        if not 2 <= len(entries) <= MOST_PARTS:
+            said = "two parts at least" if len(entries) < 2 else f"at most {MOST_PARTS} parts"
+            self.problem(value.place, f"{quote(key.text)} lists the sizes of {said}", "write `{split: [16, 48]}`")
+            entries = [("0", trees.Scalar("1", True, value.place)), ("1", trees.Scalar("1", True, value.place))]
+        sizes = tuple(self.value(item, scope) for _, item in entries)
+        for size, (_, item) in zip(sizes, entries):
+            if type(size) is not int and not isinstance(size, Expression):
+                self.problem(item.place, f"a part of {quote(key.text)} takes an integer", "")
+        return tuple(name for name, _ in entries), Argument("sizes", sizes, value.place)
+
+    def shares(self, key: trees.Scalar, value: trees.Tree, scope: Names) -> tuple[tuple[str, ...], Argument]:
+        before = len(self.problems)
+        count = self.value(value, scope)
+        if type(count) is not int or not 2 <= count <= MOST_PARTS:
+            if len(self.problems) == before:
+                help = f"write a number of 2 to {MOST_PARTS}, as `{{chunk: 2}}`; `split` takes sizes that follow from arguments"
+                self.problem(value.place, f"{quote(key.text)} takes the number of parts, written out", help)
+            count = 2
+        return tuple(map(str, range(count))), Argument("chunks", count, value.place)
 
     def merge(
         self,
@@ -217,6 +273,7 @@ class Nodes(Options):
         when: Value | None,
         sources: tuple[Reference, ...],
         place: Place,
+        earlier: set[str],
     ) -> Merge:
         branches: Layers = ()
         before = len(self.problems)
@@ -229,7 +286,7 @@ class Nodes(Options):
             self.problem(value.place, f"the branches of {quote(key.text)} are nodes, and these are values", help)
             return Merge(when, sources, place, key.text)
         if not is_empty(value):
-            branches = self.branches(value, scope)
+            branches = self.branches(value, scope, earlier)
             if len(sources) > 1:
                 self.problem(
                     sources[1].place,
@@ -246,6 +303,10 @@ class Nodes(Options):
         if type(split) is not bool or (split and not branches):
             help = "write `true`: each branch gets as many" if branches else "leave it out: the values of `from` are whole"
             self.problem(given["split"].place, "`split` is true or false, and shares the channels among branches", help)
+        for branch in branches if split is True else ():
+            if branch.node.sources:
+                help = "leave it out, or write the parts as a node of their own: `parts: {chunk: 2}`"
+                self.problem(branch.node.sources[0].place, "with `split: true` a branch takes its share, not another value", help)
         return Merge(when, sources, place, key.text, branches, split is True)
 
     def list_of_branches(self, key: trees.Scalar, tree: trees.Sequence) -> None:

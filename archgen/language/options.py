@@ -9,7 +9,7 @@ from archgen.diagnostics import Place, nearest, quote, suggest
 from archgen.language import other_names
 from archgen.language.model import Argument, Use
 from archgen.language.values import Names, Values, entries_of, keys_of
-from archgen.language.vocabulary import BLOCK, COMPOSITIONS, DEPTH_NAMES, WORDS, is_kind
+from archgen.language.vocabulary import BLOCK, COMPOSITIONS, DEPTH_NAMES, WITH_OPTIONS, WORDS, is_kind
 from archgen.ops import OPS
 from archgen.ops.options import KINDS
 from archgen.syntax import trees
@@ -129,7 +129,7 @@ class Options(Values):
         place: Place,
     ) -> Use:
         self.kind_known(key, scope)
-        if len(sources) > 1:
+        if len(sources) > 1 and (key.text in OPS or key.text in scope.ops):
             self.takes_one_value(key, sources)
         depth_tree = next((option for name, option in options if name.text == "depth"), None)
         inside = scope
@@ -222,9 +222,9 @@ class Options(Values):
         self.problem(place, f"{quote(argument)} holds an op with its options: it takes none here", help)
 
     def option(self, kind: str, key: trees.Scalar, value: trees.Tree, scope: Names, also: tuple[str, ...] = ()) -> Argument:
-        if kind not in OPS:
+        if kind not in WITH_OPTIONS:
             return Argument(key.text, self.argument_value(value, scope), key.place)
-        known = OPS[kind].fields
+        known = WITH_OPTIONS[kind].fields
         if key.text not in known:
             if key.text in ("depth", "first"):
                 self.problem(key.place, f"only a block takes `{key.text}`", "put the op in a block")
@@ -237,7 +237,7 @@ class Options(Values):
         return Argument(key.text, self.op_option(kind, key.text, value, scope), value.place)
 
     def op_option(self, kind: str, option: str, tree: trees.Tree, scope: Names) -> Value:
-        op = OPS[kind]
+        op = WITH_OPTIONS[kind]
         words = op.words.get(option, ())
         if op.kind(option) is KINDS["Word"]:
             text = self.text(tree)

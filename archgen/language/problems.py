@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from archgen.diagnostics import Note, Place, Problem, Source, SpecError, nearest, quote, suggest
 from archgen.language.model import attributes
+from archgen.language.names import sizes_of
 from archgen.language.vocabulary import SPEC_KEYS
 from archgen.syntax import trees
 from archgen.syntax.trees import is_empty
@@ -13,7 +14,7 @@ from archgen.syntax.trees import is_empty
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
-    from archgen.language.model import Constant, Layer, Layers, Parameter, TakenOut, Way
+    from archgen.language.model import Constant, Layer, Layers, Parameter, Reference, TakenOut, Way
 
 
 LINES = "write `name: value` lines below its key"
@@ -58,7 +59,6 @@ class Problems:
         self.earlier: set[str] = set()  # the values that the layer at hand may name
         self.own: Source | None = None  # the file that is read; what it extends has other sources
         self.inside: dict[str, Way] = {}  # of the class at hand: layers inside others, by the names of these
-        self.hidden: tuple[set[str], ...] = ()  # in a branch: the values around it, which it can't take
         self.lost: list[tuple[Way, Layer]] = []  # layers that were taken over and reach no output, and where they were
 
     def problem(self, place: Place, sentence: str, help: str = "") -> None:
@@ -109,11 +109,21 @@ class Problems:
             return ""
         return tree.text
 
-    def unique(self, layers: Layers, parameters: tuple[Parameter, ...], constants: tuple[Constant, ...]) -> None:
-        """No two arguments and no two attributes of a class share a name, whatever the case of its letters."""
+    def unique(
+        self,
+        layers: Layers,
+        parameters: tuple[Parameter, ...],
+        constants: tuple[Constant, ...],
+        inputs: tuple[Reference, ...] = (),
+    ) -> None:
+        """No two arguments and no two attributes of a class share a name, whatever the case of its letters.
+
+        inputs: the values that enter, whose names stand beside those of layers, and whose sizes beside the arguments.
+        """
         named: tuple[Parameter | Constant, ...] = (*parameters, *constants)
-        self.distinct((item.name, item.place) for item in named)
-        self.distinct(attributes(layers))
+        sizes = [(name, one.place) for one in inputs[1:] for name in sizes_of(one.name)]
+        self.distinct([*sizes, *((item.name, item.place) for item in named)])
+        self.distinct([*((one.name, one.place) for one in inputs), *attributes(layers)])
 
     def distinct(self, named: Iterable[tuple[str, Place]]) -> None:
         seen: dict[str, tuple[str, Place]] = {}

@@ -117,16 +117,33 @@ class Reader(Unread):
             self.missing(key.place, sentence, "write `layers:`, its nodes below", "layers")
         required = f"a required argument has a type ({', '.join(TYPES)}), an optional one a value as its default"
         parameters = self.parameters(keys.get("args"), required)
-        scope = Names(parameters, ())
+        inputs = self.inputs(keys.get("inputs"))
+        scope = Names(parameters, (), ("in_channels", *(f"{one.name}_channels" for one in inputs[1:])))
         constants = self.constants(keys.get("let"), scope)
         self.inside = dict(_nested(entries_of(keys.get("layers"))))
-        layers = self.layers(keys.get("layers"), scope, set())
-        self.unique(layers, parameters, constants)
-        (kept,) = self.reached([(("blocks", key.text, "layers"), layers)])
+        layers = self.layers(keys.get("layers"), scope, {one.name for one in inputs})
+        self.unique(layers, parameters, constants, inputs)
+        outputs = self.outputs("outputs", keys, layers)
+        (kept,) = self.reached([(("blocks", key.text, "layers"), layers)], {one.name for one in outputs}, inputs=inputs)
         self.forget(scope, layers, kept)
         self.all_used(parameters, constants, scope, f"block {quote(key.text)}", key.place)
         description, paper = self.text(keys.get("description")), self.text(keys.get("paper"))
-        return Block(key.text, description, paper, parameters, constants, kept, key.place)
+        return Block(key.text, description, paper, parameters, constants, kept, key.place, inputs, outputs)
+
+    def inputs(self, tree: trees.Tree | None) -> tuple[Reference, ...]:
+        """The names of the values that enter a block: two at least, for a single one has none."""
+        if tree is None:
+            return ()
+        before = len(self.problems)
+        found = self.references(tree)
+        for one in found:
+            reason = "is no name for Python code" if one.part else names.why_no_input(one.name)
+            if reason:
+                self.problem(one.place, f"an input can't be called {quote(one.text)}: it {reason}", names.rule(reason))
+        if len(found) < 2 and len(self.problems) == before:
+            help = "leave it out: a single value has no name, and `input` is it"
+            self.problem(tree.place, "`inputs` lists the names of two values or more", help)
+        return found
 
     def input(self, tree: trees.Tree | None) -> tuple[int, ...]:
         if tree is None:

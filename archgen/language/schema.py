@@ -22,7 +22,7 @@ from archgen.budget import Budget
 from archgen.language import dump, library, names, writer
 from archgen.language.model import Block, Parameter
 from archgen.language.vocabulary import BLOCK_KEYS, COMPOSITIONS, CONTRACT, COSTS, SPEC_KEYS, TOTALS, TYPES
-from archgen.ops import MERGES, OPS, Op
+from archgen.ops import MERGES, OPS, PARTS, Op
 from archgen.ops.number import BY_NUMBER
 from archgen.ops.options import KINDS
 from archgen.syntax.trees import Mapping, Scalar, is_empty
@@ -95,6 +95,12 @@ def _where(kind: str, then: Schema) -> Schema:
     return {"if": {"required": [kind]}, "then": then}
 
 
+def _where_kind(kind: str, then: Schema) -> Schema:
+    """The same; `split` beside a merge is an option of that."""
+    beside: Schema = {"not": {"anyOf": [{"required": [merge]} for merge in MERGES]}} if kind in PARTS else {}
+    return {"if": {"required": [kind], **beside}, "then": then}
+
+
 def _described(description: str, schema: Schema) -> Schema:
     return {"description": description, **schema}
 
@@ -154,6 +160,8 @@ _SPEC: dict[str, Schema] = {
 _BLOCK_PARTS: dict[str, Schema] = {
     "description": _described("One sentence: what the block does.", _TEXT),
     "paper": _described("Where it was published.", _TEXT),
+    "inputs": _described("The names of the values that enter, where these are several.", _NAMES),
+    "outputs": _described("The layers whose values leave; without it, the last.", _NAMES),
     "args": _described("Arguments: a type (int, float, bool, op) where one must be given, or a default.", _ARGUMENTS),
     "let": _described("Constants in order; each sees the arguments, `in_channels` and those before it.", _CONSTANTS),
     "layers": _described("Names and nodes, in order.", {"type": "object"}),
@@ -265,7 +273,7 @@ def _nodes(node: str, layers: str) -> dict[str, Schema]:
     kinds = {op.name: _doc(op) for op in OPS.values()} | _compositions()
     no_kind = {"propertyNames": {"not": {"pattern": f"^(?:[A-Z]|{'|'.join(f'{name}$' for name in kinds)})"}}}
     suggested = {"properties": {**{name: {"description": doc} for name, doc in kinds.items()}, **_COMMON_REFS}}
-    beside_each_other: Schema = dict.fromkeys(("residual", *MERGES), False)
+    beside_each_other: Schema = dict.fromkeys(("residual", *MERGES, *PARTS), False)
     beside_each_other |= {kind: {"type": ["number", "string"]} for kind in BY_NUMBER}  # which is an op of one value
     return {
         node: {
@@ -278,14 +286,13 @@ def _nodes(node: str, layers: str) -> dict[str, Schema]:
             "then": {
                 "allOf": [
                     _ref("use"),
-                    *(_where(kind, _composition(kind, node, layers)) for kind in COMPOSITIONS),
+                    *(_where_kind(kind, _composition(kind, node, layers)) for kind in COMPOSITIONS),
                     {"if": no_kind, "then": suggested | (_HOLDS_AN_OP if node == "node" else {})},
                 ]
             },
             **({"dependentRequired": {"first": ["depth"]}} if node == "node" else {}),
         },
-        f"{node}_of_a_sequence": {**_ref(node), "properties": {**beside_each_other, "from": False}},
-        f"{node}_of_a_merge": {**_ref(node), "properties": {"from": False}},
+        f"{node}_of_a_sequence": {**_ref(node), "properties": beside_each_other},
     }
 
 
@@ -303,7 +310,7 @@ def _compositions() -> dict[str, str]:
 
 
 def _composition(kind: str, node: str, layers: str) -> Schema:
-    item, branch = _ref(f"{node}_of_a_sequence"), _ref(f"{node}_of_a_merge")
+    item = _ref(f"{node}_of_a_sequence")
     value: Schema
     rules: Schema = {}
     options: Schema = {}
@@ -312,9 +319,13 @@ def _composition(kind: str, node: str, layers: str) -> Schema:
     elif kind == "residual":
         value = {**_ref(layers), "minProperties": 1}
         options = {"shortcut": _described("Layers on the way beside; without them, what enters is added.", _ref(layers))}
+    elif kind in PARTS:
+        op = PARTS[kind]
+        value = op.kind(op.fields[0]).schema
+        options = {field: _option(op, field) for field in op.fields[1:]}
     else:
         number = ["number", "string"] if kind in BY_NUMBER else []
-        value = {"type": ["object", "null", *number], "additionalProperties": branch}
+        value = {"type": ["object", "null", *number], "additionalProperties": _ref(node)}
         options = {"split": _described("Each branch takes an equal share of the channels.", _of("boolean", "string"))}
         if node == "node":
             rules = {"if": {"properties": {kind: {"type": "null"}}}, "then": {"required": ["from"]}}
@@ -376,7 +387,7 @@ def _validator() -> Validator:
 def _is_of_another_kind(rule: Schema, node: Any) -> bool:
     """Whether a rule as `_where` makes it has nothing to say of a node."""
     test = rule.get("if", {})
-    return isinstance(node, dict) and test.keys() == {"required"} and "else" not in rule and test["required"][0] not in node
+    return isinstance(node, dict) and "required" in test and "else" not in rule and test["required"][0] not in node
 
 
 def plain(tree: Tree) -> Any:

@@ -14,7 +14,7 @@ from archgen.syntax import trees
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from archgen.language.model import AnyNode, Constant, Layer, Layers, Spec, Way
+    from archgen.language.model import AnyNode, Constant, Layer, Layers, Reference, Spec, Way
     from archgen.language.values import Names
 
 
@@ -33,11 +33,16 @@ class Unread(Nodes):
         return spec.replace(stem=stem, stages=stages, head=head)
 
     def reached(
-        self, parts: list[tuple[Way, Layers]], outputs: Iterable[str] = (), also: Iterable[str] = ()
+        self,
+        parts: list[tuple[Way, Layers]],
+        outputs: Iterable[str] = (),
+        also: Iterable[str] = (),
+        inputs: tuple[Reference, ...] = (),
     ) -> tuple[Layers, ...]:
         """Returns the layers of one scope, in the parts that it is written in, whose values reach what leaves it.
 
         parts: each with the keys that lead to it. outputs: the values that leave, by default the last; also: further ones.
+        inputs: those that enter, where they are several.
         A layer that reaches none of them is a problem if the spec's own file says it, and else is left out.
         """
         parts = [(way, tuple(self.inside_reached(layer, way) for layer in layers)) for way, layers in parts]
@@ -48,6 +53,10 @@ class Unread(Nodes):
         for name in reversed(reads):
             if name in needed:
                 needed |= reads[name]
+        for number, one in enumerate(inputs):
+            if one.name not in needed and (number or "input" not in needed):
+                help = "name it in a `from`, or leave it out of `inputs`"
+                self.idle.append(Problem(one.place, f"nobody reads the input {quote(one.name)}", help))
         lost = [(way, layer) for way, layers in parts for layer in layers if layer.name not in needed]
         self.lost += [(way, layer) for way, layer in lost if layer.place.source is not self.own]
         readers: dict[str, list[str]] = {layer.name: [] for _, layer in lost}
@@ -116,6 +125,8 @@ class Unread(Nodes):
 def _reads(node: AnyNode, before: str) -> set[str]:
     """The values of a scope that a node in it reads; `before` is the one before it, `input` what enters the scope."""
     given = {reference.name for reference in node.sources} or {before}
+    if isinstance(node, Merge) and node.branches:  # a branch that names no value takes what the merge does
+        return set[str]().union(*(_reads(layer.node, "") if layer.node.sources else given for layer in node.branches))
     if not isinstance(node, Residual):
         return given
     found: set[str] = set()

@@ -83,7 +83,8 @@ class Values(Problems):
         found = []
         for item in items:
             if isinstance(item, trees.Scalar):
-                found.append(Reference(item.text, item.place))
+                name, _, part = item.text.partition(".")
+                found.append(Reference(name, item.place, part) if part else Reference(item.text, item.place))
             else:
                 names = ", ".join(key.text for key, _ in entries_of(item)) or "A, B"
                 help = f"list the names of layers: `[{names}]`"

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import re
 from collections import ChainMap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from archgen.ops import MERGES, OPS
+from archgen.ops import MERGES, OPS, PARTS, Op
 
-# What is composed of other nodes: these two, and behind them the merges.
+if TYPE_CHECKING:
+    from archgen.syntax.trees import Mapping, Scalar, Tree
+
+# What is composed of other nodes or values: these two, and behind them what makes one value of several, or several of one.
 COMPOSITIONS: ChainMap[str, Any] = ChainMap(
     MERGES,
+    PARTS,
     {
         "sequence": "Nodes in order, as one module: a list, or named.",
         "residual": "Layers whose result is added to what enters, or to what `shortcut` makes of it.",
     },
 )
+WITH_OPTIONS: ChainMap[str, type[Op]] = ChainMap(OPS, PARTS)  # type: ignore[arg-type]  # whose options are an op's
 TYPES = ("int", "float", "bool", "op")
 WORDS = ("depth", "first", "when", "from", "shortcut", "split")
 DEPTH_NAMES = frozenset({"index", "block_index", "block_count"})
@@ -30,9 +35,15 @@ SPEC_KEYS = (
 TOTALS = frozenset({"parameters", "buffers", "macs"})
 CONTRACT = frozenset({"min_size", "reduction", "receptive_field"})
 COSTS = frozenset({"activations", "inference_memory", "training_memory"})
-BLOCK_KEYS = ("description", "paper", "args", "let", "layers")
+BLOCK_KEYS = ("description", "paper", "inputs", "args", "let", "layers", "outputs")
 
 
 def is_kind(text: str) -> bool:
     """Tells whether a key of a node is its kind: an op, a composition or a block. Ops are snake_case, blocks CapWords."""
     return text in OPS or text in COMPOSITIONS or BLOCK.fullmatch(text) is not None
+
+
+def kinds_of(node: Mapping) -> list[tuple[Scalar, Tree]]:
+    """The keys of a node that are its kind: one, if it is right. `split` beside another is an option of that."""
+    found = [(key, value) for key, value in node.entries if is_kind(key.text)]
+    return found if len(found) < 2 else [(key, value) for key, value in found if key.text != "split"]

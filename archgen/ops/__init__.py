@@ -2,13 +2,15 @@
 
 from typing import cast
 
-from archgen.ops import activation, conv, merge, norm, number, pool, rearrange, reduce, regularise
+from archgen.ops import activation, conv, merge, norm, number, parts, pool, rearrange, reduce, regularise
 from archgen.ops.base import MAC_CONVENTION, MAC_CONVENTION_WITH_BIAS, Op
 from archgen.ops.merge import MergeOp
+from archgen.ops.parts import PartsOp
 from archgen.ops.value import Constraint, Shape
 
 OPS = Op.registry
 MERGES = cast("dict[str, type[MergeOp]]", MergeOp.registry)
+PARTS = cast("dict[str, type[PartsOp]]", PartsOp.registry)
 
 
 def own_classes() -> dict[str, type[Op]]:
@@ -18,7 +20,7 @@ def own_classes() -> dict[str, type[Op]]:
 
 def said_in_forward() -> tuple[type[Op], ...]:
     """The ops that may be a line of `forward`."""
-    every: tuple[type[Op], ...] = (*OPS.values(), *MERGES.values(), merge.Shares)
+    every: tuple[type[Op], ...] = (*OPS.values(), *MERGES.values(), *PARTS.values())
     return tuple(op for op in every if op.line is not None)
 
 
@@ -27,9 +29,11 @@ __all__ = [
     "MAC_CONVENTION_WITH_BIAS",
     "MERGES",
     "OPS",
+    "PARTS",
     "Constraint",
     "MergeOp",
     "Op",
+    "PartsOp",
     "Shape",
     "activation",
     "conv",
@@ -37,6 +41,7 @@ __all__ = [
     "norm",
     "number",
     "own_classes",
+    "parts",
     "pool",
     "rearrange",
     "reduce",

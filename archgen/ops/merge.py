@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from archgen.arithmetic.evaluation import binary, broadcast, select
 from archgen.arithmetic.expressions import Expression
 from archgen.ops.base import Op
-from archgen.ops.options import Int
-from archgen.ops.torch_text import VALUES, Function, Listed, Method, Operator, Option
+from archgen.ops.torch_text import VALUES, Function, Listed, Operator, Option
 from archgen.ops.value import Constraint, Shape, shape_text
 
 if TYPE_CHECKING:
@@ -159,29 +158,6 @@ def _stretched_channels(left: Size, right: Size) -> Size:
     if isinstance(left, Expression) and isinstance(right, Expression) and left != right:
         return select(binary("==", left, 1), right, left)
     return broadcast(left, right)
-
-
-class Shares(Op):
-    """Equal shares of the channels, one for each branch of a merge with `split: true`: torch.chunk."""
-
-    line = Method("chunk", (Option("chunks"),), (("dim", Option("dim")),))
-
-    chunks: Int
-
-    def output(self, x: Shape) -> Shape:
-        """The shape of one share."""
-        return x.with_channels(x.channels // self.chunks)
-
-    def constraints(self, x: Shape) -> Iterator[Constraint]:
-        help = ""
-        if type(x.channels) is int:
-            more = -(-x.channels // self.chunks) * self.chunks
-            help = f"give it {more} channels, as by a `{{conv: {more}, kernel_size: 1}}` before it"
-        sentence = "{right} channels can't be shared among {left} branches"
-        yield Constraint(self.chunks, "divides", x.channels, sentence, "", help)
-
-    def text_options(self, x: Shape) -> dict[str, Any]:
-        return {"chunks": self.chunks, "dim": x.channel_axis + 1}
 
 
 class Concat(MergeOp):

@@ -13,6 +13,7 @@ Padding: TypeAlias = Any  # the same, or one of the words of torch.nn.Conv2d
 Around: TypeAlias = Any  # one value for each side of each spatial axis, or a list with two for each
 Axis: TypeAlias = Any  # the number of an axis: the rank of the result hangs on it, so it never waits for a name
 Axes: TypeAlias = Any
+Lengths: TypeAlias = Any  # a list of integers, of which each may wait for a name
 Dims: TypeAlias = Any  # one axis or several, on which the rank of the result hangs
 Flag: TypeAlias = Any  # true or false, on which it hangs too
 Real: TypeAlias = Any
@@ -79,6 +80,7 @@ KINDS: dict[str, Kind] = {
     "Around": Kind(_AROUND, {"type": ["integer", "string", "array"], "items": _INTEGER}),
     "Axis": Kind("an integer", _INTEGER, literal=True),
     "Axes": Kind("a list of integers", {"type": ["array", "string"], "items": _INTEGER}, literal=True),
+    "Lengths": Kind("a list of integers", {"type": ["array", "object"], "items": _INTEGER, "additionalProperties": _INTEGER}),
     "Dims": Kind(_DIMS, {"type": ["integer", "string", "array"], "items": _INTEGER}, literal=True),
     "Flag": Kind("true or false", {"type": ["boolean", "string"]}, literal=True),
     "Real": Kind("a number", {"type": ["number", "string"]}),

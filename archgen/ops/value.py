@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 # The spatial axes by how many there are, as the field calls them, and as a block's constructor does.
 AXES = {0: (), 1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
 CALLED = {"L": "in_length", "D": "in_depth", "H": "in_height", "W": "in_width"}
-AXIS_NAMES = {rank: tuple(CALLED[axis] for axis in axes) for rank, axes in AXES.items()}
+
+
+
+def axis_names(rank: int, value: str = "in") -> tuple[str, ...]:
+    """The spatial sizes of a value that enters a block, as its constructor calls them; the first's are `in_height` and the like."""
+    return tuple(CALLED[axis].replace("in_", f"{value}_") for axis in AXES[rank])
+
+
+AXIS_NAMES = {rank: axis_names(rank) for rank in AXES}
 
 Size: TypeAlias = Any  # an int, or an Expression; the rules do not care which
 

@@ -122,7 +122,9 @@ class _Module:
         methods = {member.name: member for member in node.body if isinstance(member, ast.FunctionDef)}
         layers = _Layers(self)
         layers.block(methods["__init__"].body)
-        self.classes[node.name] = _Forward(layers.attributes).result(methods["forward"].body)
+        forward = methods["forward"]
+        entering = [argument.arg for argument in forward.args.args[1:]]
+        self.classes[node.name] = _Forward(layers.attributes, entering).result(forward.body)
 
 
 class _Layers:
@@ -206,9 +208,9 @@ class _Layers:
 class _Forward:
     """Follows the values through a class's `forward`. What stands under an `if` may run or not."""
 
-    def __init__(self, layers: dict[str, Layer]) -> None:
+    def __init__(self, layers: dict[str, Layer], entering: list[str]) -> None:
         self.layers, self.run = layers, _Run()
-        self.values: ChainMap[str, Value] = ChainMap({"x": {ENTERING: 0}})
+        self.values: ChainMap[str, Value] = ChainMap({name: {ENTERING: 0} for name in entering})
         self.returned: Value = {}
 
     def result(self, statements: list[ast.stmt]) -> Layer:
@@ -259,7 +261,8 @@ class _Forward:
     def called(self, node: ast.Call, function: ast.Attribute) -> Value:
         owner = function.value.id if isinstance(function.value, ast.Name) else ""
         if owner == "self":
-            return self.run.call(self.layers[function.attr], self.value(node.args[0]), node.lineno)
+            taken = self.joined([self.value(argument) for argument in node.args], node.lineno)
+            return self.run.call(self.layers[function.attr], taken, node.lineno)
         name = ast.unparse(function)
         if functions := _said(torch_text.Function, name):  # its values stand alone or in a list, before its options
             listed = [one for given in node.args for one in (given.elts if isinstance(given, ast.List) else [given])]

@@ -55,8 +55,11 @@ class Value:
         return functools.partial(_made, self.flow, f".{method}", self)
 
     def chunk(self, count: int, dim: int) -> tuple[Value, ...]:
-        """The one method that makes several values."""
+        """One of the two methods that make several values."""
         return tuple(_made(self.flow, f"chunk {part}", self, count, dim=dim) for part in range(count))
+
+    def split(self, sizes: list[int], dim: int) -> tuple[Value, ...]:
+        return tuple(_made(self.flow, f"split {part}", self, sizes, dim=dim) for part in range(len(sizes)))
 
 
 def _made(flow: Flow, how: str, *arguments: Any, **named: Any) -> Value:
@@ -94,10 +97,10 @@ class Module:
             self.children[name] = value
         self.__dict__[name] = value
 
-    def __call__(self, x: Value) -> Any:
-        return self.forward(x)
+    def __call__(self, *values: Value) -> Any:
+        return self.forward(*values)
 
-    def forward(self, x: Value) -> Any:
+    def forward(self, *values: Value) -> Any:
         raise NotImplementedError
 
     def add_module(self, name: str, value: object) -> None:
@@ -116,7 +119,8 @@ class Sequential(Module):
         for number, child in enumerate(children):
             setattr(self, str(number), child)
 
-    def forward(self, x: Value) -> Any:
+    def forward(self, *values: Value) -> Any:
+        (x,) = values
         for child in self.children.values():
             x = child(x)
         return x

@@ -88,7 +88,8 @@ class Flow:
         reader = self.only_reader(number)
         if reader is None or step.role is not Role.MERGE or not is_infix(step) or step.condition is not True:
             return False
-        return self.steps[reader].role.is_called and self.present_before[reader] == number
+        alone = self.steps[reader].role.is_called and len(self.inputs(reader)) == 1
+        return alone and self.present_before[reader] == number
 
     def branches_inside(self, merge: int) -> Iterator[int]:
         """The steps written inside a merge: those just before it that it alone reads, in the order in which it reads them."""
@@ -100,7 +101,8 @@ class Flow:
             if self.passed[number] is not None:
                 continue
             value = Input(number + 1)
-            if value not in positions or not self.steps[number].role.is_called or len(self.readers[value]) != 1:
+            called = self.steps[number].role.is_called and len(self.inputs(number)) == 1
+            if value not in positions or not called or len(self.readers[value]) != 1:
                 return
             position, source = positions[value], self.inputs(number)[0]
             if position > first or (len(self.readers[source]) == 1 and source.part < 0):

@@ -25,9 +25,9 @@ from archgen.graph.lower import callers_first
 from archgen.graph.model import Apply, Body, Call, Graph, Hold, Repeat, Step
 from archgen.language.vocabulary import DEPTH_NAMES
 from archgen.ops.base import Op
-from archgen.ops.value import AXIS_NAMES, Constraint, Shape, same
+from archgen.ops.value import AXIS_NAMES, Constraint, Shape, axis_names, same
 from archgen.trace.traced import Role, Stopped, Traced, TracedBody
-from archgen.trace.walk import Tracer, constant_of, given_to, spread, value_of
+from archgen.trace.walk import Tracer, channels_entering, constant_of, given_to, spread, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +54,7 @@ class _Names(Tracer):
         self.inside = graph.network
         self.open = open_names(graph)
         self.bodies: dict[Any, TracedBody] = {}
-        self.outputs: dict[Any, Shape] = {}
+        self.outputs: dict[Any, tuple[Shape, ...]] = {}
         self.words: tuple[tuple[str, Value], ...] = ()  # of the call whose arguments were worked out last
         self.given: dict[str, set[str]] = {}
         for body in (graph.network, *graph.blocks.values()):
@@ -71,7 +71,7 @@ class _Names(Tracer):
         """Without its sizes: a node that is left out at those of the spec's input may fit others."""
         return Shape(ANY_SIZES[: len(x.sizes)], x.channel_axis).with_channels(x.channels)
 
-    def steps(self, body: Body, entering: Shape, names: Environment) -> tuple[tuple[Traced, ...], list[Any]]:
+    def steps(self, body: Body, entering: tuple[Shape, ...], names: Environment) -> tuple[tuple[Traced, ...], list[Any]]:
         around, self.inside = self.inside, body
         try:
             return super().steps(body, entering, names)
@@ -82,17 +82,16 @@ class _Names(Tracer):
         """Not where the user of the generated module may still choose, nor where a node could not run that was left out."""
         return step.place in self.keeping and not names_of(condition) & self.open[self.inside.name]
 
-    def block(self, body: Body, x: Shape) -> TracedBody:
-        """Traces a block for every input of this rank: its sizes are named."""
-        key = (body.name, x.rank, x.channel_axis)
+    def block(self, body: Body, entering: tuple[Shape, ...]) -> TracedBody:
+        """Traces a block for every input of these ranks: the sizes are named."""
+        key = (body.name, tuple((x.rank, x.channel_axis) for x in entering))
         found = self.bodies.get(key)
         if found is None:
-            entering = [Name(name, "int") for name in AXIS_NAMES[x.rank]]
-            entering.insert(x.channel_axis, Name("in_channels", "int"))
-            names: dict[str, Value] = {"in_channels": Name("in_channels", "int")}
+            named = tuple(_named_sizes(name, x) for name, x in zip(("in", *body.inputs[1:]), entering))
+            names = channels_entering(body, named)
             for parameter in body.parameters:
                 names[parameter.name] = self.parameter(body, parameter)
-            found = self.bodies[key] = self.traced(body, Shape(tuple(entering), x.channel_axis), names)
+            found = self.bodies[key] = self.traced(body, named, names)
         return found
 
     def parameter(self, body: Body, parameter: Parameter) -> Value:
@@ -107,15 +106,15 @@ class _Names(Tracer):
         channels = Name("in_channels", "int")
         names: dict[str, Value] = {"in_channels": channels}
         names |= {parameter.name: self.parameter(body, parameter) for parameter in body.parameters}
-        return self.traced(body, Shape((channels, *input_shape[1:])), names)
+        return self.traced(body, (Shape((channels, *input_shape[1:])),), names)
 
-    def traced(self, body: Body, entering: Shape, names: dict[str, Value]) -> TracedBody:
+    def traced(self, body: Body, entering: tuple[Shape, ...], names: dict[str, Value]) -> TracedBody:
         for constant in body.constants:
             value = constant_of(constant, names)
             named = isinstance(value, Expression) and not isinstance(value, Name)
             names[constant.name] = Name(constant.name, "int" if is_whole(value) else "float") if named else value
         steps, values = self.steps(body, entering, names)
-        return TracedBody(steps, tuple(value_of(values, result) for result in (*body.results, *body.training_results)), names)
+        return TracedBody(entering, steps, tuple(value_of(values, result) for result in (*body.results, *body.training_results)), names)
 
     def arguments(self, node: Call, names: Environment) -> dict[str, Value]:
         """Notes how a float is said that each block of a stage works out of its number: `0.2 * 3 / 16`, not 0.0375..."""
@@ -131,37 +130,42 @@ class _Names(Tracer):
         )
         return given
 
-    def call(self, name: str, node: Call, arguments: dict[str, Value], x: Shape, place: Place) -> Traced:
+    def call(self, name: str, node: Call, arguments: dict[str, Value], entering: tuple[Shape, ...], place: Place) -> Traced:
         body, words = self.graph.blocks[node.block], self.words
         try:
-            traced = self.block(body, x)
-            output = self.called(body, traced.outputs[0], x, self.inside_call(body, arguments, x), place)
+            traced = self.block(body, entering)
+            leaving = self.called(body, traced.outputs, entering, self.inside_call(body, arguments, entering), place)
         except Stopped as stopped:
             if stopped.problem.place is place:
                 raise
             raise Stopped(stopped.problem.replace(calls=(*stopped.problem.calls, (place, body.name)))) from None
-        return Traced(name, body.name, Role.BLOCK, (x,), output, place, arguments=tuple(arguments.items()), words=words)
+        made = Traced(
+            name, body.name, Role.BLOCK, entering, leaving[0], place, arguments=tuple(arguments.items()), words=words
+        )
+        return made if len(leaving) == 1 else made.replace(parts=body.outputs, outputs=leaving)
 
-    def inside_call(self, body: Body, arguments: dict[str, Value], x: Shape) -> dict[str, Value]:
+    def inside_call(self, body: Body, arguments: dict[str, Value], entering: tuple[Shape, ...]) -> dict[str, Value]:
         """What the names of a block stand for in a call."""
-        names: dict[str, Value] = {"in_channels": x.channels, **dict(zip(AXIS_NAMES[x.rank], x.spatial))}
+        names, rank = sizes_entering(body, entering), entering[0].rank
         for parameter in body.parameters:
             value = given_to(parameter, arguments)
             listed = (body.name, parameter.name) in self.listed
-            names[parameter.name] = spread(value, x.rank) if listed else value
+            names[parameter.name] = spread(value, rank) if listed else value
         for constant in body.constants:
             names[constant.name] = constant_of(constant, names)
         return names
 
-    def called(self, body: Body, out: Shape, x: Shape, names: dict[str, Value], place: Place) -> Shape:
-        """What leaves this call of a block, `out` being what leaves any; where that is not known, the call itself is traced."""
-        if not any(isinstance(size, TooLong) or names_of(size) & OPEN for size in out.sizes):
-            return Shape(tuple(self.value(size, names, place) for size in out.sizes), out.channel_axis)
-        key = (body.name, repr(names), x)
+    def called(
+        self, body: Body, leaving: tuple[Shape, ...], entering: tuple[Shape, ...], names: dict[str, Value], place: Place
+    ) -> tuple[Shape, ...]:
+        """What leaves this call of a block, `leaving` being what leaves any; where that is not known, the call itself is traced."""
+        if not any(isinstance(size, TooLong) or names_of(size) & OPEN for out in leaving for size in out.sizes):
+            return tuple(Shape(tuple(self.value(size, names, place) for size in out.sizes), out.channel_axis) for out in leaving)
+        key = (body.name, repr(names), entering)
         found = self.outputs.get(key)
         if found is None:
-            _, values = self.steps(body, x, names)
-            found = self.outputs[key] = value_of(values, body.results[0])
+            _, values = self.steps(body, entering, names)
+            found = self.outputs[key] = tuple(value_of(values, result) for result in body.results)
         return found
 
     def leaf(self, name: str, op: Op, x: Shape, y: Shape, place: Place) -> Traced:
@@ -184,8 +188,8 @@ class _Names(Tracer):
     def container(self, name: str, x: Shape, children: tuple[Traced, ...], place: Place) -> Traced:
         return Traced(name, "Sequential", Role.CHAIN, (x,), children[-1].output if children else x, place, children=children)
 
-    def absent(self, step: Step, x: Shape, names: Environment) -> Traced:
-        return self.left_out(step, x)
+    def absent(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
+        return self.left_out(step, inputs[0])
 
     def counted_blocks(
         self, name: str, node: Repeat, count: int, x: Shape, names: Environment, offset: Value, place: Place
@@ -248,6 +252,21 @@ class _Names(Tracer):
         return Traced(name, "Sequential", Role.CHAIN, (x,), output, place, children=(steady,), count=count)
 
 
+def _named_sizes(value: str, x: Shape) -> Shape:
+    """The shape of a value that enters, of which nothing is known but its axes."""
+    sizes = [Name(name, "int") for name in axis_names(x.rank, value)]
+    sizes.insert(x.channel_axis, Name(f"{value}_channels", "int"))
+    return Shape(tuple(sizes), x.channel_axis)
+
+
+def sizes_entering(body: Body, entering: tuple[Shape, ...]) -> dict[str, Value]:
+    """All sizes of the values that enter a body, by their names."""
+    names = channels_entering(body, entering)
+    for value, x in zip(("in", *body.inputs[1:]), entering):
+        names |= zip(axis_names(x.rank, value), x.spatial)
+    return names
+
+
 def _axes_alike(left: Shape, right: Shape) -> bool:
     return (left.rank, left.channel_axis) == (right.rank, right.channel_axis)
 
@@ -262,8 +281,7 @@ def names(graph: Graph, input_shape: tuple[int, ...], traced: TracedBody) -> dic
         found = {"": tracer.network(input_shape)}
     except Stopped as stopped:
         raise SpecError(stopped.problem) from None
-    for name, rank, axis in tracer.bodies:
-        body = tracer.bodies[name, rank, axis]
+    for (name, _), body in tracer.bodies.items():
         if name in found and _class_of(found[name]) != _class_of(body):
             place = graph.blocks[name].place
             sentence = f"block `{name}` is called on values with different axes, which would make two classes"

@@ -24,7 +24,7 @@ class NumberTracer(Tracer):
         self.with_bias = with_bias
         self.bodies: dict[Any, TracedBody] = {}
         self.plain: dict[tuple[int, str, Shape], Traced] = {}
-        self.entering = Shape((0,))  # what entered the body at hand
+        self.entering: tuple[Shape, ...] = (Shape((0,)),)  # what entered the body at hand
         self.conditional: set[Place] = set()  # the nodes with `when` that were there, or were judged where they are not
         self.unlike: set[Place] = set()  # those of them that could not run where they are not, or would change the channels
         self.present = 0  # steps that were traced, without those left out: the network has at least as many layers
@@ -35,7 +35,7 @@ class NumberTracer(Tracer):
             raise too_many_layers(step.place)
         return super().node(step, inputs, names)
 
-    def steps(self, body: Body, entering: Shape, names: Environment) -> tuple[tuple[Traced, ...], list[Any]]:
+    def steps(self, body: Body, entering: tuple[Shape, ...], names: Environment) -> tuple[tuple[Traced, ...], list[Any]]:
         around, self.entering = self.entering, entering
         try:
             return super().steps(body, entering, names)
@@ -56,45 +56,48 @@ class NumberTracer(Tracer):
         if not constraint.holds():
             raise Stopped(Problem(dict(places).get(constraint.option, place), constraint.text(), constraint.help))
 
-    def body(self, body: Body, given: dict[str, Value], x: Shape) -> TracedBody:
-        key = (body.name, repr(given), x)  # repr tells 1 from 1.0, and 0.0 from -0.0
+    def body(self, body: Body, given: dict[str, Value], entering: tuple[Shape, ...]) -> TracedBody:
+        key = (body.name, repr(given), entering)  # repr tells 1 from 1.0, and 0.0 from -0.0
         found = self.bodies.get(key)
         if found is None:
             self.count((len(body.parameters) + len(body.constants)) // NAMES_OF_A_STEP, body.place)
-            names = scope(body, given, x)
-            steps, values = self.steps(body, x, names)
+            names = scope(body, given, entering)
+            steps, values = self.steps(body, entering, names)
             leaving = (*body.results, *body.training_results)
             outputs = tuple(value_of(values, result) for result in leaving)
             _refuse_unread(steps, leaving)
-            found = self.bodies[key] = TracedBody(steps, outputs, names, _totals(steps, body.place))
+            found = self.bodies[key] = TracedBody(entering, steps, outputs, names, _totals(steps, body.place))
         return found
 
-    def call(self, name: str, node: Call, arguments: dict[str, Value], x: Shape, place: Place) -> Traced:
+    def call(self, name: str, node: Call, arguments: dict[str, Value], entering: tuple[Shape, ...], place: Place) -> Traced:
         body = self.graph.blocks[node.block]
         for parameter, value, _ in node.arguments:
             if isinstance(value, Name) and isinstance(arguments[parameter], Op):
-                self.same_layer(arguments[parameter], x, place)
+                self.same_layer(arguments[parameter], entering[0], place)
         try:
-            traced = self.body(body, arguments, x)
+            traced = self.body(body, arguments, entering)
         except Stopped as stopped:
-            open_block = self.block(name, body.name, x, x, (), stopped.finished, place, _totals(stopped.finished, place))
+            open_block = self.block(name, body, entering, entering[:1], (), stopped.finished, place)
             called = (*stopped.problem.calls, (place, body.name))
             raise Stopped(stopped.problem.replace(calls=called), (open_block,)) from None
-        given = tuple(arguments.items())
-        return self.block(name, body.name, x, traced.outputs[0], given, traced.steps, place, traced.totals)
+        return self.block(name, body, entering, traced.outputs, tuple(arguments.items()), traced.steps, place, traced.totals)
 
     def block(
         self,
         name: str,
-        type_name: str,
-        x: Shape,
-        y: Shape,
+        body: Body,
+        entering: tuple[Shape, ...],
+        leaving: tuple[Shape, ...],
         arguments: tuple[tuple[str, Value], ...],
         children: tuple[Traced, ...],
         place: Place,
-        totals: tuple[int, int, int, int],
+        totals: tuple[int, int, int, int] | None = None,
     ) -> Traced:
-        return Traced(name, type_name, Role.BLOCK, (x,), y, place, None, arguments, children, True, (), (), False, 0, *totals)
+        traced = Traced(
+            name, body.name, Role.BLOCK, entering, leaving[0], place, None, arguments, children, True, (), (), False, 0,
+            *(totals or _totals(children, place)),
+        )  # fmt: skip
+        return traced if len(leaving) == 1 else traced.replace(parts=body.outputs, outputs=leaving)
 
     def leaf(self, name: str, op: Op, x: Shape, y: Shape, place: Place) -> Traced:
         parameters, buffers, macs = _count(op.weights(x)), _count(op.buffers(x)), op.macs(x, y)
@@ -120,7 +123,7 @@ class NumberTracer(Tracer):
     def same_layer(self, op: Value, x: Shape, place: Place) -> None:
         """An argument holds one class, which is chosen where it is given: by the axes of what enters the block."""
         assert isinstance(op, Op)
-        if op.type_name(x) != (meant := op.type_name(self.entering)):
+        if op.type_name(x) != (meant := op.type_name(self.entering[0])):
             sentence = f"`{op.name}` was given as the `{meant}` of what enters this block; here {shape_text(x)} needs another"
             raise Stopped(Problem(place, sentence, f"write `{op.name}` itself here, instead of an argument"))
 
@@ -129,9 +132,10 @@ class NumberTracer(Tracer):
         totals = _totals(children, place)
         return Traced(name, "Sequential", Role.CHAIN, (x,), output, place, None, (), children, True, (), (), False, 0, *totals)
 
-    def absent(self, step: Step, x: Shape, names: Environment) -> Traced:
+    def absent(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
         """A node with `when` keeps the number of channels, there or not."""
         self.met(step)
+        x = inputs[0]
         present = self.present
         try:
             y = self.node(step, (x,) * max(1, len(step.inputs)), names).output
@@ -205,6 +209,6 @@ def numbers(graph: Graph, input_shape: tuple[int, ...], overrides: dict[str, Val
     with_bias: whether the MACs count biases.
     """
     tracer = NumberTracer(graph, with_bias)
-    network = tracer.body(graph.network, overrides, Shape(input_shape))
+    network = tracer.body(graph.network, overrides, (Shape(input_shape),))
     called = tuple((key[0], body.names) for key, body in tracer.bodies.items())
     return network.replace(calls=called, keeping=frozenset(tracer.conditional - tracer.unlike))

@@ -90,7 +90,7 @@ def trace(graph: Graph, input_shape: tuple[int, ...]) -> SymbolicTrace:
     axes = AXES[len(input_shape) - 1]
     own = dict(zip(axes, input_shape[1:]))
     tracer = _Symbolic(graph, own)
-    body = tracer.body(graph.network, {}, Shape((input_shape[0], *map(Variable, axes))))
+    body = tracer.body(graph.network, {}, (Shape((input_shape[0], *map(Variable, axes))),))
     outputs = body.outputs[: len(graph.network.results)]
     kept = tracer.constraints, tracer.whole, tracer.training
     return SymbolicTrace(own, body.steps, outputs, *map(_distinct, kept))
@@ -114,7 +114,7 @@ class _Symbolic(NumberTracer):
         self.training: list[SizeConstraint] = []
         self.path: list[str] = []
         self.by_channels = {
-            body.name: "in_channels" in names_of((body.constants, body.steps)) for body in graph.blocks.values()
+            body.name: not names_of((body.constants, body.steps)).isdisjoint(_channels(body)) for body in graph.blocks.values()
         }
 
     def judge(self, constraint: Constraint, place: Place, places: tuple[tuple[str, Place], ...] = ()) -> None:
@@ -154,8 +154,10 @@ class _Symbolic(NumberTracer):
         self.judge(Constraint(x.channels, "==", known, FIXED), place)
         return x.with_channels(known)
 
-    def body(self, body: Body, given: dict[str, Value], x: Shape) -> TracedBody:
-        return super().body(body, given, self.fixed(x, body.place) if self.by_channels.get(body.name) else x)
+    def body(self, body: Body, given: dict[str, Value], entering: tuple[Shape, ...]) -> TracedBody:
+        if self.by_channels.get(body.name):
+            entering = tuple(self.fixed(x, body.place) for x in entering)
+        return super().body(body, given, entering)
 
     def op(self, name: str, op: Op, x: Shape, place: Place, places: tuple[tuple[str, Place], ...]) -> Traced:
         return super().op(name, op, self.fixed(x, place) if op.insists else x, place, places)
@@ -169,8 +171,13 @@ class _Symbolic(NumberTracer):
                     self.whole.append(SizeConstraint(tuple(self.path), read, ">=", size, "", place))
         return Traced(name, op.type_name(x), Role.OP, (x,), y, place, op)
 
-    def absent(self, step: Step, x: Shape, names: Environment) -> Traced:
-        return self.left_out(step, x)
+    def absent(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
+        return self.left_out(step, inputs[0])
+
+
+def _channels(body: Body) -> set[str]:
+    """The names of the channels that enter a body."""
+    return {"in_channels", *(f"{name}_channels" for name in body.inputs[1:])}
 
 
 class Side(Record):

@@ -58,10 +58,10 @@ class Run(Generic[Value]):
 
     def network(self, steps: tuple[Traced, ...], x: Value) -> tuple[Value, ...]:
         """Returns the outputs of the network."""
-        return self.body(self.graph.network, steps, x, "")
+        return self.body(self.graph.network, steps, [x], "")
 
-    def body(self, body: Body, steps: tuple[Traced, ...], x: Value, prefix: str) -> tuple[Value, ...]:
-        values: list[Any] = [x]
+    def body(self, body: Body, steps: tuple[Traced, ...], entering: list[Value], prefix: str) -> tuple[Value, ...]:
+        values: list[Any] = [entering if body.inputs else entering[0]]
 
         def value(source: Input) -> Value:
             found = values[source.value]
@@ -75,13 +75,16 @@ class Run(Generic[Value]):
         return tuple(map(value, (*body.results, *body.training_results) if self.training else body.results))
 
     def step(self, step: Traced, taken: list[Value], path: str) -> Any:
-        """What a step makes of the values that it takes: one, or of a split several."""
+        """What a step makes of the values that it takes: one, or where it has parts several."""
         made: Any
         if step.role is Role.MERGE:
             there = [value for value, condition in zip(taken, step.conditions) if condition is not False]
             made = self.merged(step, there) if len(there) > 1 else there[0]
         elif step.role is Role.SPLIT:
             made = self.parts(step, taken[0])
+        elif step.role is Role.BLOCK:
+            made = self.body(self.graph.blocks[step.type], step.children, taken, f"{path}.")
+            made = made if step.parts else made[0]
         else:
             made = self.one(step, taken[0], path)
         self.met(step, made, path)
@@ -94,6 +97,4 @@ class Run(Generic[Value]):
             for child in step.children:
                 x = self.step(child, [x], f"{path}.{child.name}")
             return x
-        if step.role is Role.BLOCK:
-            return self.body(self.graph.blocks[step.type], step.children, x, f"{path}.")[0]
         return self.leaf(step, x, path)

@@ -56,7 +56,8 @@ class Traced(Record):
     buffers: int = 0
     macs: int = 0
     layers: int = 1
-    parts: tuple[str, ...] = ()  # the names of a split's
+    parts: tuple[str, ...] = ()  # the names of its values, where it makes several
+    outputs: tuple[Shape, ...] = ()  # and their shapes; `output` is then the first
     words: tuple[tuple[str, Value], ...] = ()  # on names: arguments that follow the number of a block, as the spec says them
 
     def unrolled(self, count: int) -> tuple[Traced, ...]:
@@ -72,8 +73,9 @@ class Traced(Record):
 
 
 class TracedBody(Record):
-    """A body's steps, the shapes that leave it, what its names stand for, and on numbers the same of every block called."""
+    """A body's steps, the shapes that enter and leave it, what its names stand for, and on numbers the same of every block called."""
 
+    entering: tuple[Shape, ...]
     steps: tuple[Traced, ...]
     outputs: tuple[Shape, ...]
     names: dict[str, Value]

@@ -23,8 +23,15 @@ if TYPE_CHECKING:
 class Variables(Flow):
     """The variables of one body. What is written inside another line has none, and `_` takes a part that nobody reads."""
 
-    def __init__(self, steps: tuple[Traced, ...], results: tuple[Input, ...], training_results: tuple[Input, ...]) -> None:
+    def __init__(
+        self,
+        steps: tuple[Traced, ...],
+        results: tuple[Input, ...],
+        training_results: tuple[Input, ...],
+        inputs: tuple[str, ...] = (),
+    ) -> None:
         super().__init__(steps, (*results, *training_results))
+        self.entering = {Input(0, number): name for number, name in enumerate(inputs)} or {Input(0): "x"}
         self.results = tuple(map(self.source, results))
         self.training_results = tuple(map(self.source, training_results))
         self.returned = {*self.results, *self.training_results}
@@ -88,7 +95,8 @@ class _Assignment:
         self.live = _Live()
         self.names = Scope()  # used again when their values are dead
         self.out: set[str] = set()  # the variables that hold what goes on beside `x`
-        self.hold(Input(0), "x")
+        for value, name in flow.entering.items():
+            self.hold(value, name)
         for number, step in enumerate(flow.steps):
             if flow.passed[number] is None:
                 for dead in self.live.pass_by(number):
@@ -96,9 +104,10 @@ class _Assignment:
                 self.step(number, step)
 
     def step(self, number: int, step: Traced) -> None:
-        if step.role is Role.SPLIT:
-            for part, name in enumerate(step.parts):
+        if step.parts:
+            for part, named in enumerate(step.parts):
                 value = Input(number + 1, part)
+                name = f"{step.name}_{named}" if named.isdecimal() else named
                 self.hold(value, self.names.free(name, beside=self.live) if value in self.flow.readers else "_")
         elif not self.flow.is_inlined(number):
             self.hold(Input(number + 1), self.target(number, self.flow.inputs(number)))

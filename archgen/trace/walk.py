@@ -60,7 +60,7 @@ class Tracer:
     def met(self, step: Step) -> None:
         """Told of a node with `when` that is there."""
 
-    def call(self, name: str, node: Call, arguments: dict[str, Value], x: Shape, place: Place) -> Traced:
+    def call(self, name: str, node: Call, arguments: dict[str, Value], entering: tuple[Shape, ...], place: Place) -> Traced:
         raise NotImplementedError
 
     def leaf(self, name: str, op: Op, x: Shape, y: Shape, place: Place) -> Traced:
@@ -72,7 +72,7 @@ class Tracer:
     def container(self, name: str, x: Shape, children: tuple[Traced, ...], place: Place) -> Traced:
         raise NotImplementedError
 
-    def absent(self, step: Step, x: Shape, names: Environment) -> Traced:
+    def absent(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
         raise NotImplementedError
 
     def left_out(self, step: Step, x: Shape) -> Traced:
@@ -84,7 +84,7 @@ class Tracer:
 
     # -- the walk
 
-    def steps(self, body: Body, entering: Shape, names: Environment) -> tuple[tuple[Traced, ...], list[Any]]:
+    def steps(self, body: Body, entering: tuple[Shape, ...], names: Environment) -> tuple[tuple[Traced, ...], list[Any]]:
         around = self.depths, self.before
         self.depths, self.before = body.depths, [0]
         try:
@@ -92,8 +92,8 @@ class Tracer:
         finally:
             self.depths, self.before = around
 
-    def each(self, body: Body, entering: Shape, names: Environment) -> tuple[tuple[Traced, ...], list[Any]]:
-        values: list[Any] = [entering]
+    def each(self, body: Body, entering: tuple[Shape, ...], names: Environment) -> tuple[tuple[Traced, ...], list[Any]]:
+        values: list[Any] = [entering if body.inputs else entering[0]]
         done: list[Traced] = []
         for step in body.steps:
             try:
@@ -101,20 +101,20 @@ class Tracer:
             except Stopped as stopped:
                 problem = stopped.problem
                 if isinstance(step.node, Merge) and problem.place is step.place and not problem.help:
-                    makers = _makers(step.inputs, done, entering)
+                    makers = _makers(step.inputs, done, values)
                     called = {} if body is self.graph.network else names  # the network is there once: numbers say all
-                    advice = "" if body.from_library else _fitting(step.inputs, step.node, body, done, entering, called)
+                    advice = "" if body.from_library else _fitting(step.inputs, step.node, body, done, values, called)
                     problem = problem.replace(help="\n".join(filter(None, (makers, advice))))
                 raise Stopped(problem, (*done, *stopped.finished)) from None
             done.append(traced)
-            values.append(traced.output if traced.role is not Role.SPLIT else (traced.output,) * len(traced.parts))
+            values.append(traced.outputs or traced.output)
         return tuple(done), values
 
     def step(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
         condition = True if step.when is True else self.value(step.when, names, step.place)
         try:
             if condition is not True and not isinstance(condition, Expression) and not self.condition(condition, step.place):
-                traced = self.left_out(step, inputs[0]) if step.branch else self.absent(step, inputs[0], names)
+                traced = self.left_out(step, inputs[0]) if step.branch else self.absent(step, inputs, names)
             else:
                 traced = self.node(step, inputs, names)
                 if step.when is not True:
@@ -168,7 +168,7 @@ class Tracer:
         if kind is Apply:
             return self.apply(name, node, inputs[0], names, place)  # type: ignore[arg-type]
         if kind is Call:
-            return self.call(name, node, self.arguments(node, names), inputs[0], place)  # type: ignore[arg-type]
+            return self.call(name, node, self.arguments(node, names), inputs, place)  # type: ignore[arg-type]
         if isinstance(node, Merge):
             return self.merge(name, node, inputs, names, place)
         if isinstance(node, Repeat):
@@ -176,22 +176,25 @@ class Tracer:
         if isinstance(node, Chain):
             return self.chain(name, node, inputs[0], names, place)
         if isinstance(node, Split):
-            return self.split(name, node, inputs[0], place)
+            return self.split(name, node, inputs[0], names, place)
         assert isinstance(node, Hold)
         return self.held(name, node.parameter, inputs[0], place, names)
 
     def apply(self, name: str, node: Apply, x: Shape, names: Environment, place: Place) -> Traced:
-        op = node.op
-        if node.dynamic:
-            changed = {field: self.option(node, field, names, x, place) for field in node.dynamic}
-            op = op.replace(**changed)
+        op = self.with_options(node, names, x, place)
         try:
             traced = self.op(name, op, x, place, node.places)
         except Stopped as stopped:
             raise self.counted(stopped, node, names) from None
         return traced.replace(role=Role.LINE, type=op.name) if node.line else traced
 
-    def counted(self, stopped: Stopped, node: Apply, names: Environment) -> Stopped:
+    def with_options(self, node: Apply | Split, names: Environment, x: Shape, place: Place) -> Any:
+        """The op of a node, with what the names in its options stand for."""
+        if not node.dynamic:
+            return node.op
+        return node.op.replace(**{field: self.option(node, field, names, x, place) for field in node.dynamic})
+
+    def counted(self, stopped: Stopped, node: Apply | Split, names: Environment) -> Stopped:
         """The same, with what the names stand for in the option that is to blame."""
         places = dict(node.places)
         blamed = [getattr(node.op, field) for field in node.dynamic if places.get(field) is stopped.problem.place]
@@ -199,7 +202,7 @@ class Tracer:
             return stopped
         return Stopped(stopped.problem.replace(help=stand_for(blamed[0], names)), stopped.finished)
 
-    def option(self, node: Apply, field: str, names: Environment, x: Shape, place: Place) -> Any:
+    def option(self, node: Apply | Split, field: str, names: Environment, x: Shape, place: Place) -> Any:
         try:
             value = evaluate(getattr(node.op, field), names)
         except ExpressionError as error:
@@ -305,33 +308,39 @@ class Tracer:
             self.judge(constraint, place)
         return Traced(name, node.op.name, Role.MERGE, inputs, node.op.output(*present), place, node.op, conditions=conditions)
 
-    def split(self, name: str, node: Split, x: Shape, place: Place) -> Traced:
-        for constraint in node.op.constraints(x):
-            self.judge(constraint, place)
-        return Traced(name, "split", Role.SPLIT, (x,), node.op.output(x), place, node.op, parts=node.names)
+    def split(self, name: str, node: Split, x: Shape, names: Environment, place: Place) -> Traced:
+        op = self.with_options(node, names, x, place)
+        try:
+            for constraint in op.constraints(self.judged(x)):
+                self.judge(constraint, place, node.places)
+        except Stopped as stopped:
+            raise self.counted(stopped, node, names) from None
+        made = op.outputs(x)
+        return Traced(name, op.name, Role.SPLIT, (x,), made[0], place, op, parts=node.names, outputs=made)
 
 
-def _makers(inputs: tuple[Input, ...], done: list[Traced], entering: Shape) -> str:
+def _makers(inputs: tuple[Input, ...], done: list[Traced], values: list[Any]) -> str:
     """Says which steps made the values that a merge can't put together, where they stand, and what they give."""
     told = []
     for source in inputs:
         if source.value:
             step = done[source.value - 1]
-            told.append(f"`{step.name}` (line {step.place.line}) gives {shape_text(step.output)}")
+            name = step.name if source.part < 0 else f"{step.name}.{step.parts[source.part]}"
+            told.append(f"`{name}` (line {step.place.line}) gives {shape_text(value_of(values, source))}")
         else:
-            told.append(f"what enters is {shape_text(entering)}")
+            told.append(f"what enters is {shape_text(value_of(values, source))}")
     return ", ".join(told)
 
 
 def _fitting(
-    inputs: tuple[Input, ...], node: Merge, body: Body, done: list[Traced], entering: Shape, names: Environment
+    inputs: tuple[Input, ...], node: Merge, body: Body, done: list[Traced], values: list[Any], names: Environment
 ) -> str:
     """Says what makes the values of a merge fit, with the numbers that these names stand for."""
     given = []
     for source in inputs:
         step = done[source.value - 1] if source.value else None
         if step is None or source.part >= 0:
-            given.append(fitting.Given("", entering))
+            given.append(fitting.Given("", value_of(values, source)))
             continue
         made = body.steps[source.value - 1].node
         waiting = made.dynamic if isinstance(made, Apply) else ()
@@ -388,9 +397,16 @@ def constant_of(constant: Constant, names: Environment) -> Value:
         return Failed(error)
 
 
-def scope(body: Body, given: dict[str, Value], x: Shape) -> dict[str, Value]:
-    """Returns what the names of a body stand for: its input's channels, its arguments, those of a call first, its constants."""
-    names: dict[str, Value] = {"in_channels": x.channels}
+def channels_entering(body: Body, entering: tuple[Shape, ...]) -> dict[str, Value]:
+    """The channels of the values that enter a body, by their names: `in_channels` those of the first."""
+    return {"in_channels": entering[0].channels} | {
+        f"{name}_channels": x.channels for name, x in zip(body.inputs[1:], entering[1:])
+    }
+
+
+def scope(body: Body, given: dict[str, Value], entering: tuple[Shape, ...]) -> dict[str, Value]:
+    """Returns what the names of a body stand for: its inputs' channels, its arguments, those of a call first, its constants."""
+    names = channels_entering(body, entering)
     for parameter in body.parameters:
         names[parameter.name] = given_to(parameter, given)
     for constant in body.constants:

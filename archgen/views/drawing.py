@@ -111,7 +111,8 @@ def _boxes(step: Traced, prefix: str, stages: bool) -> Iterator[Box]:
     elif step.role is Role.MERGE:
         yield Box(name, step.type, "merge", _shape(step.output))
     elif step.role is Role.SPLIT:
-        yield Box(name, f"split in {len(step.parts)}", "split", _shape(step.output))
+        shapes = dict.fromkeys(map(_shape, step.outputs))  # those that are equal once
+        yield Box(name, f"{step.type} in {len(step.parts)}", "split", " ".join(shapes))
     elif step.op is not None:
         yield Box(name, _short(step.op, step.type, step.inputs[0]), "op", _shape(step.output))
     else:

@@ -186,7 +186,7 @@ class _Explainer:
     def inside(self, node: AnyNode, done: Traced, names: dict[str, Value], path: str) -> tuple[Entry, ...]:
         if isinstance(node, BlockCall):
             body = self.graph.blocks[node.block]
-            return self.body(body, done.children, scope(body, dict(done.arguments), done.inputs[0]), f"{path}.")
+            return self.body(body, done.children, scope(body, dict(done.arguments), done.inputs), f"{path}.")
         if isinstance(node, Repeat):
             nodes: Iterable[AnyNode] = [node.first, *[node.others] * (len(done.children) - 1)]
             whys: list[list[tuple[str, str]]] = [[] for _ in done.children]
@@ -233,7 +233,7 @@ class _Explainer:
 
     def constants(self, body: Body, done: Traced) -> Iterator[tuple[str, str]]:
         """The block's own constants, with the numbers that they are made of."""
-        names = scope(body, dict(done.arguments), done.inputs[0])
+        names = scope(body, dict(done.arguments), done.inputs)
         for constant in body.constants:
             if isinstance(constant.value, Expression):
                 numbers, result = render(_with_numbers(constant.value, names)), value_text(names[constant.name])
