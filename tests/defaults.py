@@ -36,7 +36,7 @@ class Called(Record):
 
     block: str
     arguments: dict[str, Value]
-    entering: Shape
+    entering: tuple[Shape, ...]
 
 
 def calls(steps: tuple[Traced, ...]) -> Iterator[Called]:
@@ -50,7 +50,7 @@ def calls(steps: tuple[Traced, ...]) -> Iterator[Called]:
             continue
         if step.role is Role.BLOCK:
             seen.add(key)
-            yield Called(step.type, dict(step.arguments), step.inputs[0])
+            yield Called(step.type, dict(step.arguments), step.inputs)
         pending += step.children
 
 
@@ -87,7 +87,7 @@ def _usual(text: str, called: Called, name: str, every: list[Called]) -> Value |
         return None
     arguments = _constructor(text, called.block).args
     defaults = dict(zip([one.arg for one in arguments.args[-len(arguments.defaults) :]], map(ast.unparse, arguments.defaults)))
-    rank = called.entering.rank
+    rank = called.entering[0].rank
     said = [f"nn.{first.class_name(rank)}"] if isinstance(first, Op) else [render(first), render(walk.spread(first, rank))]
     return first if defaults.get(name) in said else None
 
@@ -111,7 +111,7 @@ def _constructor(text: str, block: str) -> ast.FunctionDef:
 def _probe(text: str, called: Called) -> str:
     """A class that calls that of the block."""
     init = _constructor(text, called.block)
-    x = called.entering
+    x = called.entering[0]
     known = {**called.arguments, "in_channels": x.channels, **dict(zip(AXIS_NAMES[x.rank], x.spatial))}
     said = []
     for argument in init.args.args:

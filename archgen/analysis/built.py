@@ -30,5 +30,5 @@ def _tensors(rows: tuple[Row, ...]) -> dict[str, tuple[int, ...]]:
             x = row.traced.inputs[0]
             bare = row.role is Role.LINE  # its parameter belongs to the class around it
             tensors = (*row.op.weights(x), *row.op.buffers(x), *row.op.built_for(x))
-            found |= {row.path if bare else f"{row.path}.{name}": shape for name, shape in tensors}
+            found |= {row.module if bare else f"{row.module}.{name}": shape for name, shape in tensors}
     return found

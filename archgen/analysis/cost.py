@@ -143,6 +143,8 @@ def _buffer_bytes(steps: tuple[Traced, ...], item: int) -> int:
     """The batches that a normalisation has seen are counted in an int64."""
     total = 0
     for step in steps:
+        if step.again:
+            continue
         if step.op is not None:
             for _, shape in step.op.buffers(step.inputs[0]):
                 total += product(shape) * item if shape else memory.INT64

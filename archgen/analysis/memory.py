@@ -310,7 +310,7 @@ class _Run:
     def op(self, step: Traced, x: _Value, overwrites: bool, path: str) -> _Value:
         op, heap = step.op, self.heap
         assert op is not None
-        gradient = self.training and (x.gradient or step.parameters > 0)
+        gradient = self.training and (x.gradient or step.has_weights)
         found: Footprint = op.footprint(step.inputs[0], step.output, Mode(self.training, gradient, x.gradient))
         if found.shared:
             made = _Value(heap.hold(x.block), self.size(step.output), gradient)

@@ -122,10 +122,10 @@ class _Follower(Run[View]):
         self.layers: dict[str, View] = {}
         self.budget = budget
 
-    def met(self, step: Traced, made: Any, path: str) -> None:
+    def met(self, step: Traced, made: Any, path: str, module: str) -> None:
         self.layers[path] = made[0] if step.parts else made
 
-    def leaf(self, step: Traced, x: View, path: str) -> View:
+    def leaf(self, step: Traced, x: View, module: str) -> View:
         return x if step.op is None else _behind(x, step.op.reads(step.inputs[0]), step.output.spatial, self.budget)
 
     def merged(self, step: Traced, values: list[View]) -> View:

@@ -31,6 +31,7 @@ class Row(NamedTuple):
     depth: int
     traced: Traced
     training: bool = False
+    module: str = ""  # the path of its module, which is another's where a layer runs again
 
     @property
     def type(self) -> str:
@@ -44,6 +45,11 @@ class Row(NamedTuple):
     @property
     def op(self) -> Op | None:
         return self.traced.op
+
+    @property
+    def again(self) -> bool:
+        """Whether it runs a module again, with weights that the module's own row counts."""
+        return self.module != self.path
 
     @property
     def leaf(self) -> bool:
@@ -68,12 +74,12 @@ class Row(NamedTuple):
     @property
     def parameters(self) -> int:
         """The number of trained values, in a container of all within."""
-        return self.traced.parameters
+        return 0 if self.again else self.traced.parameters
 
     @property
     def buffers(self) -> int:
         """The number of values that are kept, not trained (running statistics)."""
-        return self.traced.buffers
+        return 0 if self.again else self.traced.buffers
 
     @property
     def macs(self) -> int:
@@ -136,6 +142,7 @@ class Report(Record):
                     "output_shape": list(row.output_shape),
                     "parameters": row.parameters,
                     "macs": row.macs,
+                    **({"module": row.module} if row.again else {}),
                     "training_only": row.training,
                 }
                 for row in self.rows
@@ -146,19 +153,21 @@ class Report(Record):
 def rows(steps: tuple[Traced, ...]) -> tuple[Row, ...]:
     """Returns the rows of a traced network: each container, then what is in it, in the order in which it runs."""
     found: list[Row] = []
-    _collect(steps, "", 1, False, found.append)
+    _collect(steps, "", "", 1, False, found.append)
     return tuple(found)
 
 
-def _collect(steps: tuple[Traced, ...], prefix: str, depth: int, training: bool, add: Callable[[Row], None]) -> None:
+def _collect(
+    steps: tuple[Traced, ...], prefix: str, around: str, depth: int, training: bool, add: Callable[[Row], None]
+) -> None:
     for step in steps:
         if step.role is Role.ABSENT or step.role is Role.SPLIT:
             continue
-        path = prefix + step.name
+        path, module = prefix + step.name, around + step.attribute
         only = training or step.training
-        add(Row(path, depth, step, only))
+        add(Row(path, depth, step, only, module))
         if step.children:
-            _collect(step.children, path + ".", depth + 1, only, add)
+            _collect(step.children, path + ".", module + ".", depth + 1, only, add)
 
 
 def totals(steps: tuple[Traced, ...]) -> Totals:

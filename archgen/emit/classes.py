@@ -134,7 +134,7 @@ class ClassBuilder(Attributes):
         for kept, value in forward.kept.get(step.name, ()):
             listed = Group("[", tuple(map(self.say, value)), "]") if isinstance(value, list) else self.say(value)
             self.statements.append(Assign(kept, listed))
-        if step.role in (Role.ABSENT, Role.SPLIT):
+        if step.role in (Role.ABSENT, Role.SPLIT) or step.again:
             return
         if step.role is Role.MERGE:
             if step.name in forward.conditions:

@@ -87,7 +87,7 @@ class Forward(Variables):
         self.statements.append(Assign(target, text, self.comment(number)))
 
     def call(self, step: Traced, inputs: tuple[Input, ...]) -> Text:
-        return Group(f"self.{step.name}(", tuple([self.text(value) for value in inputs]), ")")
+        return Group(f"self.{step.attribute}(", tuple([self.text(value) for value in inputs]), ")")
 
     def conditional_merge(self, step: Traced, target: str, inputs: tuple[Input, ...], text: Text) -> None:
         """A merge that may be left out hands its first value on."""

@@ -10,7 +10,7 @@ from archgen.arithmetic.spelling import stand_for
 from archgen.budget import Budget
 from archgen.diagnostics import BUDGET, MOST_NAMES, Note, Place, Problem, SpecError, nearest, quote, suggest
 from archgen.graph import notes
-from archgen.graph.model import Apply, Body, Call, Chain, Graph, Hold, Input, Merge, Repeat, Split, Step
+from archgen.graph.model import Again, Apply, Body, Call, Chain, Graph, Hold, Input, Merge, Repeat, Split, Step
 from archgen.language import library, model, problems
 from archgen.language.names import Scope
 from archgen.language.vocabulary import DEPTH_NAMES
@@ -222,6 +222,8 @@ class _Scope:
             return self.merge(layer, node, sources)
         if isinstance(node, model.Parts):
             return self.parts(layer, node, sources[0])
+        if isinstance(node, model.Again):
+            return self.again(layer, node, sources)
         built = self.node(node)
         if isinstance(built, Apply) and built.op.line is not None and node.when is None:
             built = built.replace(line=True)
@@ -229,6 +231,20 @@ class _Scope:
             self.must_be_module(built, layer.place, "takes no `when`", "put it in a block, and the `when` beside the block")
         made = self.add(layer.name, built, sources, node.when, layer.place)
         self.gives_and_takes(layer, built, made, len(sources))
+        return made
+
+    def again(self, layer: model.Layer, node: model.Again, sources: tuple[Input, ...]) -> Input:
+        value = self.named.get(node.layer.name, Input(0))
+        step = self.steps[value.value - 1] if value.value else None
+        reason = "is a value that enters"
+        if step is not None:
+            reason = _no_module(step)
+        if step is None or reason:
+            help = "name a layer that is an op with a class in torch, a block or a sequence"
+            self.builder.problem(node.layer.place, f"{quote(node.layer.name)} {reason}, and can't be used again", help)
+            return value
+        made = self.add(layer.name, Again(value.value - 1, step.node), sources, None, layer.place)
+        self.gives_and_takes(layer, step.node, made, len(sources))
         return made
 
     def gives_and_takes(self, layer: model.Layer, built: AnyNode, made: Input, given: int) -> None:
@@ -500,6 +516,15 @@ class _Scope:
 
 
 _NO_STAGE = "so it takes no `depth`", "write the blocks one by one, or put it in a block of one value"
+
+
+def _no_module(step: Step) -> str:
+    """Why a step is no module that `forward` could call once more, or ''."""
+    if isinstance(step.node, (Merge, Split)) or (isinstance(step.node, Apply) and step.node.line):
+        return "is a line of `forward`"
+    if isinstance(step.node, Again):
+        return "is itself another layer again"
+    return "has a `when`" if step.when is not True else ""
 
 
 def _several(body: Body) -> str:

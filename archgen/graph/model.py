@@ -72,7 +72,14 @@ class Split(Record):
     places: tuple[tuple[str, Place], ...] = ()
 
 
-AnyNode: TypeAlias = "Apply | Hold | Call | Repeat | Chain | Merge | Split"
+class Again(Record):
+    """An earlier step of the same body, which runs again: its number, and its node."""
+
+    step: int
+    node: AnyNode
+
+
+AnyNode: TypeAlias = "Apply | Hold | Call | Repeat | Chain | Merge | Split | Again"
 
 
 class Input(NamedTuple):  # no record: each analysis looks values up by it

@@ -9,7 +9,7 @@ from archgen.arithmetic.expressions import LONGEST, Value
 from archgen.arithmetic.spelling import SPEC, render
 from archgen.diagnostics import Place, Source
 from archgen.language import writer
-from archgen.language.model import Merge, Parts, Residual, Use
+from archgen.language.model import Again, Merge, Parts, Residual, Use
 from archgen.language.model import Sequence as SequenceNode
 from archgen.language.vocabulary import SECTIONS
 from archgen.ops import OPS, Op
@@ -89,6 +89,8 @@ def _node(node: AnyNode) -> Tree:
     elif isinstance(node, Residual):
         ways = [("residual", _layers(node.residual)), *_said("shortcut", _layers(node.shortcut))]
         entries = ways[::-1] if node.shortcut_first else ways
+    elif isinstance(node, Again):
+        entries = [("use", _scalar(node.layer.text))]
     elif isinstance(node, Parts):
         entries = _parts(node)
     else:

@@ -100,7 +100,13 @@ class Parts(Node):
     arguments: tuple[Argument, ...] = ()
 
 
-AnyNode: TypeAlias = "Use | Sequence | Residual | Merge | Parts"
+class Again(Node):
+    """An earlier layer, with its weights, on another value."""
+
+    layer: Reference
+
+
+AnyNode: TypeAlias = "Use | Sequence | Residual | Merge | Parts | Again"
 
 
 class Parameter(Record):

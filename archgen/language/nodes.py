@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from archgen.arithmetic.expressions import Expression, Value
 from archgen.diagnostics import Place, quote, suggest
 from archgen.language import names
-from archgen.language.model import Argument, Layer, Merge, Parts, Residual, Sequence, Use
+from archgen.language.model import Again, Argument, Layer, Merge, Parts, Reference, Residual, Sequence, Use
 from archgen.language.options import MERGED, Options
 from archgen.language.vocabulary import COMPOSITIONS, is_kind, kinds_of
 from archgen.ops import MERGES, OPS, PARTS
@@ -17,7 +17,7 @@ from archgen.syntax import trees
 from archgen.syntax.trees import is_empty
 
 if TYPE_CHECKING:
-    from archgen.language.model import AnyNode, Layers, Reference
+    from archgen.language.model import AnyNode, Layers
     from archgen.language.values import Names
 
 
@@ -157,11 +157,10 @@ class Nodes(Options):
             if layer.node.sources and number:
                 help = "write it in the first node, or give the layers names, outside a list"
                 self.problem(layer.node.sources[0].place, "`from` can't stand inside a sequence: each takes what is before it", help)
-            if isinstance(layer.node, (Residual, Merge, Parts)):
-                what, where = ("split", "write it") if isinstance(layer.node, Parts) else ("merge", "put the merge")
-                self.problem(
-                    layer.place, f"a sequence holds ops, blocks and sequences: a {what} is none", f"{where} in a block"
-                )
+            if isinstance(layer.node, (Residual, Merge, Parts, Again)):
+                what = {Parts: "split", Again: "use of another layer"}.get(type(layer.node), "merge")
+                sentence = f"a sequence holds ops, blocks and sequences: a {what} is none"
+                self.problem(layer.place, sentence, f"put the {what} in a block")
         return layers
 
     def sequence(self, when: Value | None, sources: tuple[Reference, ...], place: Place, layers: Layers) -> Sequence:
@@ -184,7 +183,7 @@ class Nodes(Options):
         tree: trees.Mapping,
         earlier: set[str],
     ) -> AnyNode:
-        allowed = {"residual": ("shortcut",), "sequence": ()}.get(key.text, ("dim",) if key.text in PARTS else ("split",))
+        allowed = {"residual": ("shortcut",), "sequence": (), "use": ()}.get(key.text, ("dim",) if key.text in PARTS else ("split",))
         for name, _ in options:
             if name.text not in allowed:
                 known = (*allowed, "when", "from")
@@ -212,9 +211,27 @@ class Nodes(Options):
             order = [name.text for name, _ in tree.entries]  # places don't tell: each way may be from a file of its own
             shortcut_first = "shortcut" in given and order.index("shortcut") < order.index("residual")
             return Residual(when, sources, tree.place, residual, shortcut, shortcut_first)
+        if key.text == "use":
+            return self.again(value, when, sources, tree.place, earlier)
         if key.text in PARTS:
             return self.parts(key, value, options, scope, when, sources, tree.place)
         return self.merge(key, value, given, scope, when, sources, tree.place, earlier)
+
+    def again(
+        self, value: trees.Tree, when: Value | None, sources: tuple[Reference, ...], place: Place, earlier: set[str]
+    ) -> Again:
+        """A layer that runs again. Which layers can is for the steps to say: here only names are known."""
+        found = self.references(value)
+        if when is not None:
+            self.problem(place, "`use` takes no `when`", "put both layers in a block, and the `when` beside the block")
+        if len(found) != 1 or is_empty(value):
+            if len(found) != 1 or isinstance(value, trees.Scalar):
+                self.problem(value.place, "`use` names one earlier layer", "write `{use: head, from: p4}`")
+            return Again(when, sources, place, Reference("", value.place))
+        if found[0].text not in earlier:
+            help = suggest(found[0].text, sorted(earlier), "layers") if earlier else "no layer comes before it"
+            self.problem(found[0].place, f"no layer {quote(found[0].text)} comes before this one, in the same class", help)
+        return Again(when, sources, place, found[0])
 
     def parts(
         self,

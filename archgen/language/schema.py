@@ -273,7 +273,7 @@ def _nodes(node: str, layers: str) -> dict[str, Schema]:
     kinds = {op.name: _doc(op) for op in OPS.values()} | _compositions()
     no_kind = {"propertyNames": {"not": {"pattern": f"^(?:[A-Z]|{'|'.join(f'{name}$' for name in kinds)})"}}}
     suggested = {"properties": {**{name: {"description": doc} for name, doc in kinds.items()}, **_COMMON_REFS}}
-    beside_each_other: Schema = dict.fromkeys(("residual", *MERGES, *PARTS), False)
+    beside_each_other: Schema = dict.fromkeys(("residual", "use", *MERGES, *PARTS), False)
     beside_each_other |= {kind: {"type": ["number", "string"]} for kind in BY_NUMBER}  # which is an op of one value
     return {
         node: {
@@ -319,6 +319,8 @@ def _composition(kind: str, node: str, layers: str) -> Schema:
     elif kind == "residual":
         value = {**_ref(layers), "minProperties": 1}
         options = {"shortcut": _described("Layers on the way beside; without them, what enters is added.", _ref(layers))}
+    elif kind == "use":
+        value = {"type": "string"}
     elif kind in PARTS:
         op = PARTS[kind]
         value = op.kind(op.fields[0]).schema

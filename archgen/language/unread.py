@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from archgen.arithmetic.expressions import Expression, names_of
 from archgen.diagnostics import MOST_NAMES, Place, Problem, quote
-from archgen.language.model import Merge, Parameter, Residual, Use
+from archgen.language.model import Again, Merge, Parameter, Residual, Use
 from archgen.language.nodes import Nodes
 from archgen.records import Record
 from archgen.syntax import trees
@@ -125,6 +125,8 @@ class Unread(Nodes):
 def _reads(node: AnyNode, before: str) -> set[str]:
     """The values of a scope that a node in it reads; `before` is the one before it, `input` what enters the scope."""
     given = {reference.name for reference in node.sources} or {before}
+    if isinstance(node, Again):
+        given.add(node.layer.name)
     if isinstance(node, Merge) and node.branches:  # a branch that names no value takes what the merge does
         return set[str]().union(*(_reads(layer.node, "") if layer.node.sources else given for layer in node.branches))
     if not isinstance(node, Residual):

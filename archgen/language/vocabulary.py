@@ -17,6 +17,7 @@ COMPOSITIONS: ChainMap[str, Any] = ChainMap(
     PARTS,
     {
         "sequence": "Nodes in order, as one module: a list, or named.",
+        "use": "An earlier layer again, with the same weights: `{use: head, from: p4}`.",
         "residual": "Layers whose result is added to what enters, or to what `shortcut` makes of it.",
     },
 )

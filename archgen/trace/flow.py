@@ -62,6 +62,18 @@ class Flow:
         return () if self.passed[number] is not None else tuple(map(self.source, taken(self.steps[number])))
 
     def may_overwrite(self, number: int) -> bool:
+        """Whether a step may work in place: wherever its module is called, it is the only reader of a new tensor."""
+        return all(map(self.reads_alone, self.calls[self.steps[number].attribute]))
+
+    @cached_property
+    def calls(self) -> dict[str, list[int]]:
+        """By the module: the steps that call it, more than one where a layer runs again."""
+        found: dict[str, list[int]] = {}
+        for number, step in enumerate(self.steps):
+            found.setdefault(step.attribute, []).append(number)
+        return found
+
+    def reads_alone(self, number: int) -> bool:
         """Whether a step is the only reader of a new tensor that its maker's backward does not need."""
         source = self.source(self.steps[number].values[0])
         if source.value == 0 or source.part >= 0 or len(self.readers[source]) != 1:

@@ -27,8 +27,8 @@ class Run(Generic[Value]):
 
     # -- what a subclass says
 
-    def leaf(self, step: Traced, x: Value, path: str) -> Value:
-        """What an op makes, or one that an argument holds."""
+    def leaf(self, step: Traced, x: Value, module: str) -> Value:
+        """What an op makes, or one that an argument holds; module: the path of its module."""
         raise NotImplementedError
 
     def function(self, name: str) -> Any:
@@ -51,16 +51,19 @@ class Run(Generic[Value]):
         assert step.op.line is not None
         return torch_text.run(step.op.line, values, step.op.text_options(step.inputs[0]), self.function, own)
 
-    def met(self, step: Traced, made: Any, path: str) -> None:
-        """Told of what a step made, containers and what is left out among them."""
+    def met(self, step: Traced, made: Any, path: str, module: str) -> None:
+        """Told of what a step made, containers and what is left out among them.
+
+        path: of the step. module: of its module, which is another's where a layer runs again.
+        """
 
     # -- the walk
 
     def network(self, steps: tuple[Traced, ...], x: Value) -> tuple[Value, ...]:
         """Returns the outputs of the network."""
-        return self.body(self.graph.network, steps, [x], "")
+        return self.body(self.graph.network, steps, [x], "", "")
 
-    def body(self, body: Body, steps: tuple[Traced, ...], entering: list[Value], prefix: str) -> tuple[Value, ...]:
+    def body(self, body: Body, steps: tuple[Traced, ...], entering: list[Value], path: str, module: str) -> tuple[Value, ...]:
         values: list[Any] = [entering if body.inputs else entering[0]]
 
         def value(source: Input) -> Value:
@@ -71,10 +74,11 @@ class Run(Generic[Value]):
             if step.training and not self.training:
                 values.append(None)  # nobody asks for it now
             else:
-                values.append(self.step(step, [value(source) for source in step.values], prefix + step.name))
+                taken = [value(source) for source in step.values]
+                values.append(self.step(step, taken, path + step.name, module + step.attribute))
         return tuple(map(value, (*body.results, *body.training_results) if self.training else body.results))
 
-    def step(self, step: Traced, taken: list[Value], path: str) -> Any:
+    def step(self, step: Traced, taken: list[Value], path: str, module: str) -> Any:
         """What a step makes of the values that it takes: one, or where it has parts several."""
         made: Any
         if step.role is Role.MERGE:
@@ -83,18 +87,18 @@ class Run(Generic[Value]):
         elif step.role is Role.SPLIT:
             made = self.parts(step, taken[0])
         elif step.role is Role.BLOCK:
-            made = self.body(self.graph.blocks[step.type], step.children, taken, f"{path}.")
+            made = self.body(self.graph.blocks[step.type], step.children, taken, f"{path}.", f"{module}.")
             made = made if step.parts else made[0]
         else:
-            made = self.one(step, taken[0], path)
-        self.met(step, made, path)
+            made = self.one(step, taken[0], path, module)
+        self.met(step, made, path, module)
         return made
 
-    def one(self, step: Traced, x: Value, path: str) -> Value:
+    def one(self, step: Traced, x: Value, path: str, module: str) -> Value:
         if step.role is Role.ABSENT:
             return x
         if step.role is Role.CHAIN:
             for child in step.children:
-                x = self.step(child, [x], f"{path}.{child.name}")
+                x = self.step(child, [x], f"{path}.{child.name}", f"{module}.{child.name}")
             return x
-        return self.leaf(step, x, path)
+        return self.leaf(step, x, module)

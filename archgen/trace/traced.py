@@ -58,7 +58,18 @@ class Traced(Record):
     layers: int = 1
     parts: tuple[str, ...] = ()  # the names of its values, where it makes several
     outputs: tuple[Shape, ...] = ()  # and their shapes; `output` is then the first
+    again: str = ""  # the layer whose module it calls once more
     words: tuple[tuple[str, Value], ...] = ()  # on names: arguments that follow the number of a block, as the spec says them
+
+    @property
+    def attribute(self) -> str:
+        """The attribute of its class that `forward` calls."""
+        return self.again or self.name
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether it trains something; what runs again counts the same weights no second time."""
+        return self.parameters > 0 or (bool(self.again) and self.op is not None and bool(self.op.weights(self.inputs[0])))
 
     def unrolled(self, count: int) -> tuple[Traced, ...]:
         """The children of a chain on names, which has `count` of them on numbers: a loop's last child stands for the rest."""

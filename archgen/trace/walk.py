@@ -20,7 +20,7 @@ from archgen.arithmetic.expressions import (
 )
 from archgen.arithmetic.spelling import SPEC, describe, render, stand_for
 from archgen.diagnostics import BUDGET, Place, Problem
-from archgen.graph.model import Apply, Body, Call, Chain, Graph, Hold, Input, Merge, Repeat, Split, Step
+from archgen.graph.model import Again, Apply, Body, Call, Chain, Graph, Hold, Input, Merge, Repeat, Split, Step
 from archgen.language.vocabulary import DEPTH_NAMES
 from archgen.ops.base import Op
 from archgen.ops.value import Constraint, Shape, shape_text
@@ -28,7 +28,7 @@ from archgen.trace import fitting
 from archgen.trace.traced import Role, Stopped, Traced
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from archgen.language.model import Constant, Parameter
 
@@ -97,7 +97,11 @@ class Tracer:
         done: list[Traced] = []
         for step in body.steps:
             try:
-                traced = self.step(step, tuple([value_of(values, source) for source in step.inputs]), names)
+                inputs = tuple([value_of(values, source) for source in step.inputs])
+                if isinstance(step.node, Again):
+                    traced = self.again(step, done[step.node.step], inputs, names)
+                else:
+                    traced = self.step(step, inputs, names)
             except Stopped as stopped:
                 problem = stopped.problem
                 if isinstance(step.node, Merge) and problem.place is step.place and not problem.help:
@@ -128,6 +132,21 @@ class Tracer:
                 condition=condition, values=step.inputs, training=step.training
             )  # made just now, so nobody has seen it yet
         return traced
+
+    def again(self, step: Step, first: Traced, inputs: tuple[Shape, ...], names: Environment) -> Traced:
+        """An earlier step on other values. Its module was built for those that it met first."""
+        assert isinstance(step.node, Again)
+        for x, met in zip(inputs, first.inputs):
+            axes = f"`{first.name}` was built for a value with {met.rank} spatial axes, and here there are {x.rank}"
+            self.judge(Constraint(x.rank, "==", met.rank, axes, "", _AGAIN), step.place)
+            self.judge(Constraint(x.channel_axis, "==", met.channel_axis, _OTHER_AXIS.format(first.name), "", _AGAIN), step.place)
+            sentence = f"`{first.name}` was built for {{right}} channels, and {{left}} enter here"
+            self.judge(Constraint(x.channels, "==", met.channels, sentence, "", _AGAIN), step.place)
+        traced = self.step(step.replace(node=step.node.node), inputs, names)
+        for one, other in _weights_that_differ(traced, first):
+            sentence = f"`{first.name}` was built with a weight of {{right}} there, where {{left}} are needed here"
+            self.judge(Constraint(one, "==", other, sentence, "", _AGAIN), step.place)
+        return traced.replace(again=first.name, parameters=0, buffers=0)
 
     def either(self, condition: Expression, y: Shape, x: Shape, step: Step) -> Shape:
         """What leaves a node that an argument may leave out: where it is there `y`, else `x`."""
@@ -317,6 +336,24 @@ class Tracer:
             raise self.counted(stopped, node, names) from None
         made = op.outputs(x)
         return Traced(name, op.name, Role.SPLIT, (x,), made[0], place, op, parts=node.names, outputs=made)
+
+
+_AGAIN = "write a layer of its own for this value, or bring it to the same channels first"
+_OTHER_AXIS = "`{0}` was built for channels on another axis"
+
+
+def _weights_that_differ(step: Traced, first: Traced) -> Iterator[tuple[Any, Any]]:
+    """The sizes of weights that a step needs and another, of the same nodes, was built without."""
+    if step.op is not None and first.op is not None:
+        pairs = zip(_fixed_sizes(step.op, step.inputs[0]), _fixed_sizes(first.op, first.inputs[0]))
+        yield from ((one, other) for one, other in pairs if one != other)
+    for child, other in zip(step.children, first.children):
+        yield from _weights_that_differ(child, other)
+
+
+def _fixed_sizes(op: Op, x: Shape) -> list[Any]:
+    tensors = (*op.weights(x), *op.buffers(x), *op.built_for(x))
+    return [size for _, shape in tensors for size in shape]
 
 
 def _makers(inputs: tuple[Input, ...], done: list[Traced], values: list[Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -74,8 +75,9 @@ class Compared:
         self.network, self.module, self.device, self.batch = network, module.to(device), device, batch
         self.report = network.report()
         self.lines = [row for row in self.report.rows if row.role is Role.LINE]  # some use a parameter of their class
-        self.rows = [row for row in self.report.rows if row.role not in (Role.MERGE, Role.LINE)]  # those that are modules
-        self.leaves = [row for row in self.rows if row.leaf]
+        self.ran = [row for row in self.report.rows if row.role not in (Role.MERGE, Role.LINE)]  # modules, as they run
+        self.rows = [row for row in self.ran if not row.again]
+        self.leaves = [row for row in self.ran if row.leaf]
         self.real_name = f"forward and backward on {device}"
 
     @cached_property
@@ -91,7 +93,7 @@ class Compared:
     def measured(self, training: bool, images: int) -> Measured:
         x = torch.randn(images, *self.network.spec.input, device=self.device)
         subject = copy.deepcopy(self.module) if training else self.module  # training moves the running statistics
-        return measure(subject.train(training), x, {row.path for row in self.leaves})
+        return measure(subject.train(training), x, {row.module for row in self.leaves})
 
     def names(self) -> Check:
         """Every row is a module of that name and type, in that order, and every module has a row."""
@@ -138,7 +140,7 @@ class Compared:
         for run in (self.evaluated, self.trained):
             if run is None:
                 continue
-            expected = [(row.path, row.output_shape) for row in self.leaves if run is self.trained or not row.training]
+            expected = [(row.module, row.output_shape) for row in self.leaves if run is self.trained or not row.training]
             count += len(expected)
             for wanted, have in zip(expected, run.layers):
                 if wanted != have:
@@ -153,10 +155,13 @@ class Compared:
     def macs(self) -> Check:
         """Half of what torch's own counter finds, for each layer."""
         counts = self.evaluated.macs if self.trained is None else {**self.trained.macs, **self.evaluated.macs}
-        for row in self.rows:
-            have = counts.get(row.path, 0)
-            if row.macs != have:
-                return Check(MACS, len(self.rows), f"{row.path}: {row.macs:,} are predicted, torch counts {have:,}")
+        expected: Counter[str] = Counter()
+        for row in self.ran:
+            expected[row.module] += row.macs
+        for path, wanted in expected.items():
+            have = counts.get(path, 0)
+            if wanted != have:
+                return Check(MACS, len(self.rows), f"{path}: {wanted:,} are predicted, torch counts {have:,}")
         predicted, total = self.report.totals.macs, self.evaluated.total
         difference = "" if total == predicted else f"{predicted:,} in all, torch counts {total:,}"
         return Check(MACS, len(self.rows) + 1, difference)

@@ -118,9 +118,14 @@ def _plain(value: Any) -> Any:
 
 def _first_difference(interpreter: Interpreter, x: Tensor) -> str:
     """Names the first layer whose output differs between the module and the interpreter."""
-    seen: dict[str, Tensor] = {}
+    seen: dict[str, list[Tensor]] = {}  # by the module: what it made each time
+
+    def note(path: str, output: Any) -> None:
+        if isinstance(output, Tensor):  # what follows may overwrite it
+            seen.setdefault(path, []).append(output.clone())
+
     hooks = [
-        layer.register_forward_hook(lambda _, __, output, path=path: seen.__setitem__(path, output.clone()))
+        layer.register_forward_hook(lambda _, __, output, path=path: note(path, output))
         for path, layer in interpreter.module.named_modules()
         if path
     ]
@@ -131,8 +136,8 @@ def _first_difference(interpreter: Interpreter, x: Tensor) -> str:
     wrong: list[str] = []
 
     class Comparing(Interpreter):
-        def met(self, step: Traced, made: Any, path: str) -> None:
-            have = seen.get(path)
+        def met(self, step: Traced, made: Any, path: str, module: str) -> None:
+            have = seen[module].pop(0) if seen.get(module) else None
             if have is not None and (have.shape != made.shape or not torch.allclose(have, made, 1e-3, 1e-4)):
                 wrong.append(path)
 

@@ -39,10 +39,10 @@ class Interpreter(Run[Tensor]):
         self.weights = self.module.state_dict()
         return self.network(self.traced.steps, x)
 
-    def leaf(self, step: Traced, x: Tensor, path: str) -> Tensor:
+    def leaf(self, step: Traced, x: Tensor, module: str) -> Tensor:
         if step.role is Role.LINE:
-            return self.said(step, [x], self.weights.get(path))  # type: ignore[no-any-return]
-        layer, same = self.layer(step, path), self.module.get_submodule(path)
+            return self.said(step, [x], self.weights.get(module))  # type: ignore[no-any-return]
+        layer, same = self.layer(step, module), self.module.get_submodule(module)
         layer.load_state_dict(same.state_dict())
         made: Tensor = layer.train(same.training)(x)
         return made

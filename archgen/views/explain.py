@@ -14,7 +14,7 @@ from archgen.arithmetic.evaluation import evaluate
 from archgen.arithmetic.expressions import Expression, Name, Value
 from archgen.arithmetic.spelling import render
 from archgen.diagnostics import WIDTH, Place, Problem, Source, SpecError, no_command, printable, suggest
-from archgen.graph.model import Apply, Chain, Hold, Merge, Repeat
+from archgen.graph.model import Again, Apply, Chain, Hold, Merge, Repeat
 from archgen.graph.model import Call as BlockCall
 from archgen.ops.base import Op
 from archgen.ops.value import Shape
@@ -184,6 +184,8 @@ class _Explainer:
         return self.known[op, x, y]
 
     def inside(self, node: AnyNode, done: Traced, names: dict[str, Value], path: str) -> tuple[Entry, ...]:
+        if isinstance(node, Again):
+            return self.inside(node.node, done, names, path)
         if isinstance(node, BlockCall):
             body = self.graph.blocks[node.block]
             return self.body(body, done.children, scope(body, dict(done.arguments), done.inputs), f"{path}.")
