@@ -14,6 +14,7 @@ from archgen.analysis import report as reports
 from archgen.analysis.memory import Use
 from archgen.ops.value import Mode, product
 from archgen.records import Record
+from archgen.trace.traced import Role
 
 if TYPE_CHECKING:
     from archgen.analysis.memory import Peak
@@ -123,9 +124,12 @@ def _layers(
             run = evaluating.get(row.path, _NOTHING)  # a layer may run in training alone
             cost = LayerCost(row, run.made, training[row.path].kept, run.live, _traffic(row.traced, batch, item))
         else:
-            live = max((cost.live for cost in inside), default=0)
-            activation, kept = sum(cost.activation for cost in inside), sum(cost.kept for cost in inside)
-            cost = LayerCost(row, activation, kept, live, sum(cost.traffic for cost in inside))
+            run, own = evaluating.get(row.path, _NOTHING), training.get(row.path, _NOTHING)  # what it merges itself
+            live = max(run.live, *(cost.live for cost in inside), 0)
+            activation = run.made + sum(cost.activation for cost in inside)
+            kept = own.kept + sum(cost.kept for cost in inside)
+            merged = _merge_traffic(row.traced, batch, item) if row.role is Role.COLLECT else 0
+            cost = LayerCost(row, activation, kept, live, merged + sum(cost.traffic for cost in inside))
         waiting.setdefault(row.depth, []).append(cost)
         found.append(cost)
     return tuple(reversed(found))
@@ -137,6 +141,12 @@ def _traffic(step: Traced, batch: int, item: int) -> int:
     present = [shape for shape, there in zip(step.inputs, step.conditions or (True,)) if there is not False]
     values: int = sum(product(shape.sizes) for shape in (*present, step.output))
     return item * (batch * values + step.parameters + step.buffers)
+
+
+def _merge_traffic(step: Traced, batch: int, item: int) -> int:
+    """Each value that is collected is read once, and all of them written."""
+    shapes = (step.inputs[0], *(child.output for child in step.children), step.output)
+    return item * batch * sum(int(product(shape.sizes)) for shape in shapes)
 
 
 def _buffer_bytes(steps: tuple[Traced, ...], item: int) -> int:

@@ -202,7 +202,10 @@ class _Run:
                 for position, source in enumerate(sources)
                 if source in last and source.value and source.part < 0 and written.is_inlined(source.value - 1)
             }
-            made = self.step(step, named, inputs, overwrites, prefix + step.name, begun)
+            if step.role is Role.COLLECT:
+                made = self.collect(step, named, inputs[0], variables, written.loop_names[0], prefix + step.name)
+            else:
+                made = self.step(step, named, inputs, overwrites, prefix + step.name, begun)
             parts = range(len(made)) if step.parts else (-1,)
             for part, value in zip(parts, made):
                 own = Input(number + 1, part)
@@ -306,6 +309,21 @@ class _Run:
         if current is entering:
             self.heap.hold(entering.block)
         return current
+
+    def collect(
+        self, step: Traced, named: Traced, x: _Value, variables: dict[str, _Block], list_name: str, path: str
+    ) -> tuple[_Value, ...]:
+        """Runs blocks in order and merges what enters and what each gives; the list of these lives as a variable does."""
+        for old in [name for name in variables if name.startswith(f"{list_name}[")]:
+            self.heap.drop(variables.pop(old))
+        values = [x]
+        variables[f"{list_name}[0]"] = self.heap.hold(x.block)
+        for number, (child, on_names) in enumerate(zip(step.children, named.unrolled(len(step.children))), 1):
+            values += self.step(child, on_names, (values[-1],), False, f"{path}.{child.name}")
+            variables[f"{list_name}[{number}]"] = values[-1].block
+        self.heap.where, self.heap.highest = path, self.heap.live
+        assert isinstance(step.op, MergeOp)
+        return (self.merged(step.op, tuple(values), self.size(step.output), path),)
 
     def op(self, step: Traced, x: _Value, overwrites: bool, path: str) -> _Value:
         op, heap = step.op, self.heap

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from archgen.arithmetic.expressions import Expression, Name, names_of
 from archgen.emit.layout import Group, Text, flat
-from archgen.emit.plan import Assign, Either, If, Return
-from archgen.emit.said import said
+from archgen.emit.plan import Assign, Collect, Either, If, Return
+from archgen.emit.said import ListOf, said
 from archgen.graph.model import Input
 from archgen.language.names import MODULE_ATTRIBUTES, Scope
 from archgen.ops.torch_text import modules
@@ -72,7 +72,12 @@ class Forward(Variables):
     def step(self, number: int, step: Traced) -> None:
         value = Input(number + 1)
         inputs = self.inputs(number)
-        text = self.line(step, inputs) if step.role.is_said else self.call(step, inputs)
+        if step.role is Role.COLLECT:
+            values, block = self.loop_names
+            self.statements.append(Collect(values, flat(self.text(inputs[0])), block, f"self.{step.attribute}"))
+            text = self.said(step, ListOf(values))
+        else:
+            text = self.line(step, inputs) if step.role.is_said else self.call(step, inputs)
         if step.parts:
             names = [self.variables[Input(number + 1, part)] for part in range(len(step.parts))]
             self.statements.append(Assign(", ".join(names), text))
@@ -103,6 +108,10 @@ class Forward(Variables):
         texts = tuple([self.text(value) for value in inputs])
         if step.role is Role.MERGE and len(texts) == 1:
             return texts[0]
+        return self.said(step, texts)
+
+    def said(self, step: Traced, texts: tuple[Text, ...] | ListOf) -> Text:
+        """The op of a step on these values; a list of values may stand for all of them."""
         assert step.op is not None
         assert step.op.line is not None
         self.needs |= modules(step.op.line)

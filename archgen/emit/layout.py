@@ -29,10 +29,15 @@ class Infix(Record):
 
 
 class Comprehension(Record):
-    """`*[element for ...]` among the items of a list."""
+    """`[element for ...]`, with a star among the items of a list."""
 
     element: Text
     clause: str
+    starred: bool = True
+
+    @property
+    def open(self) -> str:
+        return "*[" if self.starred else "["
 
 
 Text: TypeAlias = "str | Group | Infix | Comprehension"
@@ -45,7 +50,7 @@ def flat(text: Text) -> str:
     if isinstance(text, Infix):
         return f" {text.operator} ".join(map(flat, text.values))
     if isinstance(text, Comprehension):
-        return f"*[{flat(text.element)} {text.clause}]"
+        return f"{text.open}{flat(text.element)} {text.clause}]"
     return text.open + ", ".join(map(flat, text.items)) + text.close
 
 
@@ -65,7 +70,7 @@ def lines(text: Text, indent: int, width: int, prefix: str = "", suffix: str = "
         return [*found[:-1], found[-1] + suffix]
     if isinstance(text, Comprehension):
         inner = indent + INDENT
-        return [margin + prefix + "*[", *lines(text.element, inner, width), " " * inner + text.clause, margin + "]" + suffix]
+        return [margin + prefix + text.open, *lines(text.element, inner, width), " " * inner + text.clause, margin + "]" + suffix]
     if not text.items:
         return [whole]
     first, last = margin + prefix + text.open, margin + text.close + suffix

@@ -54,6 +54,16 @@ class Either(Record):
     otherwise: tuple[Statement, ...]
 
 
+class Collect(Record):
+    """Calls blocks one after the other, and keeps what enters the first and what each gives in a list."""
+
+    kind: ClassVar[str] = "collect"
+    values: str
+    first: str
+    block: str
+    blocks: str
+
+
 class AtLeastOne(Record):
     """Refuses a depth below 1."""
 
@@ -68,7 +78,7 @@ class Return(Record):
     values: tuple[str, ...]
 
 
-Statement: TypeAlias = "Assign | Declare | Do | If | Either | AtLeastOne | Return"
+Statement: TypeAlias = "Assign | Declare | Do | If | Either | Collect | AtLeastOne | Return"
 
 
 class Argument(Record):

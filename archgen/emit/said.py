@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from archgen.arithmetic.spelling import render
 from archgen.emit.layout import Group, Infix, Text, flat
-from archgen.ops.torch_text import Function, Index, Listed, Operator, Option, Own, Values, named
+from archgen.ops.torch_text import VALUES, Function, Index, Listed, Operator, Option, Own, Values, named
+from archgen.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,8 +15,18 @@ if TYPE_CHECKING:
     from archgen.ops.torch_text import Tree
 
 
-def said(tree: Tree, values: tuple[Text, ...], options: Mapping[str, Any], own: str) -> Text:
+class ListOf(Record):
+    """The variable that holds a list of all values that an op takes."""
+
+    name: str
+
+
+def said(tree: Tree, values: tuple[Text, ...] | ListOf, options: Mapping[str, Any], own: str) -> Text:
     """The text of a tree. values: of those that the op takes. own: of the parameter that belongs to the class."""
+    if isinstance(values, ListOf):
+        assert isinstance(tree, Function)
+        assert tree.arguments == (Listed((VALUES,)),)  # as `torch.cat`: no other op is given a list
+        return said(tree.replace(arguments=(VALUES,)), (values.name,), options, own)
 
     def each(trees: tuple[Tree, ...]) -> list[Text]:
         found: list[Text] = []

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 MOST_LEVELS = 64  # of blocks and sequences in each other; each takes some ten calls of Python's for whoever walks them
 MOST_NAMES_GIVEN = 200_000  # arguments and constants of blocks, those of each call; the zoo needs 200
-_NODE_WORDS = ("depth", "first", "when", "from")  # beside the arguments of a block
+_NODE_WORDS = ("depth", "first", "collect", "when", "from")  # beside the arguments of a block
 
 
 _TOO_DEEP = f"blocks and sequences nest at most {MOST_LEVELS} levels"
@@ -378,6 +378,8 @@ class _Scope:
         """Refuses an op that can be a line of `forward` alone where a module must stand."""
         if isinstance(node, Apply) and not (node.op.torch_class or node.op.module_source):
             self.builder.problem(place, f"`{node.op.name}` is a line of `forward`, and {refused}", help)
+        if isinstance(node, Repeat) and node.collect is not None:
+            self.builder.problem(place, f"a node with `collect` is a loop of `forward`, and {refused}", help)
 
     def must_be_one_to_one(self, node: AnyNode, place: Place, refused: str, help: str) -> None:
         """Refuses a block that takes or gives several values where one goes in and one comes out."""
@@ -502,7 +504,7 @@ class _Scope:
         assert node.depth is not None
         self.must_be_one_to_one(others, node.place, *_NO_STAGE)
         self.depths.append(node.depth)
-        return Repeat(node.depth, first, others, len(self.depths) - 1)
+        return Repeat(node.depth, first, others, len(self.depths) - 1, MERGES[node.collect]() if node.collect else None)
 
     def later_arguments(self, node: model.Use, block: model.Block) -> tuple[tuple[str, Value, Place], ...]:
         """The arguments of the blocks behind the first: the `stride` is 1, also where the block's own is another."""
@@ -522,6 +524,8 @@ def _no_module(step: Step) -> str:
     """Why a step is no module that `forward` could call once more, or ''."""
     if isinstance(step.node, (Merge, Split)) or (isinstance(step.node, Apply) and step.node.line):
         return "is a line of `forward`"
+    if isinstance(step.node, Repeat) and step.node.collect is not None:
+        return "is a loop of `forward`"
     if isinstance(step.node, Again):
         return "is itself another layer again"
     return "has a `when`" if step.when is not True else ""

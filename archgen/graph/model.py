@@ -36,12 +36,16 @@ class Call(Record):
 
 
 class Repeat(Record):
-    """Blocks in order, as `nn.Sequential`: the first, then the others. before: how many `depths` of its body come before it."""
+    """Blocks in order, as `nn.Sequential`: the first, then the others. before: how many `depths` of its body come before it.
+
+    collect: what makes one value of that which enters and of every block's, where not the last block's alone goes on.
+    """
 
     count: Value
     first: Apply | Hold | Call
     others: Call
     before: int
+    collect: MergeOp | None = None
 
 
 class Chain(Record):

@@ -120,7 +120,8 @@ def _use(node: Use) -> list[tuple[str, Tree]]:
         beside, rest = value_tree(rest[0].value), rest[1:]
     depth = [] if node.depth is None else [("depth", value_tree(node.depth))]
     first = [] if node.first is None else [("first", _first(node.first))]
-    return [(node.kind, beside), *depth, *_options(rest), *first]
+    collect = [("collect", _scalar(node.collect))] if node.collect else []
+    return [(node.kind, beside), *depth, *collect, *_options(rest), *first]
 
 
 def _parts(node: Parts) -> list[tuple[str, Tree]]:

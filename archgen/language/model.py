@@ -50,12 +50,16 @@ class Node(Record):
 
 
 class Use(Node):
-    """An op, a block, or an argument that holds an op. `first` changes or replaces the first of `depth` blocks."""
+    """An op, a block, or an argument that holds an op. `first` changes or replaces the first of `depth` blocks.
+
+    collect: the merge of what enters and of every block's value, where that is meant instead of the last block's; or ''.
+    """
 
     kind: str
     arguments: tuple[Argument, ...] = ()
     depth: Value | None = None
     first: tuple[Argument, ...] | Use | None = None
+    collect: str = ""
 
 
 class Layer(Record):

@@ -187,7 +187,7 @@ class Nodes(Options):
         for name, _ in options:
             if name.text not in allowed:
                 known = (*allowed, "when", "from")
-                if name.text in ("depth", "first"):
+                if name.text in ("depth", "first", "collect"):
                     self.problem(name.place, f"only a block takes `{name.text}`", f"put the {key.text} in a block")
                     continue
                 if name.text == "split":

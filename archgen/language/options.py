@@ -137,7 +137,7 @@ class Options(Values):
             inside = Names((), ())
             inside.ops, inside.known, inside.read = scope.ops, scope.known | DEPTH_NAMES, scope.read
         depth = None if depth_tree is None or key.text in OPS else self.depth(depth_tree, scope)
-        arguments, first = [], None
+        arguments, first, collect = [], None, ""
         if not is_empty(value):
             arguments.append(self.first_argument(key, value, inside))
         for name, option in options:
@@ -145,6 +145,9 @@ class Options(Values):
                 continue
             if name.text == "first" and key.text not in OPS:
                 first = self.first(key, name, option, depth, inside)
+                continue
+            if name.text == "collect" and key.text not in OPS:
+                collect = self.collect(name, option, depth_tree is not None)
                 continue
             if key.text in scope.ops:
                 self.holds_its_options(key.text, name.place)
@@ -161,7 +164,15 @@ class Options(Values):
             known = OPS[key.text].fields
             meant = {other_names.option(name, known) or nearest(name, known) or "" for name in given.difference(known)}
             self.incomplete.append((key, given | meant))
-        return Use(when, sources, place, key.text, tuple(arguments), depth, first)
+        return Use(when, sources, place, key.text, tuple(arguments), depth, first, collect)
+
+    def collect(self, key: trees.Scalar, tree: trees.Tree, has_depth: bool) -> str:
+        """How the values of all blocks become one: they are joined."""
+        if not has_depth:
+            self.problem(key.place, "`collect` needs a `depth`: it joins what several blocks give", "give the node a `depth`")
+        if not isinstance(tree, trees.Scalar) or tree.text != "concat":
+            self.problem(tree.place, "`collect` joins what enters and every block's value", "write `collect: concat`")
+        return "concat"
 
     def depth(self, tree: trees.Tree, scope: Names) -> Value:
         depth = self.value(tree, scope)
@@ -226,7 +237,7 @@ class Options(Values):
             return Argument(key.text, self.argument_value(value, scope), key.place)
         known = WITH_OPTIONS[kind].fields
         if key.text not in known:
-            if key.text in ("depth", "first"):
+            if key.text in ("depth", "first", "collect"):
                 self.problem(key.place, f"only a block takes `{key.text}`", "put the op in a block")
             else:
                 meant = other_names.option(key.text, known)

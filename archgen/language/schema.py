@@ -241,6 +241,7 @@ def _use_of_block() -> Schema:
         "allOf": [_where(name, _ref(f"block.{name}")) for name in library.block_names()],
         "properties": {
             "depth": _described("The number of blocks, one after the other.", {"type": ["integer", "string"], "minimum": 1}),
+            "collect": _described("Joins what enters and every block's value.", {"enum": ["concat"]}),
             "first": _described("Other arguments for the first of them, or another block.", _of("object", "string")),
             **_COMMON_REFS,
         },
@@ -290,7 +291,7 @@ def _nodes(node: str, layers: str) -> dict[str, Schema]:
                     {"if": no_kind, "then": suggested | (_HOLDS_AN_OP if node == "node" else {})},
                 ]
             },
-            **({"dependentRequired": {"first": ["depth"]}} if node == "node" else {}),
+            **({"dependentRequired": {"first": ["depth"], "collect": ["depth"]}} if node == "node" else {}),
         },
         f"{node}_of_a_sequence": {**_ref(node), "properties": beside_each_other},
     }

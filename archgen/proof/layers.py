@@ -112,7 +112,7 @@ def _expected(steps: tuple[Traced, ...], prefix: str) -> Iterator[tuple[str, Any
             bare = step.op.bare(step.inputs[0])
             if bare is not None:
                 yield prefix + step.name, (step.op, ("Parameter", (bare,), {}))
-        elif step.op is not None and step.role not in (Role.MERGE, Role.SPLIT) and step.type != "Identity":
+        elif step.op is not None and step.role not in (Role.MERGE, Role.SPLIT, Role.COLLECT) and step.type != "Identity":
             positional, named = step.op.constructor(step.inputs[0])
             yield prefix + step.name, (step.op, (step.type, positional, named))
         yield from _expected(step.children, f"{prefix}{step.name}.")

@@ -223,8 +223,23 @@ class _Forward:
                 self.both(statement)
             elif isinstance(statement, ast.Assign):
                 self.assign(statement.targets[0], self.value(statement.value))
+            elif isinstance(statement, ast.For):
+                self.loop(statement)
             elif isinstance(statement, ast.Return) and statement.value is not None:
                 self.returned = self.run.either(self.returned, self.value(statement.value))
+
+    def loop(self, statement: ast.For) -> None:
+        """Blocks one after the other, each on what the last one made: `for block in self.m: values.append(block(values[-1]))`."""
+        called, body = statement.iter, "; ".join(map(ast.unparse, statement.body))
+        names = [node.id for node in parts(statement) if isinstance(node, ast.Name) and node.id in self.values]
+        if not (names and isinstance(called, ast.Attribute)):
+            raise OverwriteError(f"line {statement.lineno}: a loop over something else than blocks")
+        wanted = f"{names[0]}.append({ast.unparse(statement.target)}({names[0]}[-1]))"
+        if body != wanted or statement.orelse or called.attr not in self.layers:
+            raise OverwriteError(f"line {statement.lineno}: a loop that does something else than to collect values")
+        listed = self.values[names[0]]
+        self.values[names[0]] = listed | self.run.call(self.layers[called.attr], listed, statement.lineno)
+        self.run.kept |= listed.keys()
 
     def both(self, statement: ast.If) -> None:
         """Runs the two ways of an `if` from the same variables, and joins these."""
@@ -248,7 +263,7 @@ class _Forward:
         """The value of an expression, its parts in the order in which Python runs them."""
         if isinstance(node, ast.Name):
             return self.run.read(self.values[node.id], node.lineno)
-        if isinstance(node, ast.Tuple):  # what is returned: each is read when all are made
+        if isinstance(node, (ast.Tuple, ast.List)):  # what is returned, or collected: each is read when all are made
             return self.joined([self.value(item) for item in node.elts], node.lineno)
         if isinstance(node, ast.BinOp):
             return self.merged(node)

@@ -126,6 +126,16 @@ class Sequential(Module):
         return x
 
 
+class ModuleList(Module):
+    def __init__(self, children: Iterable[object]) -> None:
+        super().__init__()
+        for number, child in enumerate(children):
+            setattr(self, str(number), child)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.children.values())
+
+
 class Layer:
     """A layer of torch.nn that was built: its class and arguments, less `inplace`, which `overwrites` looks at."""
 
@@ -167,6 +177,7 @@ class _Layers:
 
     Module = Module
     Sequential = Sequential
+    ModuleList = ModuleList
 
     def __getattr__(self, name: str) -> Any:
         return functools.partial(Layer, name)

@@ -13,7 +13,7 @@ from archgen.proof.recorder import BUILTINS, functions, parts
 _NODES = frozenset(
     getattr(ast, name)
     for name in (
-        "Module ClassDef FunctionDef arguments arg Expr Constant Assign AnnAssign If IfExp Return Raise Import ImportFrom "
+        "Module ClassDef FunctionDef arguments arg Expr Constant Assign AnnAssign If For IfExp Return Raise Import ImportFrom "
         "alias Name Attribute Load Store Call keyword List Tuple ListComp comprehension Starred BinOp UnaryOp BoolOp Compare "
         "Subscript Slice Add Sub Mult Div MatMult FloorDiv Mod BitOr USub Not And Or Eq NotEq Lt LtE Gt GtE"
     ).split()
@@ -64,8 +64,10 @@ def check_shape(tree: ast.Module) -> None:
     for node in parts(tree, methods):
         _check_node(node, called)
     for function in methods:
+        inside = parts(function)
         known = called | {argument.arg for argument in function.args.args}
-        for node in parts(function):
+        known |= {node.target.id for node in inside if isinstance(node, ast.For) and isinstance(node.target, ast.Name)}
+        for node in inside:
             _check_node(node, known)
 
 
@@ -143,5 +145,5 @@ def _said() -> tuple[frozenset[str], frozenset[str]]:
 def _layer_classes() -> frozenset[str]:
     """The classes of torch.nn that the ops stand for, at every rank, those that hold them, and a bare parameter."""
     return frozenset(
-        {"Sequential", "Identity", "Parameter"} | {op.class_name(rank) for op in OPS.values() for rank in range(4)}
+        {"Sequential", "ModuleList", "Identity", "Parameter"} | {op.class_name(rank) for op in OPS.values() for rank in range(4)}
     )

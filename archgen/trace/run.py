@@ -86,6 +86,11 @@ class Run(Generic[Value]):
             made = self.merged(step, there) if len(there) > 1 else there[0]
         elif step.role is Role.SPLIT:
             made = self.parts(step, taken[0])
+        elif step.role is Role.COLLECT:
+            values = taken[:1]
+            for child in step.children:
+                values.append(self.step(child, values[-1:], f"{path}.{child.name}", f"{module}.{child.name}"))
+            made = self.merged(step, values)
         elif step.role is Role.BLOCK:
             made = self.body(self.graph.blocks[step.type], step.children, taken, f"{path}.", f"{module}.")
             made = made if step.parts else made[0]

@@ -19,6 +19,7 @@ class Role(Enum):
     HELD = "held"  # a layer that an argument of the class holds
     BLOCK = "block"  # a call of a class
     CHAIN = "chain"  # a sequence
+    COLLECT = "collect"  # blocks in a loop of `forward`, whose values are merged there
     LINE = "line"  # an op that is said in `forward`
     MERGE = "merge"  # one of several values, said there
     SPLIT = "split"  # one that makes several values, said there

@@ -41,6 +41,12 @@ class Variables(Flow):
         """The variable of each value, gone through in the order of the lines."""
         return _Assignment(self).found
 
+    @cached_property
+    def loop_names(self) -> tuple[str, str]:
+        """What a loop over blocks calls the list of their values, and the block."""
+        names = Scope(self.entering.values(), *((step.name, *step.parts) for step in self.steps))
+        return names.take("values"), names.take("block")
+
     def is_result(self, value: Input) -> bool:
         """Whether a value is returned, beside others."""
         return value in self.returned and self.results != (value,)

@@ -22,6 +22,7 @@ from archgen.arithmetic.spelling import SPEC, describe, render, stand_for
 from archgen.diagnostics import BUDGET, Place, Problem
 from archgen.graph.model import Again, Apply, Body, Call, Chain, Graph, Hold, Input, Merge, Repeat, Split, Step
 from archgen.language.vocabulary import DEPTH_NAMES
+from archgen.ops import MergeOp
 from archgen.ops.base import Op
 from archgen.ops.value import Constraint, Shape, shape_text
 from archgen.trace import fitting
@@ -257,8 +258,25 @@ class Tracer:
         total = self.blocks_before(len(self.depths), names, place)
         names = {**names, "block_count": total}
         if isinstance(count, Expression):
-            return self.many(name, node, count, x, names, offset, place)
-        return self.counted_blocks(name, node, count, x, names, offset, place)
+            traced = self.many(name, node, count, x, names, offset, place)
+        else:
+            traced = self.counted_blocks(name, node, count, x, names, offset, place)
+        return traced if node.collect is None else self.collected(traced, node.collect, x, place)
+
+    def collected(self, blocks: Traced, op: MergeOp, x: Shape, place: Place) -> Traced:
+        """What enters and every block's value, merged. In a loop that a count says, the last child stands for the rest."""
+        made = [child.output for child in blocks.children]
+        for constraint in op.constraints(*map(self.judged, (x, *made))):
+            self.judge(constraint, place)
+        if not blocks.count:
+            output = op.output(x, *made)
+        else:
+            others = binary("-", blocks.count, len(made) - 1)  # of which there are more than this one
+            output = op.output(x, *made[:-1], made[-1].with_channels(binary("*", others, made[-1].channels)))
+            if made[-1].channels != blocks.children[-1].inputs[0].channels:
+                sentence = "`collect` joins blocks of a number that an argument says, and these change their channels"
+                raise Stopped(Problem(place, sentence, "write the depth as a number"))
+        return blocks.replace(type="ModuleList", role=Role.COLLECT, op=op, output=output)
 
     def counted_blocks(
         self, name: str, node: Repeat, count: int, x: Shape, names: Environment, offset: Value, place: Place

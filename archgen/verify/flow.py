@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from archgen.verify.interpreter import Interpreter
 from archgen.verify.measure import distance, is_constant, outputs, size_text, spread
+from archgen.verify.measure import outputs, size_text
+from archgen.trace.traced import Role
 from archgen.verify.result import Check
 
 if TYPE_CHECKING:
@@ -88,7 +90,7 @@ def _options(module: nn.Module, rows: list[Row], lines: list[Row], interpreter: 
     Outputs do not see all of them: not a dropout's p, a momentum, or a small change of an eps.
     """
     for row in rows:
-        if row.op is None:
+        if row.op is None or row.role is Role.COLLECT:
             continue
         layer, wanted = module.get_submodule(row.path), interpreter.layer(row.traced, row.path)
         for name, value in vars(wanted).items():

@@ -161,7 +161,7 @@ class _Explainer:
             return Entry(path, f"{_kind(node)} left out: {change}", tuple(why))
         if done.role is Role.MERGE:
             return Entry(path, f"{done.type}: {change}", (*why, *self.merge_parts(node, done)))
-        if done.op is not None:
+        if done.op is not None and done.role is not Role.COLLECT:
             title = f"{op_title(done.op, done.type, done.inputs[0])}: {change}"
             parts = self.op_parts(done.op, done.inputs[0], done.output)
             return Entry(path, title, (*why, *parts), (), done.op.name, _first_line(type(done.op).__doc__ or ""))
