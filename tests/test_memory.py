@@ -243,7 +243,8 @@ stem:
   last: {conv: 3, kernel_size: 1}
 """,
     "chain in place": """
-stem: {conv: {conv: 8, kernel_size: 3}, bn: batch_norm, act: silu, drop: {dropout: 0.3}, fc: {conv: 5, kernel_size: 1}}
+stem: {conv: {conv: 8, kernel_size: 3}, bn: batch_norm, act: silu, drop: {dropout: 0.3},
+   fc: {conv: 5, kernel_size: 1}}
 """,
     "sequence in place": """
 stem: {all: [{conv: 8, kernel_size: 3}, batch_norm, relu6, {conv: 8, kernel_size: 3}, elu, {max_pool: 2}]}
@@ -367,6 +368,63 @@ stages:
 """,
     "a sequence of blocks": """
 stem: {all: [{ConvNormAct: 8}, {ConvNormAct: 8, kernel_size: 3, activation: silu}, {SqueezeExcite: 2}]}
+""",
+    "unread part": """
+stem: {conv: {conv: 8, kernel_size: 3}, p: {split: {a: 2, b: 5, c: 1}},
+   r: {relu, from: p.b}, last: {conv: 3, kernel_size: 3}}
+""",
+    "equal parts, one unread": """
+stem: {conv: {conv: 9, kernel_size: 3}, p: {chunk: 3}, r: {silu, from: p.1},
+   s: {silu, from: p.2}, m: {multiply, from: [r, s]}, last: {conv: 3, kernel_size: 3}}
+""",
+    "parts of the height": """
+stem: {conv: {conv: 8, kernel_size: 3}, p: {split: [4, 12], dim: 2}, r: {conv: 8, kernel_size: 3, from: p.0},
+   z: {conv: 3, kernel_size: 3, from: p.1}}
+outputs: [r, z]
+""",
+    "parts joined again": """
+stem: {conv: {conv: 8, kernel_size: 3}, p: {chunk: 2}, r: {conv: 4, kernel_size: 3, from: p.0},
+   j: {concat, from: [p.1, r, p.0]}, act: relu, last: {conv: 3, kernel_size: 3}}
+""",
+    "parts added": """
+stem: {conv: {conv: 8, kernel_size: 3}, p: {chunk: 2}, j: {add, from: [p.1, p.0]},
+   act: relu, last: {conv: 3, kernel_size: 3}}
+""",
+    "a part is the output": """
+stem: {conv: {conv: 8, kernel_size: 3}, p: {chunk: 2}, a: {conv: 3, kernel_size: 3, from: p.0}}
+outputs: [p.1, a]
+""",
+    "parts behind a norm": """
+stem: {conv: {conv: 8, kernel_size: 3}, bn: batch_norm, p: {chunk: 2}, a: {relu, from: p.0},
+   b: {sigmoid, from: p.1}, m: {multiply, from: [a, b]}, last: {conv: 3, kernel_size: 1}}
+""",
+    "collected": """
+stem: {conv: {conv: 8, kernel_size: 3}, a: {B: 8, depth: 3, collect: concat},
+   b: {B: 6, depth: 2, collect: concat}, last: {conv: 3, kernel_size: 1}}
+blocks: {B: {args: {channels: int}, layers: {conv: {conv: channels, kernel_size: 3}, bn: batch_norm, act: relu}}}
+""",
+    "several outputs, one unread": """
+stem: {conv: {conv: 8, kernel_size: 3}, a: {B: 6}, act: {relu, from: a.y}, last: {conv: 3, kernel_size: 1}}
+blocks: {B: {args: {channels: int}, layers: {y: {conv: channels, kernel_size: 3}, z: {tanh, from: y}}, outputs: [y, z]}}
+""",
+    "several inputs": """
+stem: {conv: {conv: 8, kernel_size: 3}, d: {conv: 6, kernel_size: 3, stride: 2},
+   a: {B: 6, from: [d, conv]}, last: {conv: 3, kernel_size: 1}}
+blocks: {B: {inputs: [x, skip], args: {channels: int}, layers: {up: {upsample: 2},
+   j: {concat, from: [up, skip]}, act: relu, z: {conv: channels, kernel_size: 3}}}}
+""",
+    "again": """
+stem: {c: {conv: 8, kernel_size: 3}, r: relu, s: {use: r}, t: {max_pool: 2},
+   u: {use: r}, last: {conv: 3, kernel_size: 1}}
+""",
+    "again with weights": """
+stem: {c: {conv: 4, kernel_size: 3}, r: relu, s: {use: c}, t: tanh, u: {use: c},
+   v: sigmoid, last: {conv: 3, kernel_size: 1}}
+""",
+    "from in branches": """
+stem: {c: {conv: 4, kernel_size: 3}, d: {conv: 4, kernel_size: 3}, m: {add: {a: {identity, from: c}, b: {silu, from: c},
+   x2: [{conv: 4, kernel_size: 3}, relu]}},
+   last: {conv: 3, kernel_size: 1}}
 """,
 }
 

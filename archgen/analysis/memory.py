@@ -75,10 +75,10 @@ def training(graph: Graph, traced: TracedBody, named: dict[str, TracedBody], bat
 class _Block:
     """Some memory: it lives while somebody holds it."""
 
-    __slots__ = ("holders", "kept", "size")
+    __slots__ = ("holders", "keeper", "size")
 
     def __init__(self, size: int) -> None:
-        self.size, self.holders, self.kept = size, 1, False
+        self.size, self.holders, self.keeper = size, 1, ""  # keeper: the path that was the first to keep it for the way back
 
 
 class _Heap:
@@ -238,6 +238,9 @@ class _Run:
             if wanted.isdisjoint(node.outputs):
                 for block in node.saved:
                     self.heap.drop(block)
+                    if not block.holders:
+                        use = self.layers[block.keeper]
+                        self.layers[block.keeper] = use._replace(kept=use.kept - block.size)
             else:
                 wanted |= set(node.inputs)
                 kept.append(node)
@@ -435,8 +438,8 @@ class _Run:
         before = self.layers.get(path, Use(0, 0, 0))
         kept = before.kept
         for block in saved:
-            if not block.kept:
-                block.kept = True
+            if not block.keeper:
+                block.keeper = path
                 kept += block.size
         self.layers[path] = Use(before.made + size, kept, max(before.live, self.heap.highest))
         if made.gradient:
@@ -454,11 +457,14 @@ class _Run:
         while self.tape:
             node = self.tape.pop()
             heap.where = node.path
+            unread = sum(value.size for value in node.outputs if value not in gradients)  # of parts: zeros stand for it
             coming = [gradients.pop(value) for value in node.outputs if value in gradients]
             if coming:
                 if node.dense:  # a gradient may be spread over places that it does not have
                     coming = [self.of_size(coming[0], node.outputs[0].size)]
+                zeros = heap.new(unread)
                 going = self.going(node, coming[0])
+                heap.drop(zeros)
             for block in (*node.saved, *coming):
                 heap.drop(block)
             if coming:

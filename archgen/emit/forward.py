@@ -43,7 +43,9 @@ class Forward(Variables):
         self.statements: list[Statement] = []
         self.needs: set[str] = set()  # the imports that the text says
         self.conditions: dict[str, str] = {}  # step -> the attribute that holds its condition
-        self.kept: dict[str, list[tuple[str, Value | list[Value]]]] = {}  # step -> attributes for its options, and what they hold
+        self.kept: dict[
+            str, list[tuple[str, Value | list[Value]]]
+        ] = {}  # step -> attributes for its options, and what they hold
         self.attributes = Scope(MODULE_ATTRIBUTES, (step.name for step in steps))
 
     def build(self) -> tuple[Statement, ...]:

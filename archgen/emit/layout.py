@@ -70,7 +70,12 @@ def lines(text: Text, indent: int, width: int, prefix: str = "", suffix: str = "
         return [*found[:-1], found[-1] + suffix]
     if isinstance(text, Comprehension):
         inner = indent + INDENT
-        return [margin + prefix + text.open, *lines(text.element, inner, width), " " * inner + text.clause, margin + "]" + suffix]
+        return [
+            margin + prefix + text.open,
+            *lines(text.element, inner, width),
+            " " * inner + text.clause,
+            margin + "]" + suffix,
+        ]
     if not text.items:
         return [whole]
     first, last = margin + prefix + text.open, margin + text.close + suffix

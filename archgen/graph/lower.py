@@ -254,7 +254,11 @@ class _Scope:
         if given != takes:
             what = quote(body.name) if body else quote(layer.name)
             listed = f"{takes} values, {' and '.join(map(quote, body.inputs))}" if body and body.inputs else "one value"
-            help = f"write `from: [{', '.join(one.upper() for one in body.inputs)}]`" if body and body.inputs else "name one of them"
+            help = (
+                f"write `from: [{', '.join(one.upper() for one in body.inputs)}]`"
+                if body and body.inputs
+                else "name one of them"
+            )
             self.builder.problem(layer.node.place, f"{what} takes {listed}, and is given {given}", help)
         if body and (body.inputs or body.outputs) and layer.node.when is not None:
             sentence = f"{quote(body.name)} {_several(body)}, so it takes no `when`"
@@ -279,7 +283,9 @@ class _Scope:
         names = self.several.get(found, ())
         if reference.part not in names:
             layer = quote(reference.name)
-            sentence = f"{layer} has no part {quote(reference.part)}" if names else f"{layer} gives one value, which has no parts"
+            sentence = (
+                f"{layer} has no part {quote(reference.part)}" if names else f"{layer} gives one value, which has no parts"
+            )
             help = suggest(reference.part, names, "parts") if names else f"write `from: {reference.name}`"
             self.builder.problem(reference.place, sentence, help)
             return Input(found.value, 0) if names else found

@@ -156,7 +156,9 @@ class Nodes(Options):
         for number, layer in enumerate(layers):
             if layer.node.sources and number:
                 help = "write it in the first node, or give the layers names, outside a list"
-                self.problem(layer.node.sources[0].place, "`from` can't stand inside a sequence: each takes what is before it", help)
+                self.problem(
+                    layer.node.sources[0].place, "`from` can't stand inside a sequence: each takes what is before it", help
+                )
             if isinstance(layer.node, (Residual, Merge, Parts, Again)):
                 what = {Parts: "split", Again: "use of another layer"}.get(type(layer.node), "merge")
                 sentence = f"a sequence holds ops, blocks and sequences: a {what} is none"
@@ -183,7 +185,9 @@ class Nodes(Options):
         tree: trees.Mapping,
         earlier: set[str],
     ) -> AnyNode:
-        allowed = {"residual": ("shortcut",), "sequence": (), "use": ()}.get(key.text, ("dim",) if key.text in PARTS else ("split",))
+        allowed = {"residual": ("shortcut",), "sequence": (), "use": ()}.get(
+            key.text, ("dim",) if key.text in PARTS else ("split",)
+        )
         for name, _ in options:
             if name.text not in allowed:
                 known = (*allowed, "when", "from")
@@ -323,7 +327,9 @@ class Nodes(Options):
         for branch in branches if split is True else ():
             if branch.node.sources:
                 help = "leave it out, or write the parts as a node of their own: `parts: {chunk: 2}`"
-                self.problem(branch.node.sources[0].place, "with `split: true` a branch takes its share, not another value", help)
+                self.problem(
+                    branch.node.sources[0].place, "with `split: true` a branch takes its share, not another value", help
+                )
         return Merge(when, sources, place, key.text, branches, split is True)
 
     def list_of_branches(self, key: trees.Scalar, tree: trees.Sequence) -> None:

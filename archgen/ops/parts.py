@@ -62,9 +62,7 @@ class PartsOp(Op):
         axis, found, start = self.axis(x), [], 0
         for length in self.lengths(x):
             moved = POINTWISE._replace(taps=(start,)) if type(start) is int else None
-            found.append(
-                tuple(moved if own == axis else POINTWISE for own in range(len(x.sizes)) if own != x.channel_axis)
-            )
+            found.append(tuple(moved if own == axis else POINTWISE for own in range(len(x.sizes)) if own != x.channel_axis))
             start = start + length
         return tuple(found)
 

@@ -20,7 +20,6 @@ AXES = {0: (), 1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
 CALLED = {"L": "in_length", "D": "in_depth", "H": "in_height", "W": "in_width"}
 
 
-
 def axis_names(rank: int, value: str = "in") -> tuple[str, ...]:
     """The spatial sizes of a value that enters a block, as its constructor calls them; the first's are `in_height` and the like."""
     return tuple(CALLED[axis].replace("in_", f"{value}_") for axis in AXES[rank])

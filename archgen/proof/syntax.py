@@ -145,5 +145,6 @@ def _said() -> tuple[frozenset[str], frozenset[str]]:
 def _layer_classes() -> frozenset[str]:
     """The classes of torch.nn that the ops stand for, at every rank, those that hold them, and a bare parameter."""
     return frozenset(
-        {"Sequential", "ModuleList", "Identity", "Parameter"} | {op.class_name(rank) for op in OPS.values() for rank in range(4)}
+        {"Sequential", "ModuleList", "Identity", "Parameter"}
+        | {op.class_name(rank) for op in OPS.values() for rank in range(4)}
     )

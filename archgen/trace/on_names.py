@@ -114,7 +114,9 @@ class _Names(Tracer):
             named = isinstance(value, Expression) and not isinstance(value, Name)
             names[constant.name] = Name(constant.name, "int" if is_whole(value) else "float") if named else value
         steps, values = self.steps(body, entering, names)
-        return TracedBody(entering, steps, tuple(value_of(values, result) for result in (*body.results, *body.training_results)), names)
+        return TracedBody(
+            entering, steps, tuple(value_of(values, result) for result in (*body.results, *body.training_results)), names
+        )
 
     def arguments(self, node: Call, names: Environment) -> dict[str, Value]:
         """Notes how a float is said that each block of a stage works out of its number: `0.2 * 3 / 16`, not 0.0375..."""
@@ -139,9 +141,7 @@ class _Names(Tracer):
             if stopped.problem.place is place:
                 raise
             raise Stopped(stopped.problem.replace(calls=(*stopped.problem.calls, (place, body.name)))) from None
-        made = Traced(
-            name, body.name, Role.BLOCK, entering, leaving[0], place, arguments=tuple(arguments.items()), words=words
-        )
+        made = Traced(name, body.name, Role.BLOCK, entering, leaving[0], place, arguments=tuple(arguments.items()), words=words)
         return made if len(leaving) == 1 else made.replace(parts=body.outputs, outputs=leaving)
 
     def inside_call(self, body: Body, arguments: dict[str, Value], entering: tuple[Shape, ...]) -> dict[str, Value]:
@@ -160,7 +160,9 @@ class _Names(Tracer):
     ) -> tuple[Shape, ...]:
         """What leaves this call of a block, `leaving` being what leaves any; where that is not known, the call itself is traced."""
         if not any(isinstance(size, TooLong) or names_of(size) & OPEN for out in leaving for size in out.sizes):
-            return tuple(Shape(tuple(self.value(size, names, place) for size in out.sizes), out.channel_axis) for out in leaving)
+            return tuple(
+                Shape(tuple(self.value(size, names, place) for size in out.sizes), out.channel_axis) for out in leaving
+            )
         key = (body.name, repr(names), entering)
         found = self.outputs.get(key)
         if found is None:

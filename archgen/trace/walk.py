@@ -140,7 +140,9 @@ class Tracer:
         for x, met in zip(inputs, first.inputs):
             axes = f"`{first.name}` was built for a value with {met.rank} spatial axes, and here there are {x.rank}"
             self.judge(Constraint(x.rank, "==", met.rank, axes, "", _AGAIN), step.place)
-            self.judge(Constraint(x.channel_axis, "==", met.channel_axis, _OTHER_AXIS.format(first.name), "", _AGAIN), step.place)
+            self.judge(
+                Constraint(x.channel_axis, "==", met.channel_axis, _OTHER_AXIS.format(first.name), "", _AGAIN), step.place
+            )
             sentence = f"`{first.name}` was built for {{right}} channels, and {{left}} enter here"
             self.judge(Constraint(x.channels, "==", met.channels, sentence, "", _AGAIN), step.place)
         traced = self.step(step.replace(node=step.node.node), inputs, names)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from archgen.trace.traced import Role
 from archgen.verify.interpreter import Interpreter
 from archgen.verify.measure import distance, is_constant, outputs, size_text, spread
 from archgen.verify.measure import outputs, size_text
-from archgen.trace.traced import Role
 from archgen.verify.result import Check
 
 if TYPE_CHECKING:
