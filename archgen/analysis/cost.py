@@ -138,6 +138,9 @@ def _layers(
 def _traffic(step: Traced, batch: int, item: int) -> int:
     if step.op is not None and step.op.footprint(step.inputs[0], step.output, Mode()).shared:
         return 0
+    if step.role is Role.LINE:
+        read_and_written: int = product(step.inputs[0].sizes) + product(step.output.sizes)
+        return item * (batch * read_and_written + step.parameters)
     present = [shape for shape, there in zip(step.inputs, step.conditions or (True,)) if there is not False]
     values: int = sum(product(shape.sizes) for shape in (*present, step.output))
     return item * (batch * values + step.parameters + step.buffers)

@@ -134,6 +134,10 @@ class _Follower(Run[View]):
             fields = tuple(union(left, right, self.budget) for left, right in zip(fields, view.fields))
         return View(fields, fields)
 
+    def alike(self, step: Traced, values: list[View]) -> View:
+        """By how much it grows follows from both, so a position reads another stretch at each size."""
+        return View((None,) * step.output.rank, (None,) * step.output.rank)
+
     def parts(self, step: Traced, x: View) -> tuple[View, ...]:
         assert isinstance(step.op, PartsOp)
         reads = step.op.part_reads(step.inputs[0])

@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING
 
 from archgen.arithmetic.evaluation import evaluate
 from archgen.arithmetic.expressions import (
-    Expression,
     Name,
     may_fail,
     names_of,
 )
 from archgen.arithmetic.spelling import render
-from archgen.diagnostics import Problem, SpecError
 from archgen.emit.attributes import Attributes
 from archgen.emit.forward import Forward
 from archgen.emit.layout import Group, escaped
@@ -139,9 +137,6 @@ class ClassBuilder(Attributes):
         if step.role is Role.MERGE:
             if step.name in forward.conditions:
                 self.statements.append(Assign(forward.conditions[step.name], self.say(step.condition)))
-            if any(isinstance(condition, Expression) for condition in step.conditions):
-                sentence = "a class has all of a merge's branches or not: the `when` of a branch can't depend on an argument"
-                raise SpecError(Problem(step.place, sentence, "write a second block without the branch"))
             return
         target = f"self.{step.name}"
         if step.role is Role.LINE:
@@ -155,8 +150,9 @@ class ClassBuilder(Attributes):
             return
         test = self.say(step.condition)
         text, before = self.apart(step, inplace)
-        then = (*before, Declare(target, "nn.Module", text))
-        self.statements.append(Either(test, then, (Assign(target, "nn.Identity()"),)))
+        optional = step.name in forward.optional
+        then = (*before, Declare(target, "nn.Module | None" if optional else "nn.Module", text))
+        self.statements.append(Either(test, then, (Assign(target, "None" if optional else "nn.Identity()"),)))
 
 
 def _tensors(count: int) -> str:

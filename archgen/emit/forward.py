@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from archgen.arithmetic.expressions import Expression, Name, names_of
+from archgen.diagnostics import Problem, SpecError
 from archgen.emit.layout import Group, Text, flat
 from archgen.emit.plan import Assign, Collect, Either, If, Return
 from archgen.emit.said import ListOf, said
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from archgen.arithmetic.expressions import Value
     from archgen.emit.plan import Statement
     from archgen.trace.traced import Traced
+
+
+MOST_CONDITIONAL = 2  # branches of a merge that an argument may leave out: a line for each case
 
 
 class Forward(Variables):
@@ -46,6 +50,7 @@ class Forward(Variables):
         self.kept: dict[
             str, list[tuple[str, Value | list[Value]]]
         ] = {}  # step -> attributes for its options, and what they hold
+        self.optional: set[str] = set()  # the branches that are None where an argument leaves them out
         self.attributes = Scope(MODULE_ATTRIBUTES, (step.name for step in steps))
 
     def build(self) -> tuple[Statement, ...]:
@@ -74,6 +79,9 @@ class Forward(Variables):
     def step(self, number: int, step: Traced) -> None:
         value = Input(number + 1)
         inputs = self.inputs(number)
+        if any(isinstance(condition, Expression) for condition in step.conditions):
+            self.statements += self.some_branches(step, self.variables[value], inputs)
+            return
         if step.role is Role.COLLECT:
             values, block = self.loop_names
             self.statements.append(Collect(values, flat(self.text(inputs[0])), block, f"self.{step.attribute}"))
@@ -111,6 +119,34 @@ class Forward(Variables):
         if step.role is Role.MERGE and len(texts) == 1:
             return texts[0]
         return self.said(step, texts)
+
+    def some_branches(self, step: Traced, target: str, inputs: tuple[Input, ...]) -> tuple[Statement, ...]:
+        """A merge of which an argument may leave branches out: one line for those that are there in each case."""
+        conditions = [condition for condition in step.conditions if condition is not False]
+        texts: list[Text] = []
+        tests: dict[int, str] = {}
+        for number, (value, condition) in enumerate(zip(inputs, conditions)):
+            texts.append(self.text(value))
+            if isinstance(condition, Expression):
+                branch = self.steps[value.value - 1].name
+                if self.is_inlined(value.value - 1):
+                    self.optional.add(branch)
+                    tests[number] = f"self.{branch} is not None"
+                else:  # it has a line of its own, and passes what enters where it is not there
+                    tests[number] = f"self.{self.attributes.take(f'use_{branch}')}"
+                    self.kept.setdefault(step.name, []).append((tests[number], condition))
+        if len(tests) == len(texts) or len(tests) > MOST_CONDITIONAL:
+            sentence = f"at most {MOST_CONDITIONAL} branches of a merge can depend on an argument, and not all of them"
+            raise SpecError(Problem(step.place, sentence, "put some of them in a block, and the `when` beside the block"))
+
+        def cases(waiting: list[int], there: frozenset[int]) -> tuple[Statement, ...]:
+            if waiting:
+                first, *rest = waiting
+                return (Either(tests[first], cases(rest, there), cases(rest, there - {first})),)
+            present = tuple(text for number, text in enumerate(texts) if number in there)
+            return (Assign(target, self.said(step, present) if len(present) > 1 else present[0]),)
+
+        return cases(list(tests), frozenset(range(len(texts))))
 
     def said(self, step: Traced, texts: tuple[Text, ...] | ListOf) -> Text:
         """The op of a step on these values; a list of values may stand for all of them."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from archgen.arithmetic.spelling import render
 from archgen.emit.layout import Group, Infix, Text, flat
-from archgen.ops.torch_text import VALUES, Function, Index, Listed, Operator, Option, Own, Values, named
+from archgen.ops.torch_text import VALUES, Function, Index, Listed, Nth, Operator, Option, Own, SizeOf, Values, named
 from archgen.records import Record
 
 if TYPE_CHECKING:
@@ -41,8 +41,14 @@ def said(tree: Tree, values: tuple[Text, ...] | ListOf, options: Mapping[str, An
 
     if isinstance(tree, Own):
         return own
+    if isinstance(tree, Nth):
+        return values[tree.number]
+    if isinstance(tree, SizeOf):
+        return f"{flat(values[tree.number])}.shape[2:]"
     if isinstance(tree, Option):
         value = options[tree.name]
+        if type(value) is str:
+            return f'"{value}"'
         return Group("[", tuple(map(render, value)), "]") if type(value) is list else render(value)
     if isinstance(tree, Listed):
         return Group("[", tuple(each(tree.items)), "]")

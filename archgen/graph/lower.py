@@ -14,7 +14,7 @@ from archgen.graph.model import Again, Apply, Body, Call, Chain, Graph, Hold, In
 from archgen.language import library, model, problems
 from archgen.language.names import Scope
 from archgen.language.vocabulary import DEPTH_NAMES
-from archgen.ops import MERGES, OPS, PARTS
+from archgen.ops import LIKE, MERGES, OPS, PARTS
 from archgen.ops.merge import Add
 from archgen.ops.parts import Chunk
 from archgen.ops.value import same
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from archgen.graph.model import AnyNode
+    from archgen.ops import Op
 
 
 MOST_LEVELS = 64  # of blocks and sequences in each other; each takes some ten calls of Python's for whoever walks them
@@ -229,6 +230,8 @@ class _Scope:
             built = built.replace(line=True)
         elif node.when is not None:
             self.must_be_module(built, layer.place, "takes no `when`", "put it in a block, and the `when` beside the block")
+        if isinstance(node, model.Use) and node.to is not None:
+            return self.add(layer.name, built, (*sources[:1], self.value(node.to)), node.when, layer.place)
         made = self.add(layer.name, built, sources, node.when, layer.place)
         self.gives_and_takes(layer, built, made, len(sources))
         return made
@@ -401,7 +404,7 @@ class _Scope:
         return self.call(node, repeated)
 
     def apply(self, node: model.Use, repeated: bool) -> Apply:
-        op = OPS[node.kind]
+        op: type[Op] = OPS[node.kind] if node.to is None else LIKE[node.kind]
         given = self.with_defaults(node, {argument.name: argument for argument in node.arguments}, repeated)
         values = {name: argument.value for name, argument in given.items() if name in op.fields}
         dynamic = tuple(name for name, value in values.items() if names_of(value))

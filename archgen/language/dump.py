@@ -121,7 +121,8 @@ def _use(node: Use) -> list[tuple[str, Tree]]:
     depth = [] if node.depth is None else [("depth", value_tree(node.depth))]
     first = [] if node.first is None else [("first", _first(node.first))]
     collect = [("collect", _scalar(node.collect))] if node.collect else []
-    return [(node.kind, beside), *depth, *collect, *_options(rest), *first]
+    to = [] if node.to is None else [("to", _scalar(node.to.text))]
+    return [(node.kind, beside), *to, *depth, *collect, *_options(rest), *first]
 
 
 def _parts(node: Parts) -> list[tuple[str, Tree]]:

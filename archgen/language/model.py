@@ -52,7 +52,8 @@ class Node(Record):
 class Use(Node):
     """An op, a block, or an argument that holds an op. `first` changes or replaces the first of `depth` blocks.
 
-    collect: the merge of what enters and of every block's value, where that is meant instead of the last block's; or ''.
+    to: the value whose size it takes. collect: the merge of what enters and of every block's value, where that is meant and not
+    the last block's alone; or ''.
     """
 
     kind: str
@@ -60,6 +61,7 @@ class Use(Node):
     depth: Value | None = None
     first: tuple[Argument, ...] | Use | None = None
     collect: str = ""
+    to: Reference | None = None
 
 
 class Layer(Record):
@@ -131,7 +133,7 @@ class Constant(Record):
 
 
 class Block(Record):
-    """inputs: the names of the values that enter, where there are several; outputs: of those that leave, if not the last alone."""
+    """inputs: the names of the values that enter, where several do; outputs: of those that leave, if not the last alone."""
 
     name: str
     description: str

@@ -83,7 +83,8 @@ class Nodes(Options):
         return tuple(found)
 
     def sources_known(self, node: AnyNode, earlier: set[str], layer: str, here: set[str]) -> None:
-        for reference in node.sources:
+        like = [node.to] if isinstance(node, Use) and node.to is not None else []
+        for reference in (*node.sources, *like):
             if reference.name not in earlier and reference.name != "input":
                 self.unknown_source(reference, earlier, layer, here)
 
@@ -154,6 +155,8 @@ class Nodes(Options):
             self.problem(tree.place, "a sequence needs at least one node", "where nothing is to be done write `identity`")
         layers = tuple(Layer(name, self.node(item, scope, set()), place) for name, item, place in named)
         for number, layer in enumerate(layers):
+            if isinstance(layer.node, Use) and layer.node.to is not None:
+                self.problem(layer.node.to.place, "`to` can't stand inside a sequence", "write it as a layer of its own")
             if layer.node.sources and number:
                 help = "write it in the first node, or give the layers names, outside a list"
                 self.problem(

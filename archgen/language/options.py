@@ -10,7 +10,7 @@ from archgen.language import other_names
 from archgen.language.model import Argument, Use
 from archgen.language.values import Names, Values, entries_of, keys_of
 from archgen.language.vocabulary import BLOCK, COMPOSITIONS, DEPTH_NAMES, WITH_OPTIONS, WORDS, is_kind
-from archgen.ops import OPS
+from archgen.ops import LIKE, OPS
 from archgen.ops.options import KINDS
 from archgen.syntax import trees
 from archgen.syntax.trees import is_empty
@@ -137,7 +137,9 @@ class Options(Values):
             inside = Names((), ())
             inside.ops, inside.known, inside.read = scope.ops, scope.known | DEPTH_NAMES, scope.read
         depth = None if depth_tree is None or key.text in OPS else self.depth(depth_tree, scope)
-        arguments, first, collect = [], None, ""
+        arguments: list[Argument] = []
+        first: tuple[Argument, ...] | Use | None = None
+        collect, to = "", None
         if not is_empty(value):
             arguments.append(self.first_argument(key, value, inside))
         for name, option in options:
@@ -146,25 +148,44 @@ class Options(Values):
             if name.text == "first" and key.text not in OPS:
                 first = self.first(key, name, option, depth, inside)
                 continue
+            if name.text == "to" and key.text in LIKE:
+                to = self.value_like(name, option)
+                continue
             if name.text == "collect" and key.text not in OPS:
                 collect = self.collect(name, option, depth_tree is not None)
                 continue
             if key.text in scope.ops:
                 self.holds_its_options(key.text, name.place)
                 continue
-            arguments.append(self.option(key.text, name, option, inside, ("when", "from")))
+            arguments.append(
+                self.option(key.text, name, option, inside, ("when", "from", *(["to"] if key.text in LIKE else [])))
+            )
             if key.text in OPS and name.text in {argument.name for argument in arguments[:-1]}:
                 other = arguments[0].place.seen_from(name.place)
                 help = f"it is the value beside `{key.text}` at {other}: leave one of them out"
                 self.problem(name.place, f"the option {quote(name.text)} is given twice", help)
-        if key.text in OPS:
+        if to is not None:
+            for argument in arguments:
+                if argument.name not in LIKE[key.text].fields:
+                    sentence = f"`to` says the size already, so {quote(argument.name)} can't"
+                    self.problem(argument.place, sentence, "leave one of them out")
+            arguments = [argument for argument in arguments if argument.name in LIKE[key.text].fields]
+        elif key.text in OPS:
             given = {argument.name for argument in arguments}.union(
                 key.text for key, _ in entries_of(value)
             )  # where they stand in it
             known = OPS[key.text].fields
             meant = {other_names.option(name, known) or nearest(name, known) or "" for name in given.difference(known)}
             self.incomplete.append((key, given | meant))
-        return Use(when, sources, place, key.text, tuple(arguments), depth, first, collect)
+        return Use(when, sources, place, key.text, tuple(arguments), depth, first, collect, to)
+
+    def value_like(self, key: trees.Scalar, tree: trees.Tree) -> Reference | None:
+        """The value whose size an op takes."""
+        found = self.references(tree)
+        if len(found) != 1:
+            self.problem(tree.place, "`to` names one value", "write `{upsample, to: skip}`")
+            return None
+        return found[0]
 
     def collect(self, key: trees.Scalar, tree: trees.Tree, has_depth: bool) -> str:
         """How the values of all blocks become one: they are joined."""

@@ -22,7 +22,7 @@ from archgen.budget import Budget
 from archgen.language import dump, library, names, writer
 from archgen.language.model import Block, Parameter
 from archgen.language.vocabulary import BLOCK_KEYS, COMPOSITIONS, CONTRACT, COSTS, SPEC_KEYS, TOTALS, TYPES
-from archgen.ops import MERGES, OPS, PARTS, Op
+from archgen.ops import LIKE, MERGES, OPS, PARTS, Op
 from archgen.ops.number import BY_NUMBER
 from archgen.ops.options import KINDS
 from archgen.syntax.trees import Mapping, Scalar, is_empty
@@ -221,6 +221,8 @@ def _use_of_op(op: type[Op]) -> Schema:
     first = op.kind(op.first()).schema if op.first() else {"type": []}
     beside = {**first, "type": [*([first["type"]] if isinstance(first["type"], str) else first["type"]), "null"]}
     known = {op.name: _described(_doc(op), beside), **dict.fromkeys(op.fields, True), **_COMMON_REFS}
+    if op.name in LIKE:
+        known["to"] = _described("The value whose size it takes.", {"type": "string"})
     return _where(op.name, {**_ref(f"op.{op.name}"), "properties": known, "additionalProperties": False})
 
 

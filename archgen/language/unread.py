@@ -125,6 +125,8 @@ class Unread(Nodes):
 def _reads(node: AnyNode, before: str) -> set[str]:
     """The values of a scope that a node in it reads; `before` is the one before it, `input` what enters the scope."""
     given = {reference.name for reference in node.sources} or {before}
+    if isinstance(node, Use) and node.to is not None:
+        given.add(node.to.name)
     if isinstance(node, Again):
         given.add(node.layer.name)
     if isinstance(node, Merge) and node.branches:  # a branch that names no value takes what the merge does

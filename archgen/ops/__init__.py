@@ -2,14 +2,16 @@
 
 from typing import cast
 
-from archgen.ops import activation, conv, merge, norm, number, parts, pool, rearrange, reduce, regularise
+from archgen.ops import activation, conv, like, merge, norm, number, parts, pool, rearrange, reduce, regularise
 from archgen.ops.base import MAC_CONVENTION, MAC_CONVENTION_WITH_BIAS, Op
+from archgen.ops.like import LikeOp
 from archgen.ops.merge import MergeOp
 from archgen.ops.parts import PartsOp
 from archgen.ops.value import Constraint, Shape
 
 OPS = Op.registry
 MERGES = cast("dict[str, type[MergeOp]]", MergeOp.registry)
+LIKE = cast("dict[str, type[LikeOp]]", LikeOp.registry)  # by the ops of one value that they are like
 PARTS = cast("dict[str, type[PartsOp]]", PartsOp.registry)
 
 
@@ -20,23 +22,26 @@ def own_classes() -> dict[str, type[Op]]:
 
 def said_in_forward() -> tuple[type[Op], ...]:
     """The ops that may be a line of `forward`."""
-    every: tuple[type[Op], ...] = (*OPS.values(), *MERGES.values(), *PARTS.values())
+    every: tuple[type[Op], ...] = (*OPS.values(), *MERGES.values(), *PARTS.values(), *LIKE.values())
     return tuple(op for op in every if op.line is not None)
 
 
 __all__ = [
+    "LIKE",
     "MAC_CONVENTION",
     "MAC_CONVENTION_WITH_BIAS",
     "MERGES",
     "OPS",
     "PARTS",
     "Constraint",
+    "LikeOp",
     "MergeOp",
     "Op",
     "PartsOp",
     "Shape",
     "activation",
     "conv",
+    "like",
     "merge",
     "norm",
     "number",

@@ -1,4 +1,4 @@
-"""Ops that make several values of one: `{split: {left: 16, right: 48}}`, `{chunk: 2}`. Each part has a name, by which it is read."""
+"""Ops that make several values of one: `{split: {left: 16, right: 48}}`, `{chunk: 2}`. Each has a name, by which it is read."""
 
 from __future__ import annotations
 

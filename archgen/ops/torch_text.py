@@ -28,6 +28,18 @@ class Values(Record):
     """The values that the op takes, in order."""
 
 
+class Nth(Record):
+    """One of the values that the op takes, by its number."""
+
+    number: int
+
+
+class SizeOf(Record):
+    """The spatial sizes of one of them, whose channels come first: `skip.shape[2:]`."""
+
+    number: int
+
+
 class Own(Record):
     """The parameter that belongs to the class around the line."""
 
@@ -77,7 +89,7 @@ class Index(Record):
     at: Option
 
 
-Tree: TypeAlias = "Values | Own | Option | Listed | Function | Method | Operator | Index"
+Tree: TypeAlias = "Values | Nth | SizeOf | Own | Option | Listed | Function | Method | Operator | Index"
 VALUES, OWN = Values(), Own()
 
 
@@ -121,6 +133,10 @@ def run(tree: Tree, values: Sequence[Any], options: Mapping[str, Any], function:
 
     if isinstance(tree, Own):
         return own
+    if isinstance(tree, Nth):
+        return values[tree.number]
+    if isinstance(tree, SizeOf):
+        return values[tree.number].shape[2:]
     if isinstance(tree, Option):
         return options[tree.name]
     if isinstance(tree, Listed):

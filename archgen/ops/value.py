@@ -21,7 +21,7 @@ CALLED = {"L": "in_length", "D": "in_depth", "H": "in_height", "W": "in_width"}
 
 
 def axis_names(rank: int, value: str = "in") -> tuple[str, ...]:
-    """The spatial sizes of a value that enters a block, as its constructor calls them; the first's are `in_height` and the like."""
+    """The spatial sizes of a value that enters a block, as its constructor calls them: `in_height` is one of the first's."""
     return tuple(CALLED[axis].replace("in_", f"{value}_") for axis in AXES[rank])
 
 

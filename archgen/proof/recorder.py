@@ -48,6 +48,10 @@ class Value:
     def __getitem__(self, at: Any) -> Value:
         return self.flow.value("[]", self.number, repr(at))
 
+    @property
+    def shape(self) -> Sizes:
+        return Sizes(self)
+
     def __getattr__(self, method: str) -> Callable[..., Value]:
         """Any method: which may be called is for the syntax to say."""
         if method.startswith("_"):
@@ -60,6 +64,16 @@ class Value:
 
     def split(self, sizes: list[int], dim: int) -> tuple[Value, ...]:
         return tuple(_made(self.flow, f"split {part}", self, sizes, dim=dim) for part in range(len(sizes)))
+
+
+class Sizes:
+    """The sizes of a value, of which the last are asked."""
+
+    def __init__(self, value: Value) -> None:
+        self.value = value
+
+    def __getitem__(self, at: Any) -> Value:
+        return self.value.flow.value("shape", self.value.number, repr(at))
 
 
 def _made(flow: Flow, how: str, *arguments: Any, **named: Any) -> Value:

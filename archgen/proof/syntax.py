@@ -15,7 +15,7 @@ _NODES = frozenset(
     for name in (
         "Module ClassDef FunctionDef arguments arg Expr Constant Assign AnnAssign If For IfExp Return Raise Import ImportFrom "
         "alias Name Attribute Load Store Call keyword List Tuple ListComp comprehension Starred BinOp UnaryOp BoolOp Compare "
-        "Subscript Slice Add Sub Mult Div MatMult FloorDiv Mod BitOr USub Not And Or Eq NotEq Lt LtE Gt GtE"
+        "IsNot Subscript Slice Add Sub Mult Div MatMult FloorDiv Mod BitOr USub Not And Or Eq NotEq Lt LtE Gt GtE"
     ).split()
 )
 _FUNCTIONS = {"torch.full", "math.ceil", "math.floor"}  # beside those of the ops that are said in `forward`

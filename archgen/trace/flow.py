@@ -98,7 +98,7 @@ class Flow:
 
     def is_sum_in_call(self, number: int, step: Traced) -> bool:
         reader = self.only_reader(number)
-        if reader is None or step.role is not Role.MERGE or not is_infix(step) or step.condition is not True:
+        if reader is None or step.role is not Role.MERGE or not is_infix(step) or not is_settled(step):
             return False
         alone = self.steps[reader].role.is_called and len(self.inputs(reader)) == 1
         return alone and self.present_before[reader] == number
@@ -136,6 +136,11 @@ class Flow:
             found.append(before)
             before = number if passed is None else before
         return found
+
+
+def is_settled(step: Traced) -> bool:
+    """Whether a step and all that it takes are there, or not, whatever the arguments."""
+    return step.condition is True and all(type(condition) is bool for condition in step.conditions)
 
 
 def is_infix(step: Traced) -> bool:

@@ -158,7 +158,7 @@ class _Names(Tracer):
     def called(
         self, body: Body, leaving: tuple[Shape, ...], entering: tuple[Shape, ...], names: dict[str, Value], place: Place
     ) -> tuple[Shape, ...]:
-        """What leaves this call of a block, `leaving` being what leaves any; where that is not known, the call itself is traced."""
+        """What leaves this call of a block, `leaving` being what leaves any; where that is not known, the call is traced."""
         if not any(isinstance(size, TooLong) or names_of(size) & OPEN for out in leaving for size in out.sizes):
             return tuple(
                 Shape(tuple(self.value(size, names, place) for size in out.sizes), out.channel_axis) for out in leaving

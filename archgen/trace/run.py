@@ -40,6 +40,11 @@ class Run(Generic[Value]):
         made: Value = self.said(step, values)
         return made
 
+    def alike(self, step: Traced, values: list[Value]) -> Value:
+        """What an op makes of a value and of another, whose size it takes."""
+        made: Value = self.said(step, values)
+        return made
+
     def parts(self, step: Traced, x: Value) -> Sequence[Value]:
         """The shares of a value that is split."""
         made: Sequence[Value] = self.said(step, [x])
@@ -86,6 +91,8 @@ class Run(Generic[Value]):
             made = self.merged(step, there) if len(there) > 1 else there[0]
         elif step.role is Role.SPLIT:
             made = self.parts(step, taken[0])
+        elif step.role is Role.LINE and len(taken) > 1:
+            made = self.alike(step, taken)
         elif step.role is Role.COLLECT:
             values = taken[:1]
             for child in step.children:

@@ -85,7 +85,7 @@ class Traced(Record):
 
 
 class TracedBody(Record):
-    """A body's steps, the shapes that enter and leave it, what its names stand for, and on numbers the same of every block called."""
+    """A body's steps, what enters and leaves it, what its names stand for, and on numbers the same of every block called."""
 
     entering: tuple[Shape, ...]
     steps: tuple[Traced, ...]

@@ -187,6 +187,8 @@ class Tracer:
         node, name, place = step.node, step.name, step.place
         self.count(1, place)
         kind = type(node)
+        if kind is Apply and len(inputs) > 1:
+            return self.like(name, node, inputs, names, place)  # type: ignore[arg-type]
         if kind is Apply:
             return self.apply(name, node, inputs[0], names, place)  # type: ignore[arg-type]
         if kind is Call:
@@ -209,6 +211,13 @@ class Tracer:
         except Stopped as stopped:
             raise self.counted(stopped, node, names) from None
         return traced.replace(role=Role.LINE, type=op.name) if node.line else traced
+
+    def like(self, name: str, node: Apply, inputs: tuple[Shape, ...], names: Environment, place: Place) -> Traced:
+        """An op of a value and of another, whose size it takes."""
+        op = self.with_options(node, names, inputs[0], place)
+        for constraint in op.constraints(*map(self.judged, inputs)):
+            self.judge(constraint, place, node.places)
+        return Traced(name, op.name, Role.LINE, inputs, op.output(*inputs), place, op)
 
     def with_options(self, node: Apply | Split, names: Environment, x: Shape, place: Place) -> Any:
         """The op of a node, with what the names in its options stand for."""
@@ -345,6 +354,17 @@ class Tracer:
             raise Stopped(Problem(place, f"every branch of this `{node.op.name}` is left out", help))
         for constraint in node.op.constraints(*map(self.judged, present)):
             self.judge(constraint, place)
+        if not node.op.pairwise:  # what is joined has its channels only where it is there
+            there = [condition for condition in conditions if condition is not False]
+            present = [
+                shape.with_channels(limited(Conditional(condition, shape.channels, 0)))
+                if isinstance(condition, Expression)
+                else shape
+                for shape, condition in zip(present, there)
+            ]
+        else:  # what is there in any case has the sizes of all
+            sure = [shape for shape, condition in zip(inputs, conditions) if condition is True]
+            present = [*sure, *(shape for shape in present if shape not in sure)]
         return Traced(name, node.op.name, Role.MERGE, inputs, node.op.output(*present), place, node.op, conditions=conditions)
 
     def split(self, name: str, node: Split, x: Shape, names: Environment, place: Place) -> Traced:
