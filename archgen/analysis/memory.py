@@ -284,6 +284,8 @@ class _Run:
     def step(
         self, step: Traced, named: Traced, inputs: tuple[_Value, ...], overwrites: bool, path: str, begun: _Sum | None = None
     ) -> tuple[_Value, ...]:
+        if named.role is Role.CHOICE:
+            named = next(one for one in named.children if _alike(one, step))
         if step.role is Role.BLOCK:
             return self.body(step.type, self.graph.blocks[step.type], step.children, f"{path}.", inputs)
         if step.role is Role.CHAIN:
@@ -508,6 +510,14 @@ class _Run:
             gradients[value] = self.heap.new(value.size)
             self.heap.drop(there)
         self.heap.drop(block)
+
+
+def _alike(named: Traced, step: Traced) -> bool:
+    """Whether a step is, on numbers, what another is on names."""
+    if (named.role, named.type) != (step.role, step.type):
+        return False
+    children = named.unrolled(len(step.children)) if step.role is Role.CHAIN else ()
+    return len(children) == len(step.children if children else ()) and all(map(_alike, children, step.children))
 
 
 def _without(values: tuple[_Value, ...], number: int) -> tuple[_Value, ...]:

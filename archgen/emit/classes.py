@@ -143,6 +143,9 @@ class ClassBuilder(Attributes):
             if parameter := self.parameter(step):
                 self.statements.append(Assign(target, parameter))
             return
+        if step.role is Role.CHOICE:
+            self.choice(target, step)
+            return
         inplace = forward.may_overwrite(number)
         if step.condition is True:
             text = self.module(step, inplace)
@@ -153,6 +156,19 @@ class ClassBuilder(Attributes):
         optional = step.name in forward.optional
         then = (*before, Declare(target, "nn.Module | None" if optional else "nn.Module", text))
         self.statements.append(Either(test, then, (Assign(target, "None" if optional else "nn.Identity()"),)))
+
+    def choice(self, target: str, step: Traced) -> None:
+        """One module or another."""
+        (condition,) = step.conditions
+        test = self.say(condition)
+        ways = []
+        for module in step.children:
+            text, before = self.apart(module.replace(condition=condition), False)  # what it reads may not be read
+            ways.append((text, tuple(before)))
+        (text, before_it), (other, before_that) = ways
+        self.statements.append(
+            Either(test, (*before_it, Declare(target, "nn.Module", text)), (*before_that, Assign(target, other)))
+        )
 
 
 def _tensors(count: int) -> str:

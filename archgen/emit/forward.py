@@ -79,7 +79,7 @@ class Forward(Variables):
     def step(self, number: int, step: Traced) -> None:
         value = Input(number + 1)
         inputs = self.inputs(number)
-        if any(isinstance(condition, Expression) for condition in step.conditions):
+        if step.role is Role.MERGE and any(isinstance(condition, Expression) for condition in step.conditions):
             self.statements += self.some_branches(step, self.variables[value], inputs)
             return
         if step.role is Role.COLLECT:
@@ -87,7 +87,8 @@ class Forward(Variables):
             self.statements.append(Collect(values, flat(self.text(inputs[0])), block, f"self.{step.attribute}"))
             text = self.said(step, ListOf(values))
         else:
-            text = self.line(step, inputs) if step.role.is_said else self.call(step, inputs)
+            taken = inputs if step.otherwise is None else inputs[:-1]
+            text = self.line(step, taken) if step.role.is_said else self.call(step, taken)
         if step.parts:
             names = [self.variables[Input(number + 1, part)] for part in range(len(step.parts))]
             self.statements.append(Assign(", ".join(names), text))
@@ -99,18 +100,26 @@ class Forward(Variables):
         if step.role is Role.MERGE and step.condition is not True:
             self.conditional_merge(step, target, inputs, text)
             return
+        if step.otherwise is not None:
+            self.optional.add(step.name)
+            self.either(f"self.{step.name} is not None", target, text, inputs[-1])
+            return
         self.statements.append(Assign(target, text, self.comment(number)))
 
     def call(self, step: Traced, inputs: tuple[Input, ...]) -> Text:
         return Group(f"self.{step.attribute}(", tuple([self.text(value) for value in inputs]), ")")
 
     def conditional_merge(self, step: Traced, target: str, inputs: tuple[Input, ...], text: Text) -> None:
-        """A merge that may be left out hands its first value on."""
+        """A merge that may be left out hands its first value on, or another."""
         attribute = f"self.{self.attributes.take(f'use_{step.name}')}"
         self.conditions[step.name] = attribute
-        first = self.variables[inputs[0]]
+        self.either(attribute, target, text, inputs[0] if step.otherwise is None else inputs[-1])
+
+    def either(self, test: str, target: str, text: Text, otherwise: Input) -> None:
+        """Gives a variable what a step makes, or the value that stands for it."""
+        other = self.text(otherwise)
         applied: tuple[Statement, ...] = (Assign(target, text),)
-        passed: Statement = If(attribute, applied) if first == target else Either(attribute, applied, (Assign(target, first),))
+        passed: Statement = If(test, applied) if other == target else Either(test, applied, (Assign(target, other),))
         self.statements.append(passed)
 
     def line(self, step: Traced, inputs: tuple[Input, ...]) -> Text:

@@ -32,7 +32,9 @@ def calls(body: Body) -> Iterator[Call]:
     while pending:
         node = pending.pop()
         if isinstance(node, Step):
-            pending += [node.node] if _evaluated(node.when, known) is not False else []
+            there = _evaluated(node.when, known)
+            pending += [node.node] if there is not False else []
+            pending += [node.alternative] if node.alternative is not None and there is not True else []
         elif isinstance(node, Call):
             yield node
         elif isinstance(node, Repeat):

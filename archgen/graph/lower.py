@@ -165,7 +165,7 @@ def _marked(steps: tuple[Step, ...], results: tuple[Input, ...]) -> tuple[Step, 
     needed = {result.value for result in results}
     for number in range(len(steps), 0, -1):
         if number in needed:
-            needed |= {source.value for source in steps[number - 1].inputs}
+            needed |= {source.value for source in steps[number - 1].read}
     return tuple(step if number + 1 in needed else step.replace(training=True) for number, step in enumerate(steps))
 
 
@@ -202,6 +202,19 @@ class _Scope:
         self.steps.append(Step(name, node, inputs, True if when is None else when, place))
         return Input(len(self.steps))
 
+    def with_otherwise(self, layer: model.Layer) -> None:
+        """Tells the step that was added last what stands for it where it is left out."""
+        if layer.otherwise is None or not self.steps:
+            return
+        if isinstance(layer.otherwise, model.Reference):
+            self.steps[-1] = self.steps[-1].replace(otherwise=self.value(layer.otherwise))
+            return
+        other = self.node(layer.otherwise)
+        for node in (self.steps[-1].node, other):
+            self.must_be_module(node, layer.place, "can't stand for another node", "put it in a block")
+            self.must_be_one_to_one(node, layer.place, "so no node can stand for it", "put it in a block of one value")
+        self.steps[-1] = self.steps[-1].replace(alternative=other)
+
     def layers(self, layers: model.Layers, entering: Input) -> Input:
         """Adds named layers in order; returns the value of the last. `input` names what enters here."""
         outer = self.named
@@ -215,6 +228,11 @@ class _Scope:
     # ---- nodes
 
     def layer(self, layer: model.Layer) -> Input:
+        made = self.step(layer)
+        self.with_otherwise(layer)
+        return made
+
+    def step(self, layer: model.Layer) -> Input:
         node = layer.node
         sources = self.sources(layer)
         if isinstance(node, model.Residual):
@@ -360,9 +378,10 @@ class _Scope:
             outer = self.named, self.last
             self.last = part
             results.append(self.layer(branch))
-            if branch.node.when is not None:
+            left_out = branch.node.when is not None and branch.otherwise is None
+            if left_out:
                 self.steps[-1] = self.steps[-1].replace(branch=True)
-            conditions.append(True if branch.node.when is None else branch.node.when)
+            conditions.append(branch.node.when if left_out and branch.node.when is not None else True)
             self.named, self.last = outer
         return self.add(layer.name, Merge(op, tuple(conditions)), tuple(results), None, layer.place)
 

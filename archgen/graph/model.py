@@ -101,6 +101,18 @@ class Step(Record):
     place: Place
     training: bool = False  # only the outputs of training need it
     branch: bool = False  # of a merge: left out, it is not merged
+    otherwise: Input | None = None  # the value that it hands on where it is left out; by default its first
+    alternative: AnyNode | None = None  # the node that runs where it is left out
+
+    @property
+    def read(self) -> tuple[Input, ...]:
+        """All values that it may read."""
+        return self.inputs if self.otherwise is None else (*self.inputs, self.otherwise)
+
+    @property
+    def handed_on(self) -> Input:
+        """The value that it hands on where it is left out."""
+        return self.inputs[0] if self.otherwise is None else self.otherwise
 
 
 class Body(Record):

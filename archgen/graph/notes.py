@@ -31,7 +31,7 @@ def sums_with_itself(steps: Sequence[Step]) -> Iterator[Note]:
 def shortcuts(steps: Sequence[Step], sums: list[int]) -> Iterator[Note]:
     """A shortcut that is left out hands on what it takes: seldom anything but the block's input is meant."""
     origins = _origins(steps, _may_be_left_out)
-    read = {value for step in steps if not _may_be_left_out(step) for value in step.inputs}
+    read = {value for step in steps if not _may_be_left_out(step) for value in step.read}
     for added in map(steps.__getitem__, sums):
         handed = [(value, origins[value]) for value in added.inputs if value in origins]
         if any(origin == Input(0) for _, origin in handed) or Input(0) in added.inputs:
@@ -59,7 +59,7 @@ def _origins(steps: Sequence[Step], passes: Callable[[Step], bool]) -> dict[Inpu
     found: dict[Input, Input] = {}
     for number, step in enumerate(steps):
         if passes(step):
-            found[Input(number + 1)] = found.get(step.inputs[0], step.inputs[0])
+            found[Input(number + 1)] = found.get(step.handed_on, step.handed_on)
     return found
 
 
@@ -81,8 +81,8 @@ def _said_again(values: list[Input], first_alone: bool) -> Input | None:
 def _hands_on(step: Step) -> bool:
     """Whether a step hands on what it takes, whatever the arguments."""
     identity = isinstance(step.node, Apply) and step.node.op.name == "identity"
-    return identity or (step.when is False and not step.branch)
+    return identity or (step.when is False and not step.branch and step.alternative is None)
 
 
 def _may_be_left_out(step: Step) -> bool:
-    return step.when is not True and not step.branch
+    return step.when is not True and not step.branch and step.alternative is None

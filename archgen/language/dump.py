@@ -9,7 +9,7 @@ from archgen.arithmetic.expressions import LONGEST, Value
 from archgen.arithmetic.spelling import SPEC, render
 from archgen.diagnostics import Place, Source
 from archgen.language import writer
-from archgen.language.model import Again, Merge, Parts, Residual, Use
+from archgen.language.model import Again, Merge, Parts, Reference, Residual, Use
 from archgen.language.model import Sequence as SequenceNode
 from archgen.language.vocabulary import SECTIONS
 from archgen.ops import OPS, Op
@@ -19,7 +19,7 @@ from archgen.syntax.trees import Mapping, Scalar, Sequence, Tree
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from archgen.language.model import AnyNode, Argument, Block, Constant, Layers, Node, Parameter, Reference, Spec
+    from archgen.language.model import AnyNode, Argument, Block, Constant, Layer, Layers, Node, Parameter, Spec
 
     Entries = Iterable[tuple[str, Tree]]
 _NOWHERE = Place(Source("dump", ""), 0, 0)
@@ -77,7 +77,16 @@ def _references(references: Iterable[Reference]) -> Sequence:
 
 
 def _layers(layers: Layers) -> Mapping:
-    return _mapping(*((layer.name, _node(layer.node)) for layer in layers))
+    return _mapping(*((layer.name, _layer(layer)) for layer in layers))
+
+
+def _layer(layer: Layer) -> Tree:
+    node, other = _node(layer.node), layer.otherwise
+    if other is None:
+        return node
+    assert isinstance(node, Mapping)  # it has a `when`
+    said = _scalar(other.text) if isinstance(other, Reference) else _node(other)
+    return Mapping((*node.entries, (_scalar("else"), said)), node.place)
 
 
 def _node(node: AnyNode) -> Tree:

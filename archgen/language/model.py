@@ -65,11 +65,12 @@ class Use(Node):
 
 
 class Layer(Record):
-    """A named node."""
+    """A named node. otherwise: a value or a node that stands for it where its `when` is false; by default what it takes."""
 
     name: str
     node: AnyNode
     place: Place
+    otherwise: Reference | AnyNode | None = None
 
 
 Layers: TypeAlias = "tuple[Layer, ...]"

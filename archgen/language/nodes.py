@@ -9,6 +9,7 @@ from archgen.diagnostics import Place, quote, suggest
 from archgen.language import names
 from archgen.language.model import Again, Argument, Layer, Merge, Parts, Reference, Residual, Sequence, Use
 from archgen.language.options import MERGED, Options
+from archgen.language.values import entries_of
 from archgen.language.vocabulary import COMPOSITIONS, is_kind, kinds_of
 from archgen.ops import MERGES, OPS, PARTS
 from archgen.ops.number import BY_NUMBER
@@ -51,9 +52,7 @@ class Nodes(Options):
         for key, value in entries:
             self.layer_name(key)
             self.earlier = earlier
-            node = self.node(value, scope, earlier)
-            found.append(Layer(key.text, node, key.place))
-            self.sources_known(node, earlier, key.text, here)
+            found.append(self.layer(key, value, scope, earlier, here))
             earlier.add(key.text)
         return tuple(found)
 
@@ -68,7 +67,7 @@ class Nodes(Options):
         (key, value), others = kinds[0], [name.text for name, _ in tree.entries if name is not kinds[0][0]]
         names_an_op = isinstance(value, trees.Scalar) and (is_kind(value.text) or value.text in scope.ops)
         is_value = isinstance(value, trees.Scalar) and not names_an_op and not is_empty(value)
-        return is_value and all(name in OPS[key.text].fields or name in ("when", "from") for name in others)
+        return is_value and all(name in OPS[key.text].fields or name in ("when", "from", "else") for name in others)
 
     def branches(self, tree: trees.Tree, scope: Names, earlier: set[str]) -> Layers:
         """Reads the branches of a merge: they run beside each other, so each sees what comes before the merge, and no other."""
@@ -77,10 +76,41 @@ class Nodes(Options):
         here = {key.text for key, _ in entries}
         for key, value in entries:
             self.layer_name(key)
-            node = self.node(value, scope, earlier)
-            found.append(Layer(key.text, node, key.place))
-            self.sources_known(node, earlier, key.text, here)
+            found.append(self.layer(key, value, scope, earlier, here))
         return tuple(found)
+
+    def layer(self, key: trees.Scalar, tree: trees.Tree, scope: Names, earlier: set[str], here: set[str]) -> Layer:
+        """A named node, with what stands for it where it is left out. here: the names of all layers beside it."""
+        other = next((value for name, value in entries_of(tree) if name.text == "else"), None)
+        if isinstance(tree, trees.Mapping) and other is not None:
+            tree = trees.Mapping(tuple(entry for entry in tree.entries if entry[0].text != "else"), tree.place)
+        node = self.node(tree, scope, earlier)
+        self.sources_known(node, earlier, key.text, here)
+        otherwise: Reference | AnyNode | None = None
+        if other is not None:
+            otherwise = self.otherwise(key, node, other, scope, earlier, here)
+        return Layer(key.text, node, key.place, otherwise)
+
+    def otherwise(
+        self, key: trees.Scalar, node: AnyNode, tree: trees.Tree, scope: Names, earlier: set[str], here: set[str]
+    ) -> Reference | AnyNode | None:
+        if node.when is None:
+            self.problem(
+                tree.place, "`else` needs a `when`: it says what stands for a node that is left out", "write `when: ...`"
+            )
+        if isinstance(tree, trees.Scalar) and not is_kind(tree.text) and tree.text not in scope.ops:
+            (reference,) = self.references(tree)
+            if reference.name not in earlier and reference.name != "input":
+                self.unknown_source(reference, earlier, key.text, here)
+            return reference
+        other = self.node(tree, scope, earlier)
+        if other.sources or other.when is not None or (isinstance(other, Use) and other.to is not None):
+            help = "leave it out: the node under `else` takes what the other takes, wherever that is left out"
+            self.problem(tree.place, "a node under `else` has no `from`, `to` or `when`", help)
+        if not isinstance(node, (Use, Sequence)) or not isinstance(other, (Use, Sequence)):
+            help = "put each in a block, and write these: `{Mixed: 64, when: ..., else: {Plain: 64}}`"
+            self.problem(tree.place, "one node or another: both are an op, a block or a sequence", help)
+        return other
 
     def sources_known(self, node: AnyNode, earlier: set[str], layer: str, here: set[str]) -> None:
         like = [node.to] if isinstance(node, Use) and node.to is not None else []
@@ -135,7 +165,7 @@ class Nodes(Options):
         (key, value) = kinds[0]
         options = [(name, option) for name, option in tree.entries if name is not key]
         when, sources = self.common(options, scope)
-        rest = [(name, option) for name, option in options if name.text not in ("when", "from")]
+        rest = [(name, option) for name, option in options if name.text not in ("when", "from", "else")]
         if key.text in BY_NUMBER and self.is_number(value, scope):
             key = key.replace(text=BY_NUMBER[key.text])
         if key.text not in COMPOSITIONS:
@@ -154,6 +184,9 @@ class Nodes(Options):
         if not named:
             self.problem(tree.place, "a sequence needs at least one node", "where nothing is to be done write `identity`")
         layers = tuple(Layer(name, self.node(item, scope, set()), place) for name, item, place in named)
+        for _, item, _ in named:
+            if lost := next((key for key, _ in entries_of(item) if key.text == "else"), None):
+                self.problem(lost.place, "`else` can't stand inside a sequence", "write it as a layer of its own")
         for number, layer in enumerate(layers):
             if isinstance(layer.node, Use) and layer.node.to is not None:
                 self.problem(layer.node.to.place, "`to` can't stand inside a sequence", "write it as a layer of its own")

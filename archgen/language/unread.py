@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from archgen.arithmetic.expressions import Expression, names_of
 from archgen.diagnostics import MOST_NAMES, Place, Problem, quote
-from archgen.language.model import Again, Merge, Parameter, Residual, Use
+from archgen.language.model import Again, Merge, Parameter, Reference, Residual, Use
 from archgen.language.nodes import Nodes
 from archgen.records import Record
 from archgen.syntax import trees
@@ -14,7 +14,7 @@ from archgen.syntax import trees
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from archgen.language.model import AnyNode, Constant, Layer, Layers, Reference, Spec, Way
+    from archgen.language.model import AnyNode, Constant, Layer, Layers, Spec, Way
     from archgen.language.values import Names
 
 
@@ -48,7 +48,7 @@ class Unread(Nodes):
         parts = [(way, tuple(self.inside_reached(layer, way) for layer in layers)) for way, layers in parts]
         scope = [layer for _, layers in parts for layer in layers]
         before = ["input", *(layer.name for layer in scope)]
-        reads = {layer.name: _reads(layer.node, last) for layer, last in zip(scope, before)}
+        reads = {layer.name: _layer_reads(layer, last) for layer, last in zip(scope, before)}
         needed = (set(outputs) or {before[-1]}) | set(also)
         for name in reversed(reads):
             if name in needed:
@@ -122,6 +122,14 @@ class Unread(Nodes):
         return inherited
 
 
+def _layer_reads(layer: Layer, before: str) -> set[str]:
+    return _reads(layer.node, before) | _else_reads(layer)
+
+
+def _else_reads(layer: Layer) -> set[str]:
+    return {layer.otherwise.name} if isinstance(layer.otherwise, Reference) else set()
+
+
 def _reads(node: AnyNode, before: str) -> set[str]:
     """The values of a scope that a node in it reads; `before` is the one before it, `input` what enters the scope."""
     given = {reference.name for reference in node.sources} or {before}
@@ -130,14 +138,16 @@ def _reads(node: AnyNode, before: str) -> set[str]:
     if isinstance(node, Again):
         given.add(node.layer.name)
     if isinstance(node, Merge) and node.branches:  # a branch that names no value takes what the merge does
-        return set[str]().union(*(_reads(layer.node, "") if layer.node.sources else given for layer in node.branches))
+        return set[str]().union(
+            *(_layer_reads(layer, "") if layer.node.sources else given | _else_reads(layer) for layer in node.branches)
+        )
     if not isinstance(node, Residual):
         return given
     found: set[str] = set()
     for layers in (node.residual, node.shortcut):
         names = [layer.name for layer in layers]
         read = {"input"} if not layers else set()  # the way hands on what enters
-        read = read.union(*(_reads(layer.node, last) for layer, last in zip(layers, ["input", *names])))
+        read = read.union(*(_layer_reads(layer, last) for layer, last in zip(layers, ["input", *names])))
         found |= read - {"input", *names}
         if "input" in read:
             found |= given

@@ -23,7 +23,7 @@ COMPOSITIONS: ChainMap[str, Any] = ChainMap(
 )
 WITH_OPTIONS: ChainMap[str, type[Op]] = ChainMap(OPS, PARTS)  # type: ignore[arg-type]  # whose options are an op's
 TYPES = ("int", "float", "bool", "op")
-WORDS = ("depth", "first", "collect", "when", "from")  # of any node, so no argument of a block can be called so
+WORDS = ("depth", "first", "collect", "when", "else", "from")  # of any node, so no argument of a block can be called so
 DEPTH_NAMES = frozenset({"index", "block_index", "block_count"})
 BLOCK = re.compile(r"[A-Z]\w*", re.ASCII)
 

@@ -24,7 +24,8 @@ def taken(step: Traced) -> tuple[Input, ...]:
         return step.values[:1]
     if step.role is Role.SPLIT or not step.conditions:
         return step.values
-    return tuple(value for value, condition in zip(step.values, step.conditions) if condition is not False)
+    other = () if step.otherwise is None else (step.otherwise,)
+    return (*(value for value, condition in zip(step.values, step.conditions) if condition is not False), *other)
 
 
 def handed_on(step: Traced) -> Input | None:

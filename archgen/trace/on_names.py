@@ -190,8 +190,8 @@ class _Names(Tracer):
     def container(self, name: str, x: Shape, children: tuple[Traced, ...], place: Place) -> Traced:
         return Traced(name, "Sequential", Role.CHAIN, (x,), children[-1].output if children else x, place, children=children)
 
-    def absent(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
-        return self.left_out(step, inputs[0])
+    def absent(self, step: Step, inputs: tuple[Shape, ...], handed_on: Shape, names: Environment) -> Traced:
+        return self.left_out(step, handed_on)
 
     def counted_blocks(
         self, name: str, node: Repeat, count: int, x: Shape, names: Environment, offset: Value, place: Place

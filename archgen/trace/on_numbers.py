@@ -132,7 +132,7 @@ class NumberTracer(Tracer):
         totals = _totals(children, place)
         return Traced(name, "Sequential", Role.CHAIN, (x,), output, place, None, (), children, True, (), (), False, 0, *totals)
 
-    def absent(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
+    def absent(self, step: Step, inputs: tuple[Shape, ...], handed_on: Shape, names: Environment) -> Traced:
         """A node with `when` keeps the number of channels, there or not."""
         self.met(step)
         x = inputs[0]
@@ -141,15 +141,15 @@ class NumberTracer(Tracer):
             y = self.node(step, (x,) * max(1, len(step.inputs)), names).output
         except (Stopped, ExpressionError):
             self.unlike.add(step.place)
-            y = x  # it would not fit here, and it is not here
+            y = handed_on  # it would not fit here, and it is not here
         self.present = present
-        if y.channels != x.channels:
+        if y.channels != handed_on.channels:
             self.unlike.add(step.place)
-            sentence = f"left out, `{step.name}` hands on {x.channels} channels instead of {y.channels}"
+            sentence = f"left out, `{step.name}` hands on {handed_on.channels} channels instead of {y.channels}"
             sentence += ": a node with `when` keeps their number"
             help = "let it give as many as it takes, `in_channels`, or write two blocks, one without it"
             raise Stopped(Problem(step.place, sentence, help))
-        return self.left_out(step, x)
+        return self.left_out(step, handed_on)
 
     def met(self, step: Step) -> None:
         self.conditional.add(step.place)

@@ -171,8 +171,8 @@ class _Symbolic(NumberTracer):
                     self.whole.append(SizeConstraint(tuple(self.path), read, ">=", size, "", place))
         return Traced(name, op.type_name(x), Role.OP, (x,), y, place, op)
 
-    def absent(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
-        return self.left_out(step, inputs[0])
+    def absent(self, step: Step, inputs: tuple[Shape, ...], handed_on: Shape, names: Environment) -> Traced:
+        return self.left_out(step, handed_on)
 
 
 def _channels(body: Body) -> set[str]:

@@ -21,6 +21,7 @@ class Role(Enum):
     CHAIN = "chain"  # a sequence
     COLLECT = "collect"  # blocks in a loop of `forward`, whose values are merged there
     LINE = "line"  # an op that is said in `forward`
+    CHOICE = "choice"  # on names: one module or another, which an argument decides
     MERGE = "merge"  # one of several values, said there
     SPLIT = "split"  # one that makes several values, said there
     ABSENT = "absent"  # left out: it hands its input on
@@ -28,7 +29,7 @@ class Role(Enum):
     @property
     def is_called(self) -> bool:
         """Whether it is an attribute of its class that `forward` calls."""
-        return self in (Role.OP, Role.HELD, Role.BLOCK, Role.CHAIN)
+        return self in (Role.OP, Role.HELD, Role.BLOCK, Role.CHAIN, Role.CHOICE)
 
     @property
     def is_said(self) -> bool:
@@ -59,6 +60,7 @@ class Traced(Record):
     layers: int = 1
     parts: tuple[str, ...] = ()  # the names of its values, where it makes several
     outputs: tuple[Shape, ...] = ()  # and their shapes; `output` is then the first
+    otherwise: Input | None = None  # on names: the value that stands for it where its condition does not hold
     again: str = ""  # the layer whose module it calls once more
     words: tuple[tuple[str, Value], ...] = ()  # on names: arguments that follow the number of a block, as the spec says them
 

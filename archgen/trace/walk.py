@@ -73,7 +73,7 @@ class Tracer:
     def container(self, name: str, x: Shape, children: tuple[Traced, ...], place: Place) -> Traced:
         raise NotImplementedError
 
-    def absent(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
+    def absent(self, step: Step, inputs: tuple[Shape, ...], handed_on: Shape, names: Environment) -> Traced:
         raise NotImplementedError
 
     def left_out(self, step: Step, x: Shape) -> Traced:
@@ -98,7 +98,7 @@ class Tracer:
         done: list[Traced] = []
         for step in body.steps:
             try:
-                inputs = tuple([value_of(values, source) for source in step.inputs])
+                inputs = tuple([value_of(values, source) for source in step.read])
                 if isinstance(step.node, Again):
                     traced = self.again(step, done[step.node.step], inputs, names)
                 else:
@@ -116,21 +116,30 @@ class Tracer:
         return tuple(done), values
 
     def step(self, step: Step, inputs: tuple[Shape, ...], names: Environment) -> Traced:
+        """Traces a step. inputs: of all values that it may read, that which may stand for it last."""
         condition = True if step.when is True else self.value(step.when, names, step.place)
+        handed_on = inputs[-1] if step.otherwise is not None else inputs[0]
+        inputs, values = inputs[: len(step.inputs)] or inputs, step.inputs
         try:
+            if step.alternative is not None:
+                return self.one_or_other(step, condition, inputs, names)
             if condition is not True and not isinstance(condition, Expression) and not self.condition(condition, step.place):
-                traced = self.left_out(step, inputs[0]) if step.branch else self.absent(step, inputs, names)
+                traced = self.left_out(step, handed_on) if step.branch else self.absent(step, inputs, handed_on, names)
+                values = (step.handed_on,) if step.inputs else ()
             else:
                 traced = self.node(step, inputs, names)
                 if step.when is not True:
                     self.met(step)
                 if isinstance(condition, Expression) and not step.branch:
-                    traced = traced.replace(output=self.either(condition, traced.output, inputs[0], step))
+                    traced = traced.replace(
+                        output=self.either(condition, traced.output, handed_on, step), otherwise=step.otherwise
+                    )
+                    values = step.read
         except ExpressionError as error:  # a shape rule counts with what no number stands for, or makes too long a formula
             raise Stopped(Problem(step.place, error.sentence, error.help)) from None
         if condition is not True or step.inputs:
             traced.__dict__.update(
-                condition=condition, values=step.inputs, training=step.training
+                condition=condition, values=values, training=step.training
             )  # made just now, so nobody has seen it yet
         return traced
 
@@ -150,6 +159,20 @@ class Tracer:
             sentence = f"`{first.name}` was built with a weight of {{right}} there, where {{left}} are needed here"
             self.judge(Constraint(one, "==", other, sentence, "", _AGAIN), step.place)
         return traced.replace(again=first.name, parameters=0, buffers=0)
+
+    def one_or_other(self, step: Step, condition: Any, inputs: tuple[Shape, ...], names: Environment) -> Traced:
+        """A node, or the one that stands for it; on names, where an argument decides, both."""
+        assert step.alternative is not None
+        if not isinstance(condition, Expression):
+            node = step.node if condition is True or self.condition(condition, step.place) else step.alternative
+            made = self.node(step.replace(node=node), inputs, names)
+        else:
+            both = tuple(self.node(step.replace(node=node), inputs, names) for node in (step.node, step.alternative))
+            output = self.either(condition, both[0].output, both[1].output, step)
+            made = Traced(
+                step.name, both[0].type, Role.CHOICE, inputs, output, step.place, children=both, conditions=(condition,)
+            )
+        return made.replace(values=step.inputs, training=step.training)
 
     def either(self, condition: Expression, y: Shape, x: Shape, step: Step) -> Shape:
         """What leaves a node that an argument may leave out: where it is there `y`, else `x`."""

@@ -152,8 +152,12 @@ class _Explainer:
             if done.role is Role.SPLIT:
                 continue
             why = [*self.why(step, done, names), *self.meets(step, done, sums.get(number + 1))]
-            entries.append(self.entry(step.node, done, names, prefix + done.name, why))
+            entries.append(self.entry(self.node(step, names), done, names, prefix + done.name, why))
         return tuple(entries)
+
+    def node(self, step: Step, names: dict[str, Value]) -> AnyNode:
+        """The node that runs: the one under `else` where the other is left out."""
+        return step.node if step.alternative is None or evaluate(step.when, names) else step.alternative
 
     def entry(self, node: AnyNode, done: Traced, names: dict[str, Value], path: str, why: list[tuple[str, str]]) -> Entry:
         change = _change(done)
