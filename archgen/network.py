@@ -119,7 +119,17 @@ class Network:
         if problem is None:
             problem = self.report(shape).problem if with_bias else self._broken(totals, shape)
         name = self.path.as_posix()
-        return reports.Report(self.name, name, shape, outputs, totals, reports.rows(steps), problem, with_bias=with_bias)
+        return reports.Report(
+            self.name,
+            name,
+            shape,
+            outputs,
+            totals,
+            reports.rows(steps),
+            problem,
+            with_bias=with_bias,
+            inputs=self.graph.named(shape),
+        )
 
     def trace(self, input_shape: tuple[int, ...], with_bias: bool = False) -> TracedBody:
         """Traces the network on numbers; raises trace.Stopped, and SpecError for an input with another number of sizes."""

@@ -73,9 +73,10 @@ def _faults_of_a_call(network: Network, text: str, called: Called, every: list[C
         steps = _traced(network, called.replace(arguments=arguments | {key: v for key, v in usual.items() if v is not None}))
         if steps is None:
             continue  # the block does not fit without them
+        probed = network.graph.replace(network=network.graph.network.replace(register=()))
         tree = syntax.without_own_classes(ast.parse(f"{text}\n{_probe(text, called.replace(arguments=arguments))}"))
         try:
-            layers.check_layers(construct(tree, "Probe", own_classes()), steps)
+            layers.check_layers(construct(tree, "Probe", own_classes()), probed, steps)
         except ProofError as error:
             yield f"{body.name} without {', '.join(left_out)}: {error}"
 

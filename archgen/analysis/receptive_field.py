@@ -113,7 +113,9 @@ class Followed(NamedTuple):
 def follow(graph: Graph, steps: tuple[Traced, ...], axes: tuple[str, ...], budget: Budget) -> Followed:
     """Returns what every value of a traced network reads of its input, whose spatial axes have these names."""
     run = _Follower(graph, budget)
-    return Followed(run.network(steps, entering(axes)), run.layers)
+    own, *others = graph.entering
+    views = [entering(axes) if x.spatial == own.spatial else View((None,) * x.rank, (None,) * x.rank) for x in others]
+    return Followed(run.network(steps, entering(axes), *views), run.layers)
 
 
 class _Follower(Run[View]):

@@ -9,10 +9,11 @@ from archgen.records import Record
 from archgen.trace.traced import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from archgen.analysis.contract import Contract
     from archgen.diagnostics import Problem
+    from archgen.graph.model import Graph
     from archgen.ops import Op
     from archgen.trace.traced import Traced
 
@@ -101,7 +102,7 @@ class Report(Record):
     input_shape: channels, then sizes, without the batch. output_shapes: of each output, those of training last.
     problem: None, or the first layer that does not fit; then the rows end before it.
     contract: what holds for inputs of every size, where it was asked for: `Network.examine` works it out.
-    with_bias: whether the MACs count biases.
+    with_bias: whether the MACs count biases. inputs: all values that enter, by their names, where there are several.
     """
 
     name: str
@@ -114,6 +115,7 @@ class Report(Record):
     contract: Contract | None = None
     built: Built | None = None
     with_bias: bool = False
+    inputs: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
     @property
     def mac_convention(self) -> str:
@@ -126,6 +128,7 @@ class Report(Record):
             "name": self.name,
             "spec": self.spec,
             "input_shape": list(self.input_shape),
+            **({"inputs": {name: list(shape) for name, shape in self.inputs}} if self.inputs else {}),
             "output_shapes": [list(shape) for shape in self.output_shapes],
             "mac_convention": self.mac_convention,
             "totals": {"parameters": self.totals.parameters, "buffers": self.totals.buffers, "macs": self.totals.macs},
@@ -150,15 +153,25 @@ class Report(Record):
         }
 
 
-def rows(steps: tuple[Traced, ...]) -> tuple[Row, ...]:
-    """Returns the rows of a traced network: each container, then what is in it, in the order in which it runs."""
+def rows(steps: tuple[Traced, ...], registered: Graph | None = None) -> tuple[Row, ...]:
+    """Returns the rows of a traced network: each container, then what is in it, in the order in which it runs.
+
+    registered: the network, where the order in which classes register their modules is wanted.
+    """
     found: list[Row] = []
-    _collect(steps, "", "", 1, False, found.append)
+    ordered = steps if registered is None else registered.network.registered(steps)
+    _collect(ordered, "", "", 1, False, found.append, registered)
     return tuple(found)
 
 
 def _collect(
-    steps: tuple[Traced, ...], prefix: str, around: str, depth: int, training: bool, add: Callable[[Row], None]
+    steps: Sequence[Traced],
+    prefix: str,
+    around: str,
+    depth: int,
+    training: bool,
+    add: Callable[[Row], None],
+    registered: Graph | None,
 ) -> None:
     for step in steps:
         if step.role is Role.ABSENT or step.role is Role.SPLIT:
@@ -167,7 +180,10 @@ def _collect(
         only = training or step.training
         add(Row(path, depth, step, only, module))
         if step.children:
-            _collect(step.children, path + ".", module + ".", depth + 1, only, add)
+            inside: Sequence[Traced] = step.children
+            if registered is not None and step.role is Role.BLOCK:
+                inside = registered.blocks[step.type].registered(inside)
+            _collect(inside, path + ".", module + ".", depth + 1, only, add, registered)
 
 
 def totals(steps: tuple[Traced, ...]) -> Totals:

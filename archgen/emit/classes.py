@@ -61,8 +61,9 @@ class ClassBuilder(Attributes):
         steps = self.traced.steps
         forward = Forward(steps, self.body.results, self.body.training_results, self.body.inputs, self.shape_comment)
         forward_statements = forward.build()
-        for number, step in enumerate(steps):
-            self.attribute(number, step, forward)
+        numbers = {step.name: number for number, step in enumerate(steps)}
+        for step in self.body.registered(steps):
+            self.attribute(numbers[step.name], step, forward)
         constants = self.constants()
         inferred = tuple(name for name in sizes_entering(self.body, self.traced.entering) if name in self.used)
         if self.on_numbers is not None:

@@ -44,15 +44,17 @@ class Words(Decisions):
     def shapes(self) -> str:
         """What enters and what leaves, as a sentence."""
         if self.on_numbers is None:
-            both = (self.traced.entering, self.traced.outputs)
-            entering, leaving = (" and ".join(map(self.shape_words, shapes)) for shapes in both)
-            return f"{entering} to {leaving}."
+            return f"{self.all_words(self.traced.entering)} to {self.all_words(self.traced.outputs)}."
         outputs = [self.shape_words(shape) for shape in self.on_numbers.outputs]
         count = len(self.body.results)
         told = " and ".join(outputs[:count])
         if outputs[count:]:
             told += f", while training also {' and '.join(outputs[count:])}"
-        return f"{self.shape_words(Shape(self.body_input()))} to {told}; other sizes of input work where the layers allow."
+        entering = (Shape(self.body_input()), *self.traced.entering[1:])
+        return f"{self.all_words(entering)} to {told}; other sizes of input work where the layers allow."
+
+    def all_words(self, shapes: tuple[Shape, ...]) -> str:
+        return " and ".join(map(self.shape_words, shapes))
 
     def body_input(self) -> tuple[int, ...]:
         assert self.on_numbers is not None

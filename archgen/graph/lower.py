@@ -14,7 +14,7 @@ from archgen.graph.model import Again, Apply, Body, Call, Chain, Graph, Hold, In
 from archgen.language import library, model, problems
 from archgen.language.names import Scope
 from archgen.language.vocabulary import DEPTH_NAMES
-from archgen.ops import LIKE, MERGES, OPS, PARTS
+from archgen.ops import LIKE, MERGES, OPS, PARTS, Shape
 from archgen.ops.merge import Add
 from archgen.ops.parts import Chunk
 from archgen.ops.value import same
@@ -42,7 +42,8 @@ def build(spec: model.Spec) -> Graph:
         builder.unused()
     if builder.problems or spec.idle:  # a fault leaves much unused
         raise SpecError(*(builder.problems or spec.idle))
-    return Graph(network, builder.bodies, frozenset(builder.applied), tuple(builder.notes))
+    entering = (Shape(spec.input), *(Shape(one.shape) for one in spec.inputs[1:]))
+    return Graph(network, builder.bodies, frozenset(builder.applied), tuple(builder.notes), entering)
 
 
 class _Builder:
@@ -71,7 +72,7 @@ class _Builder:
     def network(self) -> Body:
         spec = self.spec
         scope = _Scope(self, spec)
-        scope.layers(spec.layers, Input(0))
+        inputs = scope.enter(tuple(one.name for one in spec.inputs), spec.layers)
         self.not_too_deep(tuple(scope.steps))
         results = tuple(scope.value(reference) for reference in spec.outputs if reference.name in scope.named)
         results = results or (scope.one(scope.last, spec.place),)
@@ -79,7 +80,7 @@ class _Builder:
         self.notes += notes.sums_with_itself(scope.steps)
         return Body(
             spec.name, spec.description, spec.parameters, spec.constants, _marked(tuple(scope.steps), results), results,
-            training, tuple(scope.depths), False, spec.place,
+            training, tuple(scope.depths), False, spec.place, inputs, (), tuple(one.name for one in spec.register),
         )  # fmt: skip
 
     def definition(self, name: str, place: Place) -> model.Block | None:
@@ -105,9 +106,7 @@ class _Builder:
         self.enter(place)
         self.open.append(name)
         scope = _Scope(self, block)
-        inputs = tuple(one.name for one in block.inputs)
-        scope.named = {one: Input(0, number) for number, one in enumerate(inputs)}
-        scope.layers(block.layers, Input(0, 0 if inputs else -1))
+        inputs = scope.enter(tuple(one.name for one in block.inputs), block.layers)
         results = tuple(scope.value(one) for one in block.outputs if one.name in scope.named)
         results = results or (scope.one(scope.last, block.place),)
         self.open.pop()
@@ -120,6 +119,7 @@ class _Builder:
             name, block.description, block.parameters, block.constants, tuple(scope.steps), results, (),
             tuple(scope.depths), name not in self.own, block.place, inputs,
             tuple(one.part or one.name for one in block.outputs) if len(results) > 1 else (),
+            tuple(one.name for one in block.register),
         )  # fmt: skip
         return block
 
@@ -189,14 +189,19 @@ class _Scope:
         self.holds = {parameter.name for parameter in owner.parameters if parameter.type == "op"}
         self.names = Scope(name for name, _ in model.attributes(owner.layers))
         named: tuple[model.Parameter | model.Constant, ...] = (*owner.parameters, *owner.constants)
-        others = owner.inputs[1:] if isinstance(owner, model.Block) else ()
-        self.known = {"in_channels", *(f"{one.name}_channels" for one in others)} | {item.name for item in named}
+        self.known = {"in_channels", *(f"{one.name}_channels" for one in owner.inputs[1:])} | {item.name for item in named}
         self.steps: list[Step] = []
         self.named: dict[str, Input] = {}
         self.several: dict[Input, tuple[str, ...]] = {}  # of a layer with several values: their names
         self.last = Input(0)
         self.depths: list[Value] = []  # of this scope's repeated blocks, in order
         self.sums: list[int] = []  # the steps that add earlier values by `from`
+
+    def enter(self, inputs: tuple[str, ...], layers: model.Layers) -> tuple[str, ...]:
+        """Adds all layers behind the values that enter; returns the names of these, where they are several."""
+        self.named = {one: Input(0, number) for number, one in enumerate(inputs)}
+        self.layers(layers, Input(0, 0 if inputs else -1))
+        return inputs
 
     def add(self, name: str, node: AnyNode, inputs: tuple[Input, ...], when: Value | None, place: Place) -> Input:
         self.steps.append(Step(name, node, inputs, True if when is None else when, place))

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from archgen.arithmetic.expressions import Value
 from archgen.diagnostics import Note, Place
 from archgen.language import model
-from archgen.ops import MergeOp, Op, PartsOp
+from archgen.ops import MergeOp, Op, PartsOp, Shape
 from archgen.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class _HasName(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+Named = TypeVar("Named", bound=_HasName)
 
 
 class Apply(Record):
@@ -119,7 +130,8 @@ class Body(Record):
     """A block, or the network. `results` are the values that leave it, `training_results` follow while training.
 
     depths: of its repeated blocks, in order. inputs: the names of the values that enter, which are then the parts of value 0;
-    none, where there is one alone. outputs: the names of those that leave a block, where they are several.
+    none, where there is one alone. outputs: the names of those that leave a block, where they are several. register: the layers
+    that the class registers first, in this order.
     """
 
     name: str
@@ -134,6 +146,13 @@ class Body(Record):
     place: Place
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    register: tuple[str, ...] = ()
+
+    def registered(self, steps: Sequence[Named]) -> list[Named]:
+        """Its steps in the order in which its class registers their modules: those that `register` names come first."""
+        return sorted(
+            steps, key=lambda step: self.register.index(step.name) if step.name in self.register else len(self.register)
+        )
 
     @property
     def takes(self) -> int:
@@ -144,6 +163,7 @@ class Body(Record):
 class Graph(Record):
     """The network, and the blocks that it uses in an order in which each comes after those it calls.
 
+    entering: the shapes of the values that enter the network, as the spec says them.
     with_defaults: the kinds that some node takes option defaults for.
     notes: what is allowed and seldom meant, beside the spec's own notes.
     """
@@ -152,6 +172,16 @@ class Graph(Record):
     blocks: dict[str, Body]
     with_defaults: frozenset[str]
     notes: tuple[Note, ...]
+    entering: tuple[Shape, ...] = ()
+
+    def at(self, first: Shape) -> tuple[Shape, ...]:
+        """The shapes that enter where the first is this: those that have its sizes in the spec have them here too."""
+        own, *others = self.entering
+        return (first, *(Shape((x.channels, *first.spatial)) if x.spatial == own.spatial else x for x in others))
+
+    def named(self, first: tuple[int, ...]) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        """The same by their names; nothing where one value enters alone."""
+        return tuple(zip(self.network.inputs, (x.sizes for x in self.at(Shape(first)))))
 
     def without_texts(self) -> Graph:
         """The same with "x" for every free text of its author."""

@@ -35,16 +35,23 @@ def tree(spec: Spec) -> Mapping:
     return _mapping(
         *_said("name", _scalar(spec.name)),
         *_said("description", _text(spec.description)),
-        *_said("input", value_tree(spec.input)),
+        ("input", _inputs(spec)),
         *_said("args", _parameters(spec.parameters)),
         *_said("let", _constants(spec.constants)),
         *_said("defaults", _mapping(*((item.kind, _mapping(*_options(item.arguments))) for item in spec.option_defaults))),
         *(entry for section in SECTIONS for entry in _said(section, _layers(getattr(spec, section)))),
         *_said("outputs", _references(spec.outputs)),
         *_said("training_outputs", _references(spec.training_outputs)),
+        *_said("register", _references(spec.register)),
         *_said("assert", _sequence(_text(item.text) for item in spec.assertions)),
         *_said("blocks", _mapping(*((block.name, _block(block)) for block in spec.blocks))),
     )
+
+
+def _inputs(spec: Spec) -> Tree:
+    if not spec.inputs:
+        return value_tree(spec.input)
+    return _mapping(*((one.name, value_tree(one.shape)) for one in spec.inputs))
 
 
 def _block(block: Block) -> Mapping:
@@ -56,6 +63,7 @@ def _block(block: Block) -> Mapping:
         *_said("let", _constants(block.constants)),
         ("layers", _layers(block.layers)),
         *_said("outputs", _references(block.outputs)),
+        *_said("register", _references(block.register)),
     )
 
 

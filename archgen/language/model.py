@@ -134,7 +134,10 @@ class Constant(Record):
 
 
 class Block(Record):
-    """inputs: the names of the values that enter, where several do; outputs: of those that leave, if not the last alone."""
+    """inputs: the names of the values that enter, where several do; outputs: of those that leave, if not the last alone.
+
+    register: the layers whose modules the class registers first, in this order.
+    """
 
     name: str
     description: str
@@ -145,6 +148,7 @@ class Block(Record):
     place: Place
     inputs: tuple[Reference, ...] = ()
     outputs: tuple[Reference, ...] = ()
+    register: tuple[Reference, ...] = ()
 
 
 class Assertion(Record):
@@ -161,7 +165,17 @@ class Default(Record):
     place: Place
 
 
+class Entering(Record):
+    """A value that enters a network, by its name, where there are several."""
+
+    name: str
+    shape: tuple[int, ...]
+    place: Place
+
+
 class Spec(Record):
+    """input: the shape that enters, of the first value where several do. inputs: all of them then."""
+
     uncompared: ClassVar[frozenset[str]] = frozenset({"place", "notes", "idle"})
 
     name: str
@@ -180,6 +194,8 @@ class Spec(Record):
     notes: tuple[Note, ...]
     idle: tuple[Problem, ...]
     place: Place
+    inputs: tuple[Entering, ...] = ()
+    register: tuple[Reference, ...] = ()
 
     @property
     def layers(self) -> Layers:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from archgen.arithmetic.expressions import Value
 from archgen.diagnostics import MOST_QUOTED, Place, SpecError, nearest, printable, quote, suggest
 from archgen.language import names
-from archgen.language.model import Assertion, Block, Constant, Default, Parameter, Spec
+from archgen.language.model import Assertion, Block, Constant, Default, Entering, Parameter, Reference, Spec, attributes
 from archgen.language.nodes import OUTSIDE, stands_inside
 from archgen.language.problems import LINES
 from archgen.language.unread import Unread
@@ -25,7 +25,7 @@ from archgen.syntax.trees import is_empty
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
-    from archgen.language.model import Layers, Reference, TakenOut, Way
+    from archgen.language.model import Layers, TakenOut, Way
 
 
 IMAGE_CHANNELS = (1, 3, 4)  # grey, colours, colours and opacity
@@ -64,22 +64,27 @@ class Reader(Unread):
             if parameter.default is None:
                 sentence = f"the network's argument {quote(parameter.name)} has no default"
                 self.problem(parameter.place, sentence, "write a value instead of a type: `num_classes: 1000`")
-        scope = Names(parameters, ())
+        entering = self.entering(keys.get("input"))
+        inputs = tuple(Reference(one.name, one.place) for one in entering)
+        scope = Names(parameters, (), ("in_channels", *(f"{one.name}_channels" for one in inputs[1:])))
         constants = self.constants(keys.get("let"), scope)
         count = len(self.problems)
         self.inside = dict(_nested(entry for section in _SECTIONS for entry in entries_of(keys.get(section))))
         sections: list[Layers] = []
         layers: Layers = ()
         for section in _SECTIONS:  # one scope in three parts
-            sections.append(self.layers(keys.get(section), scope, {layer.name for layer in layers}))
+            sections.append(
+                self.layers(keys.get(section), scope, {*(one.name for one in inputs), *(layer.name for layer in layers)})
+            )
             layers += sections[-1]
-        self.unique(layers, parameters, constants)
+        self.unique(layers, parameters, constants, inputs)
         if not layers and len(self.problems) == count:
             self.missing(whole, "the network has no layers", _NO_LAYERS, *_SECTIONS)
         spec = Spec(
             name=self.network,
             description=self.text(keys.get("description")),
-            input=self.input(keys.get("input")),
+            input=entering[0].shape if entering else self.input(keys.get("input")),
+            inputs=entering,
             parameters=parameters,
             constants=constants,
             option_defaults=self.defaults(keys.get("defaults"), scope),
@@ -88,6 +93,7 @@ class Reader(Unread):
             head=sections[2],
             outputs=self.outputs("outputs", keys, layers),
             training_outputs=self.outputs("training_outputs", keys, layers),
+            register=self.registered(keys, layers),
             assertions=self.assertions(keys.get("assert")),
             blocks=tuple(self.block(key, value) for key, value in blocks_tree),
             notes=(),
@@ -128,7 +134,9 @@ class Reader(Unread):
         self.forget(scope, layers, kept)
         self.all_used(parameters, constants, scope, f"block {quote(key.text)}", key.place)
         description, paper = self.text(keys.get("description")), self.text(keys.get("paper"))
-        return Block(key.text, description, paper, parameters, constants, kept, key.place, inputs, outputs)
+        return Block(
+            key.text, description, paper, parameters, constants, kept, key.place, inputs, outputs, self.registered(keys, layers)
+        )
 
     def inputs(self, tree: trees.Tree | None) -> tuple[Reference, ...]:
         """The names of the values that enter a block: two at least, for a single one has none."""
@@ -137,13 +145,35 @@ class Reader(Unread):
         before = len(self.problems)
         found = self.references(tree)
         for one in found:
-            reason = "is no name for Python code" if one.part else names.why_no_input(one.name)
-            if reason:
-                self.problem(one.place, f"an input can't be called {quote(one.text)}: it {reason}", names.rule(reason))
+            self.input_name(one)
         if len(found) < 2 and len(self.problems) == before:
             help = "leave it out: a single value has no name, and `input` is it"
             self.problem(tree.place, "`inputs` lists the names of two values or more", help)
         return found
+
+    def entering(self, tree: trees.Tree | None) -> tuple[Entering, ...]:
+        """The values that enter the network, where `input` names several."""
+        if not isinstance(tree, trees.Mapping):
+            return ()
+        for number, (key, value) in enumerate(tree.entries):
+            self.input_name(Reference(key.text, key.place))
+            items = value.items if isinstance(value, trees.Sequence) else ()
+            if not 1 + (not number) <= len(items) <= 4:
+                sizes = "the channels, then one, two or three sizes" if not number else "the channels, then up to three sizes"
+                self.problem(value.place, f"the input {quote(key.text)} lists {sizes}", f"write `{key.text}: [3, 224, 224]`")
+        if len(tree.entries) < 2:
+            help = "write its shape alone: `input: [3, 224, 224]`"
+            self.problem(tree.place, "`input` names two values or more, or is the shape of one", help)
+        return tuple(
+            Entering(key.text, tuple(self.constant_int(item) for item in value.items), key.place)
+            for key, value in tree.entries
+            if isinstance(value, trees.Sequence)
+        )
+
+    def input_name(self, one: Reference) -> None:
+        reason = names.NO_NAME if one.part else names.why_no_input(one.name)
+        if reason:
+            self.problem(one.place, f"an input can't be called {quote(one.text)}: it {reason}", names.rule(reason))
 
     def input(self, tree: trees.Tree | None) -> tuple[int, ...]:
         if tree is None:
@@ -226,6 +256,16 @@ class Reader(Unread):
         scope = Names((), ())
         scope.known = {*TOTALS, *CONTRACT, *COSTS}
         return tuple(Assertion(self.text(item), self.value(item, scope), item.place) for item in tree.items)
+
+    def registered(self, keys: dict[str, trees.Tree], layers: Layers) -> tuple[Reference, ...]:
+        """The layers that a class registers first."""
+        found = self.references(keys["register"]) if "register" in keys else ()
+        known = dict.fromkeys(name for name, _ in attributes(layers))
+        self.distinct((one.text, one.place) for one in found)
+        for one in found:
+            if one.text not in known:
+                self.problem(one.place, f"there is no layer {quote(one.text)}", suggest(one.text, known, "layers"))
+        return found
 
     def outputs(self, key: str, keys: dict[str, trees.Tree], layers: Layers) -> tuple[Reference, ...]:
         if key not in keys:

@@ -138,8 +138,15 @@ _SPEC: dict[str, Schema] = {
     "description": _described("One sentence: what the network is, and where it is from.", _TEXT),
     "extends": _described("The file of a spec that this one changes, in its folder or below.", {"type": "string"}),
     "input": _described(
-        "What enters: channels, then one, two or three sizes.",
-        {"type": "array", "items": {"type": ["integer", "string"], "minimum": 1}, "minItems": 2, "maxItems": 4},
+        "What enters: channels, then one, two or three sizes; or several such values by their names.",
+        {
+            "type": ["array", "object"],
+            "items": {"type": ["integer", "string"], "minimum": 1},
+            "minItems": 2,
+            "maxItems": 4,
+            "minProperties": 2,
+            "additionalProperties": {"type": "array", "items": {"type": ["integer", "string"], "minimum": 1}, "maxItems": 4},
+        },
     ),
     "args": _described("Arguments of the network's constructor with their defaults.", _ARGUMENTS),
     "let": _described("Constants in order; each sees the arguments and those before it.", _CONSTANTS),
@@ -149,6 +156,7 @@ _SPEC: dict[str, Schema] = {
     "head": _described("The last layers: names and nodes, in order.", {"type": "object"}),
     "outputs": _described("The layers whose values come out; without it, the last.", _NAMES),
     "training_outputs": _described("The layers whose values come out, too, while training.", _NAMES),
+    "register": _described("The layers whose modules are registered first, in this order.", _NAMES),
     "assert": _described(
         f"Conditions that must hold, on {', '.join(f'`{name}`' for name in sorted(TOTALS | CONTRACT | COSTS))}.",
         {
@@ -163,6 +171,7 @@ _BLOCK_PARTS: dict[str, Schema] = {
     "paper": _described("Where it was published.", _TEXT),
     "inputs": _described("The names of the values that enter, where these are several.", _NAMES),
     "outputs": _described("The layers whose values leave; without it, the last.", _NAMES),
+    "register": _described("The layers whose modules are registered first, in this order.", _NAMES),
     "args": _described("Arguments: a type (int, float, bool, op) where one must be given, or a default.", _ARGUMENTS),
     "let": _described("Constants in order; each sees the arguments, `in_channels` and those before it.", _CONSTANTS),
     "layers": _described("Names and nodes, in order.", {"type": "object"}),

@@ -26,7 +26,8 @@ class Unread(Nodes):
         parts: list[tuple[Way, Layers]] = [(("stem",), spec.stem), (("stages",), spec.stages), (("head",), spec.head)]
         named = {reference.name for reference in spec.outputs}
         also = {reference.name for reference in spec.training_outputs}
-        stem, stages, head = self.reached(parts, named, also)
+        inputs = tuple(Reference(one.name, one.place) for one in spec.inputs)
+        stem, stages, head = self.reached(parts, named, also, inputs)
         self.forget(scope, spec.layers, stem + stages + head)
         scope.read |= names_of(spec.option_defaults)
         self.tell_lost(outputs.place if outputs is not None else spec.place, spec.place)

@@ -29,14 +29,14 @@ BLOCK = re.compile(r"[A-Z]\w*", re.ASCII)
 
 SECTIONS = ("stem", "stages", "head")  # the layers of a network, in the order in which they run
 SPEC_KEYS = (
-    "name", "description", "extends", "input", "args", "let", "defaults", *SECTIONS, "outputs", "training_outputs", "assert",
-    "blocks",
+    "name", "description", "extends", "input", "args", "let", "defaults", *SECTIONS, "outputs", "training_outputs", "register",
+    "assert", "blocks",
 )  # fmt: skip
 # What `assert` may name: the report's totals, the contract, and the costs of one image in float32.
 TOTALS = frozenset({"parameters", "buffers", "macs"})
 CONTRACT = frozenset({"min_size", "reduction", "receptive_field"})
 COSTS = frozenset({"activations", "inference_memory", "training_memory"})
-BLOCK_KEYS = ("description", "paper", "inputs", "args", "let", "layers", "outputs")
+BLOCK_KEYS = ("description", "paper", "inputs", "args", "let", "layers", "outputs", "register")
 
 
 def is_kind(text: str) -> bool:

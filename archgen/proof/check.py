@@ -28,7 +28,7 @@ def check(text: str, graph: Graph, numbers: TracedBody) -> None:
     tree = without_own_classes(parsed(text))
     check_shape(tree)
     module = construct(tree, graph.network.name, own_classes())
-    check_layers(module, numbers.steps)
+    check_layers(module, graph, numbers.steps)
     check_flow(module, graph, numbers)
     try:
         overwrites.check(tree)

@@ -13,7 +13,7 @@ from archgen.trace.run import Run
 from archgen.trace.traced import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from archgen.graph.model import Graph
     from archgen.ops import Op
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from archgen.trace.traced import Traced, TracedBody
 
 
-def check_layers(module: Module, steps: tuple[Traced, ...]) -> None:
+def check_layers(module: Module, graph: Graph, steps: tuple[Traced, ...]) -> None:
     """Raises ProofError unless a module has built the layers of these steps, in their order and with their arguments."""
     built = dict(leaves(module))
-    expected = dict(_expected(steps, ""))
+    expected = dict(_expected(graph, graph.network.registered(steps), ""))
     if list(built) != list(expected):
         odd = sorted(set(built) ^ set(expected))
         raise ProofError(f"the module builds other layers than the trace has: {odd[:3] or 'another order'}")
@@ -44,8 +44,9 @@ def check_flow(module: Module, graph: Graph, numbers: TracedBody) -> None:
         module.train(training)
         flow, followed = Flow(), Flow()
         followed.made = flow.made  # so that the same value has the same number
-        found = module(flow.value("input"))
-        expected = _Followed(graph, training).network(numbers.steps, followed.value("input"))
+        entering = body.inputs or ("input",)
+        found = module(*map(flow.value, entering))
+        expected = _Followed(graph, training).network(numbers.steps, *map(followed.value, entering))
         if flow.calls != followed.calls:
             pairs = zip([*flow.calls, ("", 0)], [*followed.calls, ("", 0)])
             have, wanted = next((have, wanted) for have, wanted in pairs if have != wanted)
@@ -104,7 +105,7 @@ def _plain(value: Any) -> Any:
     return together(value) if type(value) is tuple and value else value
 
 
-def _expected(steps: tuple[Traced, ...], prefix: str) -> Iterator[tuple[str, Any]]:
+def _expected(graph: Graph, steps: Sequence[Traced], prefix: str) -> Iterator[tuple[str, Any]]:
     for step in steps:
         if step.again:
             continue
@@ -115,4 +116,5 @@ def _expected(steps: tuple[Traced, ...], prefix: str) -> Iterator[tuple[str, Any
         elif step.op is not None and step.role not in (Role.MERGE, Role.SPLIT, Role.COLLECT) and step.type != "Identity":
             positional, named = step.op.constructor(step.inputs[0])
             yield prefix + step.name, (step.op, (step.type, positional, named))
-        yield from _expected(step.children, f"{prefix}{step.name}.")
+        inside = graph.blocks[step.type].registered(step.children) if step.role is Role.BLOCK else step.children
+        yield from _expected(graph, inside, f"{prefix}{step.name}.")

@@ -104,9 +104,10 @@ class _Names(Tracer):
     def network(self, input_shape: tuple[int, ...]) -> TracedBody:
         body = self.graph.network
         channels = Name("in_channels", "int")
-        names: dict[str, Value] = {"in_channels": channels}
+        entering = self.graph.at(Shape((channels, *input_shape[1:])))
+        names = channels_entering(body, entering)
         names |= {parameter.name: self.parameter(body, parameter) for parameter in body.parameters}
-        return self.traced(body, (Shape((channels, *input_shape[1:])),), names)
+        return self.traced(body, entering, names)
 
     def traced(self, body: Body, entering: tuple[Shape, ...], names: dict[str, Value]) -> TracedBody:
         for constant in body.constants:

@@ -209,6 +209,6 @@ def numbers(graph: Graph, input_shape: tuple[int, ...], overrides: dict[str, Val
     with_bias: whether the MACs count biases.
     """
     tracer = NumberTracer(graph, with_bias)
-    network = tracer.body(graph.network, overrides, (Shape(input_shape),))
+    network = tracer.body(graph.network, overrides, graph.at(Shape(input_shape)))
     called = tuple((key[0], body.names) for key, body in tracer.bodies.items())
     return network.replace(calls=called, keeping=frozenset(tracer.conditional - tracer.unlike))

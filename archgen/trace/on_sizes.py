@@ -90,7 +90,7 @@ def trace(graph: Graph, input_shape: tuple[int, ...]) -> SymbolicTrace:
     axes = AXES[len(input_shape) - 1]
     own = dict(zip(axes, input_shape[1:]))
     tracer = _Symbolic(graph, own)
-    body = tracer.body(graph.network, {}, (Shape((input_shape[0], *map(Variable, axes))),))
+    body = tracer.body(graph.network, {}, graph.at(Shape((input_shape[0], *map(Variable, axes)))))
     outputs = body.outputs[: len(graph.network.results)]
     kept = tracer.constraints, tracer.whole, tracer.training
     return SymbolicTrace(own, body.steps, outputs, *map(_distinct, kept))

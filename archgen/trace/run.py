@@ -64,9 +64,9 @@ class Run(Generic[Value]):
 
     # -- the walk
 
-    def network(self, steps: tuple[Traced, ...], x: Value) -> tuple[Value, ...]:
+    def network(self, steps: tuple[Traced, ...], *entering: Value) -> tuple[Value, ...]:
         """Returns the outputs of the network."""
-        return self.body(self.graph.network, steps, [x], "", "")
+        return self.body(self.graph.network, steps, list(entering), "", "")
 
     def body(self, body: Body, steps: tuple[Traced, ...], entering: list[Value], path: str, module: str) -> tuple[Value, ...]:
         values: list[Any] = [entering if body.inputs else entering[0]]

@@ -11,10 +11,11 @@ import torch
 from torch import nn
 
 from archgen import modules
+from archgen.analysis.report import rows
 from archgen.diagnostics import EnvironmentFault
 from archgen.trace.traced import Role
 from archgen.verify import flow
-from archgen.verify.measure import Measured, measure, outputs, said, size_text
+from archgen.verify.measure import Measured, images, measure, outputs, said, size_text
 from archgen.verify.result import Check
 
 if TYPE_CHECKING:
@@ -83,26 +84,31 @@ class Compared:
     @cached_property
     def evaluated(self) -> Measured:
         """A run in evaluation, on one image where the layers allow that."""
-        return self.measured(training=False, images=1 if _takes_one_image(self.module) else 2)
+        return self.measured(training=False, count=1 if _takes_one_image(self.module) else 2)
 
     @cached_property
     def trained(self) -> Measured | None:
         """A run in training, where the network does more then."""
-        return self.measured(training=True, images=2) if self.network.graph.network.training_results else None
+        return self.measured(training=True, count=2) if self.network.graph.network.training_results else None
 
-    def measured(self, training: bool, images: int) -> Measured:
-        x = torch.randn(images, *self.network.spec.input, device=self.device)
+    def measured(self, training: bool, count: int) -> Measured:
+        entering = self.entering(count)
         subject = copy.deepcopy(self.module) if training else self.module  # training moves the running statistics
-        return measure(subject.train(training), x, {row.module for row in self.leaves})
+        return measure(subject.train(training), entering, {row.module for row in self.leaves})
+
+    def entering(self, count: int) -> tuple[torch.Tensor, ...]:
+        return tuple(one.to(self.device) for one in images(self.network, self.network.spec.input, count))
 
     def names(self) -> Check:
         """Every row is a module of that name and type, in that order, and every module has a row."""
-        expected = [(row.path, row.type) for row in self.rows]
-        rows = dict(expected)
+        network = self.network
+        registered = rows(network.traced().steps, network.graph)
+        expected = [(row.path, row.type) for row in registered if row.role not in (Role.MERGE, Role.LINE) and not row.again]
+        known = dict(expected)
         found = [
             (path, type(child).__name__)
             for path, child in self.module.named_modules()
-            if path and (path in rows or not isinstance(child, nn.Identity))
+            if path and (path in known or not isinstance(child, nn.Identity))
         ]
         for wanted, have in zip(expected, found):
             if wanted != have:
@@ -179,8 +185,7 @@ class Compared:
         """Forward and backward on the device: finite outputs of the predicted shape, a finite gradient for every parameter."""
         name, shapes = self.real_name, self.report.output_shapes
         single = self.evaluated.outputs
-        x = torch.randn(max(2, self.batch), *self.network.spec.input, device=self.device)
-        made = outputs(self.module.train()(x))
+        made = outputs(self.module.train()(*self.entering(max(2, self.batch))))
         always = len(self.network.graph.network.results)
         if (len(single), len(made)) != (always, len(shapes)):
             wanted = f"{always} outputs are predicted, while training {len(shapes)}"

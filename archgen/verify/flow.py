@@ -9,8 +9,7 @@ from torch import Tensor, nn
 
 from archgen.trace.traced import Role
 from archgen.verify.interpreter import Interpreter
-from archgen.verify.measure import distance, is_constant, outputs, size_text, spread
-from archgen.verify.measure import outputs, size_text
+from archgen.verify.measure import distance, images, is_constant, outputs, size_text, spread
 from archgen.verify.result import Check
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def flow(network: Network, module: nn.Module, rows: list[Row], lines: list[Row])
         return Check(NAME, 1, difference)
     generator = torch.Generator().manual_seed(1)
     spread(module, generator)
-    x = torch.randn(_IMAGES, *interpreter.input, generator=generator)
+    entering = images(network, interpreter.input, _IMAGES, generator)
     modes = (False, True)
     for training in modes:
         module.train(training)
@@ -46,11 +45,11 @@ def flow(network: Network, module: nn.Module, rows: list[Row], lines: list[Row])
             if row.op is not None and row.op.by_chance:
                 module.get_submodule(row.path).training = False
         with torch.no_grad():
-            expected = interpreter.run(x)
-            found = outputs(module(x))
+            expected = interpreter.run(*entering)
+            found = outputs(module(*entering))
         for number, (wanted, have) in enumerate(zip(expected, found, strict=True)):
             if not distance(wanted, have) < _ROUNDING:
-                where = _first_difference(interpreter, x)
+                where = _first_difference(interpreter, entering)
                 sentence = f"{where}: output {number} differs from the steps of the spec, with the same weights"
                 return Check(NAME, len(modes), sentence)
     return Check(NAME, len(modes))
@@ -118,7 +117,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _first_difference(interpreter: Interpreter, x: Tensor) -> str:
+def _first_difference(interpreter: Interpreter, entering: tuple[Tensor, ...]) -> str:
     """Names the first layer whose output differs between the module and the interpreter."""
     seen: dict[str, list[Tensor]] = {}  # by the module: what it made each time
 
@@ -132,7 +131,7 @@ def _first_difference(interpreter: Interpreter, x: Tensor) -> str:
         if path
     ]
     with torch.no_grad():
-        interpreter.module(x)
+        interpreter.module(*entering)
     for hook in hooks:
         hook.remove()
     wrong: list[str] = []
@@ -144,5 +143,5 @@ def _first_difference(interpreter: Interpreter, x: Tensor) -> str:
                 wrong.append(path)
 
     with torch.no_grad():
-        Comparing(interpreter.of, interpreter.module, interpreter.input).run(x)
+        Comparing(interpreter.of, interpreter.module, interpreter.input).run(*entering)
     return wrong[0] if wrong else "the outputs"

@@ -33,11 +33,11 @@ class Interpreter(Run[Tensor]):
         self.weights: dict[str, Tensor] = {}
         self.layers: dict[str, nn.Module] = {}  # by their paths, built once
 
-    def run(self, x: Tensor) -> tuple[Tensor, ...]:
+    def run(self, *entering: Tensor) -> tuple[Tensor, ...]:
         """Returns the outputs for a batch."""
         self.training = self.module.training
         self.weights = self.module.state_dict()
-        return self.network(self.traced.steps, x)
+        return self.network(self.traced.steps, *entering)
 
     def leaf(self, step: Traced, x: Tensor, module: str) -> Tensor:
         if step.role is Role.LINE:

@@ -10,8 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from archgen.ops.value import Shape
+
 if TYPE_CHECKING:
     from collections.abc import Container
+
+    from archgen.network import Network
 
 
 class Measured(NamedTuple):
@@ -23,7 +27,7 @@ class Measured(NamedTuple):
     outputs: tuple[Tensor, ...]
 
 
-def measure(module: nn.Module, x: Tensor, leaves: Container[str]) -> Measured:
+def measure(module: nn.Module, entering: tuple[Tensor, ...], leaves: Container[str]) -> Measured:
     """Runs a module once, in its mode. leaves: the paths of the layers to note."""
     layers: list[tuple[str, tuple[int, ...]]] = []
     hooks = []
@@ -36,13 +40,20 @@ def measure(module: nn.Module, x: Tensor, leaves: Container[str]) -> Measured:
             hooks.append(layer.register_forward_hook(note))
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
-        made = outputs(module(x))
+        made = outputs(module(*entering))
     for hook in hooks:
         hook.remove()
-    operations = 2 * len(x)  # for each MAC of one image
+    operations = 2 * len(entering[0])  # for each MAC of one image
     found = counter.get_flop_counts().items()
     macs = {path.partition(".")[2]: sum(flops.values()) // operations for path, flops in found if "." in path}
     return Measured(layers, macs, counter.get_total_flops() // operations, made)
+
+
+def images(
+    network: Network, shape: tuple[int, ...], count: int, generator: torch.Generator | None = None
+) -> tuple[Tensor, ...]:
+    """Random values that enter a network: images of this shape, and those that it takes beside them."""
+    return tuple(torch.randn(count, *one.sizes, generator=generator) for one in network.graph.at(Shape(shape)))
 
 
 def outputs(result: Any) -> tuple[Tensor, ...]:

@@ -50,11 +50,11 @@ class Drawing(NamedTuple):
 
 def drawings(graph: Graph, traced: TracedBody) -> tuple[Drawing, ...]:
     """Returns the network, then its blocks, each way that a block is built once, in the order in which they are met."""
-    found = [drawing(graph.network.name, graph.network, traced.steps, stages=True)]
+    found = [drawing(graph.network.name, graph.network, traced.entering, traced.steps, stages=True)]
     seen: set[tuple[object, ...]] = set()
     for path, step in _blocks(traced.steps, ""):
         body = graph.blocks[step.type]
-        drawn = drawing(f"{step.type}, as {path}", body, step.children)
+        drawn = drawing(f"{step.type}, as {path}", body, step.inputs, step.children)
         key = (step.type, *((box.name, box.kind, box.detail.split(" ")[0]) for box in drawn.boxes), drawn.arrows)
         if key not in seen:
             seen.add(key)
@@ -73,15 +73,15 @@ def _blocks(steps: tuple[Traced, ...], prefix: str) -> Iterator[tuple[str, Trace
             yield from _blocks(step.children, f"{path}.")
 
 
-def drawing(title: str, body: Body, steps: tuple[Traced, ...], stages: bool = False) -> Drawing:
+def drawing(title: str, body: Body, entering: tuple[Shape, ...], steps: tuple[Traced, ...], stages: bool = False) -> Drawing:
     """Draws the steps of a body. stages: whether blocks in a row are one box, as in the network."""
     results = body.results + body.training_results
     flow = Flow(steps, results)
     leaving = {flow.source(result) for result in results}
-    entering = steps[0].inputs[0] if steps else None
-    boxes = [Box("input", "", "input", _shape(entering))]
+    names = body.inputs or ("input",)
+    boxes = [Box(name, "", "input", _shape(x)) for name, x in zip(names, entering)]
     arrows: list[tuple[int, int]] = []
-    made: dict[Input, int] = {Input(0): 0}
+    made = {Input(0, number): number for number in range(len(names))} if body.inputs else {Input(0): 0}
     for number, step in enumerate(steps):
         if flow.passed[number] is not None:
             continue
@@ -134,5 +134,5 @@ def _short(op: Op, type_name: str, x: Shape) -> str:
     return ", ".join([first, *(part for part in rest if part.split(" ")[0] in SAID)])
 
 
-def _shape(shape: Shape | None) -> str:
-    return "" if shape is None else shape_text(shape.sizes)
+def _shape(shape: Shape) -> str:
+    return shape_text(shape.sizes)

@@ -59,7 +59,7 @@ def text(graph: Graph, traced: TracedBody, layer: str = "", signs: Signs = PRETT
     entries = _Explainer(graph, signs, once=not layer).body(graph.network, traced.steps, traced.names, "")
     if layer:
         return "\n".join(_shown((found(entries, layer),)))
-    shape = shape_text(traced.steps[0].inputs[0].sizes) if traced.steps else ""
+    shape = " and ".join(shape_text(x.sizes) for x in traced.entering)
     outputs = " and ".join(shape_text(output.sizes) for output in traced.outputs)
     title = textwrap.wrap(f"{graph.network.name}: {shape} to {outputs}", WIDTH, subsequent_indent="  ")
     head = [*title, *_folded("sizes", " -> ".join(map(str, way(traced.steps))))]

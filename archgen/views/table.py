@@ -44,7 +44,8 @@ def _below(report: Report, batch: int) -> list[str]:
             ("buffers", f"{report.totals.buffers:,}"),
             ("MACs", f"{report.totals.macs * batch:,}" + (f" for a batch of {batch}" if batch > 1 else "")),
         ]
-    pairs.append(("input", shape_text(report.input_shape, batch)))
+    named = ", ".join(f"{name} {shape_text(shape, batch)}" for name, shape in report.inputs)
+    pairs.append(("input", named or shape_text(report.input_shape, batch)))
     pairs.append(("spec", f"{report.name}, {printable(report.spec)}"))
     if report.contract is not None:
         pairs += report.contract.brief()
