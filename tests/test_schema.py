@@ -126,8 +126,6 @@ MUST_SEE = [
     "`depth` is a whole number of at least 1, not",
     r"a condition is true or false, not `\d+`$",
     "`split` is true or false",
-    "a branch takes the value",
-    "`from` can't stand inside a sequence",
     "a merge is none",
     "needs at least one (?:layer|node)",
     "this node has no kind",

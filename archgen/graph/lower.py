@@ -280,11 +280,8 @@ class _Scope:
         if given != takes:
             what = quote(body.name) if body else quote(layer.name)
             listed = f"{takes} values, {' and '.join(map(quote, body.inputs))}" if body and body.inputs else "one value"
-            help = (
-                f"write `from: [{', '.join(one.upper() for one in body.inputs)}]`"
-                if body and body.inputs
-                else "name one of them"
-            )
+            names = ", ".join("ABCDEFGH"[: len(body.inputs)]) if body and body.inputs else ""
+            help = f"name as many values: `from: [{names}]`" if names else "name one of them"
             self.builder.problem(layer.node.place, f"{what} takes {listed}, and is given {given}", help)
         if body and (body.inputs or body.outputs) and layer.node.when is not None:
             sentence = f"{quote(body.name)} {_several(body)}, so it takes no `when`"

@@ -183,7 +183,7 @@ class Nodes(Options):
                     self.refuse_layer_name(key, names.why_no_child(key.text))
         if not named:
             self.problem(tree.place, "a sequence needs at least one node", "where nothing is to be done write `identity`")
-        layers = tuple(Layer(name, self.node(item, scope, set()), place) for name, item, place in named)
+        layers = tuple(Layer(name, self.node(item, scope, self.earlier), place) for name, item, place in named)
         for _, item, _ in named:
             if lost := next((key for key, _ in entries_of(item) if key.text == "else"), None):
                 self.problem(lost.place, "`else` can't stand inside a sequence", "write it as a layer of its own")
@@ -266,7 +266,7 @@ class Nodes(Options):
             self.problem(place, "`use` takes no `when`", "put both layers in a block, and the `when` beside the block")
         if len(found) != 1 or is_empty(value):
             if len(found) != 1 or isinstance(value, trees.Scalar):
-                self.problem(value.place, "`use` names one earlier layer", "write `{use: head, from: p4}`")
+                self.problem(value.place, "`use` names one earlier layer", "as in `{use: head, from: p4}`")
             return Again(when, sources, place, Reference("", value.place))
         if found[0].text not in earlier:
             help = suggest(found[0].text, sorted(earlier), "layers") if earlier else "no layer comes before it"
@@ -303,7 +303,8 @@ class Nodes(Options):
                 self.layer_name(name)
         if not 2 <= len(entries) <= MOST_PARTS:
             said = "two parts at least" if len(entries) < 2 else f"at most {MOST_PARTS} parts"
-            self.problem(value.place, f"{quote(key.text)} lists the sizes of {said}", "write `{split: [16, 48]}`")
+            equal = "; equal parts are `{chunk: 2}`" if isinstance(value, trees.Scalar) else ""
+            self.problem(value.place, f"{quote(key.text)} lists the sizes of {said}", f"as in `{{split: [16, 48]}}`{equal}")
             entries = [("0", trees.Scalar("1", True, value.place)), ("1", trees.Scalar("1", True, value.place))]
         sizes = tuple(self.value(item, scope) for _, item in entries)
         for size, (_, item) in zip(sizes, entries):

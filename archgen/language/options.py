@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from archgen.arithmetic.expressions import CONDITION, Expression, Value
 from archgen.diagnostics import Place, nearest, quote, suggest
 from archgen.language import other_names
-from archgen.language.model import Argument, Use
+from archgen.language.model import Argument, Reference, Use
 from archgen.language.values import Names, Values, entries_of, keys_of
 from archgen.language.vocabulary import BLOCK, COMPOSITIONS, DEPTH_NAMES, WITH_OPTIONS, WORDS, is_kind
 from archgen.ops import LIKE, OPS
@@ -16,7 +16,7 @@ from archgen.syntax import trees
 from archgen.syntax.trees import is_empty
 
 if TYPE_CHECKING:
-    from archgen.language.model import AnyNode, Default, Reference
+    from archgen.language.model import AnyNode, Default
     from archgen.ops import Op
 
 
@@ -149,7 +149,7 @@ class Options(Values):
                 first = self.first(key, name, option, depth, inside)
                 continue
             if name.text == "to" and key.text in LIKE:
-                to = self.value_like(name, option)
+                to = self.value_like(option)
                 continue
             if name.text == "collect" and key.text not in OPS:
                 collect = self.collect(name, option, depth_tree is not None)
@@ -179,13 +179,12 @@ class Options(Values):
             self.incomplete.append((key, given | meant))
         return Use(when, sources, place, key.text, tuple(arguments), depth, first, collect, to)
 
-    def value_like(self, key: trees.Scalar, tree: trees.Tree) -> Reference | None:
+    def value_like(self, tree: trees.Tree) -> Reference:
         """The value whose size an op takes."""
         found = self.references(tree)
         if len(found) != 1:
-            self.problem(tree.place, "`to` names one value", "write `{upsample, to: skip}`")
-            return None
-        return found[0]
+            self.problem(tree.place, "`to` names one value", "as in `{upsample, to: skip}`")
+        return found[0] if found else Reference("input", tree.place)
 
     def collect(self, key: trees.Scalar, tree: trees.Tree, has_depth: bool) -> str:
         """How the values of all blocks become one: they are joined."""

@@ -160,7 +160,9 @@ class Reader(Unread):
             items = value.items if isinstance(value, trees.Sequence) else ()
             if not 1 + (not number) <= len(items) <= 4:
                 sizes = "the channels, then one, two or three sizes" if not number else "the channels, then up to three sizes"
-                self.problem(value.place, f"the input {quote(key.text)} lists {sizes}", f"write `{key.text}: [3, 224, 224]`")
+                help = f"as in `{key.text}: [3, 224, 224]`"
+                help = f"name an input with sizes first; {help}" if len(items) == 1 else help
+                self.problem(value.place, f"the input {quote(key.text)} lists {sizes}", help)
         if len(tree.entries) < 2:
             help = "write its shape alone: `input: [3, 224, 224]`"
             self.problem(tree.place, "`input` names two values or more, or is the shape of one", help)
@@ -261,9 +263,10 @@ class Reader(Unread):
         """The layers that a class registers first."""
         found = self.references(keys["register"]) if "register" in keys else ()
         known = dict.fromkeys(name for name, _ in attributes(layers))
-        self.distinct((one.text, one.place) for one in found)
-        for one in found:
-            if one.text not in known:
+        for number, one in enumerate(found):
+            if one.text in [other.text for other in found[:number]]:
+                self.problem(one.place, f"{quote(one.text)} is named twice", "leave it out here")
+            elif one.text not in known:
                 self.problem(one.place, f"there is no layer {quote(one.text)}", suggest(one.text, known, "layers"))
         return found
 

@@ -92,7 +92,10 @@ class Split(PartsOp):
         length = x.sizes[self.axis(x)]
         total = functools.reduce(operator.add, self.sizes)
         what = "channels" if self.axis(x) == x.channel_axis else f"positions of axis {self.axis(x) + 1}"
-        yield Constraint(total, "==", length, f"the parts of `split` have {{left}} in all, of {{right}} {what}", "sizes")
+        help = ""
+        if type(length) is int and type(total) is int and length > total - self.sizes[-1]:
+            help = f"the parts before the last leave {length - total + self.sizes[-1]} for it"
+        yield Constraint(total, "==", length, f"the parts of `split` have {{left}} in all, of {{right}} {what}", "sizes", help)
 
     def text_options(self, x: Shape) -> dict[str, Any]:
         return {"sizes": list(self.sizes), "dim": self.axis(x) + 1}

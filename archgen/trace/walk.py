@@ -301,7 +301,9 @@ class Tracer:
         """What enters and every block's value, merged. In a loop that a count says, the last child stands for the rest."""
         made = [child.output for child in blocks.children]
         for constraint in op.constraints(*map(self.judged, (x, *made))):
-            self.judge(constraint, place)
+            self.judge(
+                constraint._replace(help="blocks that are joined keep the size: change it in a layer before them"), place
+            )
         if not blocks.count:
             output = op.output(x, *made)
         else:
