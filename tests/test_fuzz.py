@@ -94,9 +94,9 @@ class Overwriting(nn.Module):
 @pytest.mark.parametrize("kind", [nn.ReLU, nn.Dropout])
 def test_a_value_that_is_overwritten_while_it_is_read_is_found(kind: type[nn.ReLU] | type[nn.Dropout], of_input: bool) -> None:
     x = torch.randn(2, 2, 4, 4)
-    assert kinds.overwritten(Overwriting(kind(inplace=False), of_input), x) == ""
+    assert kinds.overwritten(Overwriting(kind(inplace=False), of_input), (x,)) == ""
     told = "the module changes its input" if of_input else "a value is overwritten that is still read"
-    assert kinds.overwritten(Overwriting(kind(inplace=True), of_input), x).startswith(told)
+    assert kinds.overwritten(Overwriting(kind(inplace=True), of_input), (x,)).startswith(told)
 
 
 def test_a_default_that_its_class_does_not_serve_is_found(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def without(template: str, old: str, new: str) -> dict[str, str]:
             "they write `if x.ndim == 4:`",
         ),
         (without("forward", "{{ write", "        if self.training:\n            return x\n{{ write"), "they write `if self.tr"),
-        (without("forward", '"x: Tensor"', '"x: Tensr"'), "they write `def forward(self, x: Tensr) -> Tensor:`"),
+        (without("forward", "it.taken", '["x: Tensr"]'), "they write `def forward(self, x: Tensr) -> Tensor:`"),
         (without("init", '["self"] + it.declared', '["self"]'), "they write `def __init__(self) -> None:` where"),
         (without("init", '["self"] + it.declared', '["self"] + it.declared + ["y: bool = False"]'), "they write `def __init__"),
         (

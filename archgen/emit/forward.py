@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from archgen.arithmetic.expressions import Expression, Name, names_of
 from archgen.diagnostics import Problem, SpecError
 from archgen.emit.layout import Group, Text, flat
-from archgen.emit.plan import Assign, Collect, Either, If, Return
+from archgen.emit.plan import Assign, Collect, Declare, Either, If, Return
 from archgen.emit.said import ListOf, said
 from archgen.graph.model import Input
 from archgen.language.names import MODULE_ATTRIBUTES, Scope
@@ -50,6 +50,7 @@ class Forward(Variables):
         self.kept: dict[
             str, list[tuple[str, Value | list[Value]]]
         ] = {}  # step -> attributes for its options, and what they hold
+        self.typed = {name for name in self.entering.values() if name == "x"}  # the variables that have a type
         self.optional: set[str] = set()  # the branches that are None where an argument leaves them out
         self.attributes = Scope(MODULE_ATTRIBUTES, (step.name for step in steps))
 
@@ -104,7 +105,14 @@ class Forward(Variables):
             self.optional.add(step.name)
             self.either(f"self.{step.name} is not None", target, text, inputs[-1])
             return
-        self.statements.append(Assign(target, text, self.comment(number)))
+        self.statements.append(self.assign(target, text, self.comment(number)))
+
+    def assign(self, target: str, text: Text, comment: str = "") -> Statement:
+        """Gives a variable a value; `x` gets its type where it is none of what enters."""
+        if target != "x" or "x" in self.typed:
+            return Assign(target, text, comment)
+        self.typed.add("x")
+        return Declare("x", "Tensor", text, comment)
 
     def call(self, step: Traced, inputs: tuple[Input, ...]) -> Text:
         return Group(f"self.{step.attribute}(", tuple([self.text(value) for value in inputs]), ")")
@@ -118,7 +126,7 @@ class Forward(Variables):
     def either(self, test: str, target: str, text: Text, otherwise: Input) -> None:
         """Gives a variable what a step makes, or the value that stands for it."""
         other = self.text(otherwise)
-        applied: tuple[Statement, ...] = (Assign(target, text),)
+        applied: tuple[Statement, ...] = (self.assign(target, text),)
         passed: Statement = If(test, applied) if other == target else Either(test, applied, (Assign(target, other),))
         self.statements.append(passed)
 
@@ -153,7 +161,7 @@ class Forward(Variables):
                 first, *rest = waiting
                 return (Either(tests[first], cases(rest, there), cases(rest, there - {first})),)
             present = tuple(text for number, text in enumerate(texts) if number in there)
-            return (Assign(target, self.said(step, present) if len(present) > 1 else present[0]),)
+            return (self.assign(target, self.said(step, present) if len(present) > 1 else present[0]),)
 
         return cases(list(tests), frozenset(range(len(texts))))
 

@@ -22,12 +22,13 @@ class Assign(Record):
 
 
 class Declare(Record):
-    """`target: type = value`."""
+    """`target: type = value  # comment`."""
 
     kind: ClassVar[str] = "declare"
     target: str
     type: str
     value: Text
+    comment: str = ""
 
 
 class Do(Record):

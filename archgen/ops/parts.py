@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from archgen.ops.base import Op, batched_axis_constraints
 from archgen.ops.options import Axis, Int, Lengths
-from archgen.ops.torch_text import Method, Option
+from archgen.ops.torch_text import VALUES, Function, Method, Option
 from archgen.ops.value import POINTWISE, SHARED, Constraint, Footprint, Mode, Reads, Shape
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Split(PartsOp):
     """Parts of the sizes that are listed, along the channels or along `dim`, counted with the batch: torch.split."""
 
     name: ClassVar[str] = "split"
-    line = Method("split", (Option("sizes"),), (("dim", Option("dim")),))
+    line = Function("torch.split", (VALUES, Option("sizes")), (("dim", Option("dim")),))
     example: ClassVar[str] = "{split: {left: 16, right: 48}}"
 
     sizes: Lengths

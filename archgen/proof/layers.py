@@ -70,7 +70,7 @@ class _Followed(Run[Value]):
         return made
 
     def function(self, name: str) -> Any:
-        return recorder.Function(name)
+        return recorder.function(name)
 
 
 def _written(op: Op, positional: tuple[Any, ...], count: int) -> tuple[Any, ...]:

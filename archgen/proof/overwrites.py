@@ -223,13 +223,15 @@ class _Forward:
                 self.both(statement)
             elif isinstance(statement, ast.Assign):
                 self.assign(statement.targets[0], self.value(statement.value))
+            elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+                self.assign(statement.target, self.value(statement.value))
             elif isinstance(statement, ast.For):
                 self.loop(statement)
             elif isinstance(statement, ast.Return) and statement.value is not None:
                 self.returned = self.run.either(self.returned, self.value(statement.value))
 
     def loop(self, statement: ast.For) -> None:
-        """Blocks one after the other, each on what the last one made: `for block in self.m: values.append(block(values[-1]))`."""
+        """Blocks in order, each on what the last one made: `for block in self.m: values.append(block(values[-1]))`."""
         called, body = statement.iter, "; ".join(map(ast.unparse, statement.body))
         names = [node.id for node in parts(statement) if isinstance(node, ast.Name) and node.id in self.values]
         if not (names and isinstance(called, ast.Attribute)):

@@ -59,11 +59,8 @@ class Value:
         return functools.partial(_made, self.flow, f".{method}", self)
 
     def chunk(self, count: int, dim: int) -> tuple[Value, ...]:
-        """One of the two methods that make several values."""
+        """The one method that makes several values."""
         return tuple(_made(self.flow, f"chunk {part}", self, count, dim=dim) for part in range(count))
-
-    def split(self, sizes: list[int], dim: int) -> tuple[Value, ...]:
-        return tuple(_made(self.flow, f"split {part}", self, sizes, dim=dim) for part in range(len(sizes)))
 
 
 class Sizes:
@@ -185,6 +182,20 @@ class _Torch(Function):
         """A bare parameter starts as a full tensor."""
         return shape, value
 
+    @staticmethod
+    def split(x: Value, sizes: list[int], dim: int) -> tuple[Value, ...]:
+        """The one function that makes several values."""
+        return tuple(_made(x.flow, f"split {part}", x, sizes, dim=dim) for part in range(len(sizes)))
+
+
+MODULES = {"torch": _Torch("torch"), "F": Function("F")}
+
+
+def function(name: str) -> Any:
+    """The stand-in for a function, by its name with dots."""
+    module, *path = name.split(".")
+    return functools.reduce(getattr, path, MODULES[module])
+
 
 class _Layers:
     """Stands in for torch.nn."""
@@ -205,8 +216,7 @@ def construct(tree: ast.Module, name: str, own_classes: Iterable[str]) -> Module
     body: list[ast.stmt] = [node for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))]
     scope: dict[str, Any] = {
         "nn": _Layers(),
-        "torch": _Torch("torch"),
-        "F": Function("F"),
+        **MODULES,
         "math": math,
         "partial": functools.partial,
         "__builtins__": {builtin: getattr(builtins, builtin) for builtin in BUILTINS},

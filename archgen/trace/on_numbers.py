@@ -167,6 +167,13 @@ def _refuse_unread(steps: tuple[Traced, ...], results: tuple[Input, ...]) -> Non
             idle.append(number)
     if idle:
         raise Stopped(_unread(steps, results, idle[::-1]))
+    read = {*results, *(value for step in steps for value in taken(step))}
+    for number, step in enumerate(steps, 1):
+        for part, name in enumerate(step.parts if step.role is Role.BLOCK else ()):
+            if Input(number, part) not in read:
+                sentence = f"nobody reads the value `{step.name}.{name}`, which `{step.type}` gives"
+                help = f"name it in a `from`, or write a block without this output beside `{step.type}`"
+                raise Stopped(Problem(step.place, sentence, help))
 
 
 def _unread(steps: tuple[Traced, ...], results: tuple[Input, ...], idle: list[int]) -> Problem:

@@ -12,11 +12,11 @@ from typing import Any
 from archgen.arithmetic.expressions import LONGEST
 from archgen.language import names as rules
 from archgen.ops import MERGES as MERGES_OF
-from archgen.ops import OPS, Shape
+from archgen.ops import OPS, PARTS, Shape
 from archgen.ops.options import KINDS
 from tests.fuzz import meaning, tally
 from tests.fuzz.meaning import LIBRARY, TYPES, Avoided, Meaning, Misfit, needs_module, value_of, with_constants
-from tests.fuzz.trees import MERGES, Tree, pruned, used, words, words_read
+from tests.fuzz.trees import MERGES, Tree, nodes, pruned, sources, used, without_empty, words, words_read
 
 ARGUMENT_OPS = sorted(name for name, op in OPS.items() if op.torch_class and not op.infers)
 IN_PLACE = sorted(name for name, op in OPS.items() if op.inplace)
@@ -61,6 +61,7 @@ class Drawer:
         self.taken: list[str] = []  # the names of the class at hand
         self.settled: set[str] = set()  # its constants that no argument changes
         self.let: Tree = {}
+        self.last = ""  # the value before the layer at hand
 
     def chance(self, probability: float) -> bool:
         return self.random.random() < probability
@@ -105,20 +106,66 @@ class Drawer:
         for number in range(pick.choice((0, 1, 1, 2, 3))):
             self.block(pick.choice(tally.TORCH_CLASSES) if self.chance(0.1) else f"B{number}", x)
         self.draw_defaults_of_a_block()
+        if self.chance(0.3):
+            self.pair(x)
         self.begin()
         self.let, self.settled = let, settled
-        layers, _ = self.layers(x, names, pick.randint(1, 7))
+        entering = self.entering(x) if self.chance(0.12) else {}
+        names |= {f"{name}_channels": shape.channels for name, shape in list(entering.items())[1:]}
+        layers, _ = self.layers(x, names, pick.randint(1, 7), outer=entering)
+        read = {source for node in nodes(layers.values()) for source in sources(node)}
+        if not entering.keys() - {"image"} <= read:
+            entering = {}  # nobody reads it
+            self.begin()
+            self.let, self.settled = let, settled
+            names = {name: value for name, value in names.items() if not name.endswith("e_channels")}
+            layers, _ = self.layers(x, names, pick.randint(1, 7))
         outputs, training = self.results(layers)
         places = sorted(pick.randint(0, len(layers)) for _ in range(2))
         items = list(layers.items())
         sections = (items[: places[0]], items[places[0] : places[1]], items[places[1] :])
         name = pick.choice(tally.TORCH_CLASSES) if self.chance(0.08) else "Net"
         spec: Tree = {"name": name if name not in self.blocks else "Net", "description": "A network." * self.chance(0.1)}
-        spec |= {"input": list(x.sizes), "args": args, "let": let, "defaults": self.defaults}
+        several = {name: list(shape.sizes) for name, shape in entering.items()}
+        spec |= {"input": several or list(x.sizes), "args": args, "let": let, "defaults": self.defaults}
         spec |= {key: dict(section) for key, section in zip(("stem", "stages", "head"), sections)}
-        spec |= {"outputs": outputs, "training_outputs": training}
+        spec |= {"outputs": outputs, "training_outputs": training, "register": self.registered(layers)}
         spec |= {"assert": ["parameters >= 0 and macs < 1e9"] * self.chance(0.1), "blocks": self.blocks}
         return pruned(spec)
+
+    def entering(self, x: Shape) -> dict[str, Shape]:
+        """The values that enter a network: beside the first another of its sizes, or of sizes of its own."""
+        pick = self.random
+        sizes = x.spatial if self.chance(0.6) else tuple(pick.randint(2, 5) for _ in range(pick.randint(0, 2)))
+        return {"image": x, "side": Shape((pick.choice((1, 2, 4)), *sizes))}
+
+    def registered(self, layers: Tree) -> list[str]:
+        """Some layers, which the class registers first."""
+        return self.random.sample(list(layers), self.random.randint(1, len(layers))) if self.chance(0.12) else []
+
+    def pair(self, x: Shape) -> None:
+        """Adds a block that takes two values, and one that gives two."""
+        pick = self.random
+        self.begin()
+        channels = pick.choice(("channels", "right_channels", "in_channels"))
+        first = {self.name(): {"conv": "channels", "kernel_size": 1, "from": "left"}}
+        second = {self.name(): {"conv": channels, "kernel_size": pick.choice((1, 3)), "from": "right"}}
+        third = {self.name(): pick.choice(("relu", "batch_norm", "tanh"))}
+        layers = {**first, **second, **third}
+        outputs = [next(iter(first)), pick.choice([*second, *third])] if self.chance(0.7) else []
+        if not outputs or next(iter(third)) not in outputs:
+            del layers[next(iter(third))]
+        if not outputs:
+            layers[self.name()] = {"upsample": None, "to": "right", "from": next(iter(first))}
+            layers[self.name()] = {"concat": None, "from": [*list(layers)[-1:], next(iter(second))]}
+        pick.shuffle(outputs)
+        block = {"inputs": ["left", "right"], "args": {"channels": "int"}, "layers": layers, "outputs": outputs}
+        self.blocks["Pair"] = without_empty({**block, "register": self.registered(layers)})
+        self.blocks["Fork"] = {
+            "args": {"channels": "int"},
+            "layers": {"one": {"conv": "channels", "kernel_size": 1}, "two": {"tanh": None, "from": "input"}},
+            "outputs": ["two", "one"],
+        }
 
     def network_arguments(self, rank: int) -> Tree:
         possible = {
@@ -147,14 +194,23 @@ class Drawer:
     def results(self, layers: Tree) -> tuple[list[str], list[str]]:
         """Which values leave the network beside the last, or, with that only while it trains, instead of it."""
         pick = self.random
-        *before, last = layers
+        kinds = {name: next(iter(node)) if isinstance(node, dict) else "" for name, node in layers.items()}
+        *before, last = [self.one_value(name, layers[name], kind) for name, kind in kinds.items()]
         outputs = [name for name in before if self.chance(0.3)] if self.chance(0.35) else []
         training = [name for name in before if name not in outputs and self.chance(0.3)] if self.chance(0.15) else []
         if outputs and self.chance(0.2):
             return pick.sample(outputs, len(outputs)), [*training, last]
-        if outputs or self.chance(0.05):
+        if outputs or self.chance(0.05) or "." in last:
             outputs.append(last)
         return pick.sample(outputs, len(outputs)), training
+
+    def one_value(self, name: str, node: Tree, kind: str) -> str:
+        """How a layer is named as an output: of one with several values the first."""
+        if kind in PARTS:
+            said = node[kind]
+            return f"{name}.{next(iter(said)) if isinstance(said, dict) else 0}"
+        outputs = self.blocks.get(kind, {}).get("outputs", [])
+        return f"{name}.{outputs[0]}" if len(outputs) > 1 else name
 
     def constants(self, names: dict[str, Any]) -> None:
         """Named expressions; they are added to the names."""
@@ -232,6 +288,7 @@ class Drawer:
         layers: Tree = {}
         values = {**(outer or {}), "input": x}
         last = "input"
+        around = self.meaning.known
         for _ in range(most * 3):
             if len(layers) >= most:
                 break
@@ -239,9 +296,11 @@ class Drawer:
             try:
                 y = values[last]
                 reached = dict(values)
+                known, self.meaning.known = self.meaning.known, dict(self.meaning.known)
                 for key, node in more.items():
-                    y = reached[key] = self.meaning.layer(node, y, names, reached)
-            except Misfit:
+                    y = self.meaning.add(key, node, y, names, reached)
+            except (Misfit, KeyError):
+                self.meaning.known = known
                 continue
             if more:
                 values, last = reached, next(reversed(more))
@@ -249,6 +308,7 @@ class Drawer:
         if not layers:
             last = self.name()
             layers[last], values[last] = "identity", x
+        self.meaning.known = around
         return layers, values
 
     def next_layers(self, last: str, names: dict[str, Any], values: dict[str, Shape], deep: int) -> Tree:
@@ -261,10 +321,136 @@ class Drawer:
             return self.in_place_behind_a_merge(values[last], names)
         if self.chance(0.06):
             return self.behind_a_when(values[last], names)
+        if self.chance(0.2):
+            return self.several(last, names, values)
         if self.chance(0.04):
             return self.could_not_run(values[last], names)
         proposed = self.node(values[last], names, deep, layer=True, values=values)
         return {} if proposed is None else {self.name(): proposed}
+
+    def several(self, last: str, names: dict[str, Any], values: dict[str, Shape]) -> Tree:
+        """Nodes of several values: parts, a layer again, all values of a stage, one node or another, another's size."""
+        x, self.last = values[last], last
+        makes = [self.parts, self.parts, self.again, self.collected, self.another_size, self.one_or_other, self.branches_from]
+        make = self.random.choice([*makes, *[self.pair_of_values] * (3 * ("Pair" in self.blocks))])
+        return make(x, names, values)
+
+    def pair_of_values(self, x: Shape, names: dict[str, Any], values: dict[str, Shape]) -> Tree:
+        """A call of a block that takes or gives two values, and what takes each of these."""
+        pick, kind, name = self.random, self.random.choice(("Pair", "Fork")), self.name()
+        node: Tree = {kind: self.expression(pick.choice((2, 4)), names, 0.3)}
+        if kind == "Pair":
+            node["from"] = pick.sample([self.last, pick.choice(list(values))], 2)
+        outputs = [f"{name}.{output}" for output in self.blocks[kind].get("outputs", [])]
+        if not outputs:
+            return {name: node}
+        first, second = self.name(), self.name()
+        act = {pick.choice(("tanh", "sigmoid", "relu")): None, "from": pick.choice(outputs)}
+        return {name: node, first: act, second: {pick.choice(("concat", "multiply")): None, "from": [first, *outputs]}}
+
+    def branches_from(self, x: Shape, names: dict[str, Any], values: dict[str, Shape]) -> Tree:
+        """Branches of which some take an earlier value."""
+        alike = [name for name, value in values.items() if value == x]
+        branches = {}
+        for _ in range(2):
+            node = self.op(x, names) if self.chance(0.6) else "identity"
+            node = {node: None} if isinstance(node, str) else node
+            if node is None or not self.keeps(node, x, names):
+                node = {"identity": None}
+            elsewhere = bool(branches) and bool(alike) and self.chance(0.7)  # the first takes what enters
+            branches[self.name()] = {**node, "from": self.random.choice(alike)} if elsewhere else node
+        return {self.name(): {self.random.choice(MERGES): branches}}
+
+    def keeps(self, node: Tree, x: Shape, names: dict[str, Any]) -> bool:
+        try:
+            return self.meaning.node(node, x, names) == x
+        except Misfit:
+            return False
+
+    def parts(self, x: Shape, names: dict[str, Any], values: dict[str, Shape]) -> Tree:
+        """A value in parts, a node on one of them, and, where they fit, all of them joined in some order."""
+        pick, name, count = self.random, self.name(), self.random.choice((2, 2, 3))
+        axis = x.channel_axis if self.chance(0.8) or not x.rank else pick.randrange(len(x.sizes))
+        length = x.sizes[axis]
+        dim = {} if axis == x.channel_axis and self.chance(0.8) else {"dim": pick.choice((axis + 1, axis - len(x.sizes)))}
+        if length % count == 0 and self.chance(0.5):
+            node: Tree = {"chunk": count, **dim}
+            parts = {str(number): length // count for number in range(count)}
+        elif length >= count:
+            cuts = sorted(pick.sample(range(1, length), count - 1))
+            sizes = [end - start for start, end in zip([0, *cuts], [*cuts, length])]
+            named = self.chance(0.5)
+            parts = {self.name() if named else str(number): size for number, size in enumerate(sizes)}
+            said = {part: self.expression(size, names, 0.4) for part, size in parts.items()}
+            node = {"split": said if named else list(said.values()), **dim}
+        else:
+            return {}
+        which = pick.choice(list(parts))
+        part = Shape((*x.sizes[:axis], parts[which], *x.sizes[axis + 1 :]), x.channel_axis)
+        behind = self.node(part, names, 0)
+        if behind is None or isinstance(behind, list):
+            return {}
+        behind = {behind: None} if isinstance(behind, str) else behind
+        if "from" in behind or next(iter(behind)) in MERGES:
+            return {}
+        after, joined = self.name(), self.name()
+        found = {name: node, after: {**behind, "from": f"{name}.{which}"}}
+        made = self.meaning.node(behind, part, names)
+        others = [one for one in parts if axis == x.channel_axis or parts[one] == parts[which]]
+        if made.spatial == part.spatial and made.channel_axis == part.channel_axis and self.chance(0.7):
+            taken = [after, *(f"{name}.{one}" for one in pick.sample(others, pick.randint(1, len(others))))]
+            pick.shuffle(taken)
+            found[joined] = {"concat": None, "from": taken}
+        return found
+
+    def again(self, x: Shape, names: dict[str, Any], values: dict[str, Shape]) -> Tree:
+        known = [name for name, (_, met) in self.meaning.known.items() if met == x and name in values]
+        return {self.name(): {"use": self.random.choice(known)}} if known else {}
+
+    def collected(self, x: Shape, names: dict[str, Any], values: dict[str, Shape]) -> Tree:
+        """Blocks whose values are joined; how many there are may be for an argument to say."""
+        if x.channel_axis or not x.rank:
+            return {}
+        node = self.loop(x, names) if self.chance(0.6) else None
+        if node is None:
+            kind = self.random.choice([*self.turns, "BasicBlock"])
+            node = {kind: self.random.choice((x.channels, 2, 4)), "depth": self.random.randint(1, 3)}
+            if any(value in TYPES for key, value in self.meaning.blocks[kind].get("args", {}).items() if key != "channels"):
+                return {}
+        return {self.name(): {**node, "collect": "concat"}}
+
+    def another_size(self, x: Shape, names: dict[str, Any], values: dict[str, Shape]) -> Tree:
+        like = [name for name, value in values.items() if value.rank == x.rank > 0 and not value.channel_axis]
+        if not like or x.channel_axis:
+            return {}
+        modes = ["nearest", "nearest-exact", {1: "linear", 2: "bilinear", 3: "trilinear"}[x.rank]]
+        mode = {"mode": self.random.choice(modes)} if self.chance(0.5) else {}
+        return {self.name(): {"upsample": None, "to": self.random.choice(like), **mode}}
+
+    def one_or_other(self, x: Shape, names: dict[str, Any], values: dict[str, Shape]) -> Tree:
+        """Two nodes of which one runs, or a node for which an earlier value stands."""
+        node, condition = self.node(x, names, 0), self.condition(names)
+        if node is None or isinstance(node, list):
+            return {}
+        node = {node: None} if isinstance(node, str) else node
+        if node.keys() & {"when", "from", "first", "depth"} or next(iter(node)) in MERGES:
+            return {}
+        y = self.meaning.node(node, x, names)
+        alike = [name for name, value in values.items() if value == y and name in self.meaning.known]
+        if alike and self.chance(0.5):
+            return {self.name(): {**node, "when": condition, "else": self.random.choice(alike)}}
+        for _ in range(_TRIES):
+            other = self.op(x, names)
+            try:
+                needs_module(other)
+                needs_module(node)
+                if other is not None and self.meaning.node(other, x, names) == y:
+                    return {
+                        self.name(): {**node, "when": condition, "else": other if isinstance(other, dict) else {other: None}}
+                    }
+            except Misfit:
+                continue
+        return {}
 
     def from_elsewhere(self, last: str, names: dict[str, Any], values: dict[str, Shape], deep: int) -> Tree:
         """A node that takes an earlier value, and a merge of what it makes with the last."""
@@ -497,8 +683,18 @@ class Drawer:
                 if not split and not of_two and self.chance(0.4):
                     branches += self.left_out_branches(part, names).items()
                     self.random.shuffle(branches)
+                if not split and self.chance(0.25):
+                    self.by_an_argument(branches, names)
                 return {kind: dict(branches), "split": True} if split else {kind: dict(branches)}
         return None
+
+    def by_an_argument(self, branches: list[tuple[str, Tree]], names: dict[str, Any]) -> None:
+        """Gives one of several branches a condition, where it can have one."""
+        number = self.random.randrange(len(branches))
+        name, node = branches[number]
+        node = {node: None} if isinstance(node, str) else node
+        if isinstance(node, dict) and "when" not in node and next(iter(node)) not in (*MERGES, "residual"):
+            branches[number] = (name, {**node, "when": self.condition(names)})
 
     def gate(self, x: Shape, names: dict[str, Any]) -> Tree:
         """A gate for each channel, or, as in CBAM, one for each position."""
@@ -513,6 +709,8 @@ class Drawer:
         known = list(LIBRARY) if not self.blocks or self.chance(0.2) else list(self.blocks)
         kind = self.random.choice(known)
         args = self.meaning.blocks[kind].get("args", {})
+        if any(default in TYPES and key not in ROLE for key, default in args.items()):
+            return None
         node: Tree = {kind: None}
         repeated = self.chance(0.3)
         inside = {**names, "index": 0, "block_index": 0, "block_count": 1} if repeated else names

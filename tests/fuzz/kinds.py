@@ -24,6 +24,7 @@ from archgen.language.schema import plain
 from archgen.ops import OPS, Shape
 from archgen.syntax.parser import parse
 from archgen.verify.compare import compare
+from archgen.verify.measure import images
 from tests.fuzz import draw, meaning, yaml
 from tests.fuzz.meaning import LIBRARY, Meaning, Misfit
 from tests.fuzz.tally import HELPERS, tally
@@ -126,11 +127,11 @@ def check_valid(text: str, folder: Path) -> str:
 def generated(tree: Tree, folder: Path) -> str:
     """Says what is wrong with the module of a spec, and with its classes, beside what `verify` looks at; or ''."""
     network = archgen.load(folder / "net.yaml")
-    x = torch.randn(2, *network.spec.input, generator=torch.Generator().manual_seed(0))
+    x = images(network, network.spec.input, 2, torch.Generator().manual_seed(0))
     return overwritten(network.module(), x) or class_defaults(tree, network.source())
 
 
-def overwritten(module: nn.Module, before: Tensor) -> str:
+def overwritten(module: nn.Module, before: tuple[Tensor, ...]) -> str:
     """Says what differs where no layer works in place, or that the caller's input was changed; or ''.
 
     `verify` holds the outputs against layers that are not in place, but leaves those of chance idle, and does not look at what
@@ -139,15 +140,15 @@ def overwritten(module: nn.Module, before: Tensor) -> str:
     for training in (False, True):
         module.train(training)
         state = {name: value.clone() for name, value in module.state_dict().items()}
-        x = before.clone()
+        x = tuple(one.clone() for one in before)
         found = _outputs_and_gradients(module, x)
-        if not torch.equal(x, before):
+        if not all(map(torch.equal, x, before)):
             return f"the module changes its input, training={training}"
         module.load_state_dict(state)
         places: list[Any] = [layer for layer in module.modules() if getattr(layer, "inplace", False)]
         for layer in places:
             layer.inplace = False
-        wanted = _outputs_and_gradients(module, before.clone())
+        wanted = _outputs_and_gradients(module, tuple(one.clone() for one in before))
         for layer in places:
             layer.inplace = True
         largest = max((float(want[want.isfinite()].abs().max()) for want in wanted if want.isfinite().any()), default=0)
@@ -157,10 +158,10 @@ def overwritten(module: nn.Module, before: Tensor) -> str:
     return ""
 
 
-def _outputs_and_gradients(module: nn.Module, x: Tensor) -> list[Tensor]:
+def _outputs_and_gradients(module: nn.Module, entering: tuple[Tensor, ...]) -> list[Tensor]:
     torch.manual_seed(0)
     module.zero_grad()
-    outputs = module(x)
+    outputs = module(*entering)
     outputs = outputs if isinstance(outputs, tuple) else (outputs,)
     if any(output.requires_grad for output in outputs):
         sum(output.sum() for output in outputs).backward()
@@ -202,13 +203,14 @@ def other_argument(path: Path, name: str, value: float) -> str:
         return ""
     except Exception as error:
         return f"the spec with {said}: {type(error).__name__}: {error}"
-    x = torch.randn(2, *spec.spec.input, generator=torch.Generator().manual_seed(0))
+    x = images(spec, spec.spec.input, 2, torch.Generator().manual_seed(0))
     try:
         module = archgen.load(path).module(**{name: value}).eval()
         if repr(module) != repr(wanted):
             return f"{said}: the module is {module}, of the spec with that value {wanted}"
         module.load_state_dict(wanted.state_dict())
-        found, expected = _outputs_and_gradients(module, x.clone()), _outputs_and_gradients(wanted, x.clone())
+        copied = tuple(one.clone() for one in x)
+        found, expected = _outputs_and_gradients(module, x), _outputs_and_gradients(wanted, copied)
     except Exception as error:
         return f"{said}: {type(error).__name__}: {error}"
     if not all(torch.equal(*pair) or torch.allclose(*pair, equal_nan=True) for pair in zip(found, expected, strict=True)):
@@ -305,6 +307,7 @@ def unrolled(tree: Tree) -> Tree:
             or "depth" not in node
             or not isinstance(node["depth"], int)
             or "from" in node
+            or "collect" in node
             or ("first" in node and node["depth"] == 1)  # perhaps nobody else uses what is meant for the others
             or re.search("index|block_count", yaml.flow(node))
         ):
@@ -333,7 +336,7 @@ def extended(tree: Tree) -> dict[str, Tree]:
     base: Tree = {}
     child: Tree = {"name": tree["name"], "extends": "base.yaml"}
     for key, value in tree.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and key != "input":
             half = len(value) // 2
             base[key], child[key] = dict(list(value.items())[:half]), dict(list(value.items())[half:])
         else:

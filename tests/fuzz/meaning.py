@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import yaml
 
 from archgen.language.library import block_names
+from archgen.ops import LIKE, OPS, PARTS, MergeOp, Op, Shape
 from archgen.ops import MERGES as MERGES_OF
-from archgen.ops import OPS, MergeOp, Op, Shape
 from archgen.ops.value import same
 from archgen.resources import LIBRARY as FOLDER
-from tests.fuzz.trees import MERGES, Tree, is_node, network_layers, nodes, words
+from tests.fuzz.trees import MERGES, Tree, is_node, network_layers, nodes, sources, words
 
 TYPES = ("int", "float", "bool", "op")
 LIBRARY = {name: yaml.safe_load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8")) for name in block_names()}
@@ -94,10 +94,11 @@ class Meaning:
     def __init__(self, blocks: dict[str, Tree], defaults: dict[str, Tree], constants: dict[str, Any]) -> None:
         self.blocks, self.defaults, self.constants = ChainMap(blocks, LIBRARY), defaults, constants
         self.strict = True  # that a node with `when` keeps the channels whatever its condition, which is simpler than the rule
-        self.axes: dict[str, tuple[int, int]] = {}  # a block is one class, so it is called on values of the same axes
+        self.axes: dict[str, tuple[int, ...]] = {}  # a block is one class, so it is called on values of the same axes
         self.multiplications = 0
         self.drawn: Counter[str] = Counter()  # what only the values tell, as `tally` counts the rest
         self.called: list[Called] = []
+        self.known: dict[str, tuple[Tree, Shape]] = {}  # the layers of the class at hand, and what each took first
 
     def value(self, tree: Tree, names: dict[str, Any]) -> Any:
         """The value of an expression, and which of its arithmetic a float took part in."""
@@ -143,6 +144,8 @@ class Meaning:
         if isinstance(node, str):
             node = {node: None}
         node = {key: value for key, value in node.items() if key != "from"}
+        if "else" in node:
+            return self.one_or_other(node, x, names, values or {})
         if "when" in node:
             return self.perhaps(node, x, names, values)
         kind = next(iter(node))
@@ -153,12 +156,23 @@ class Meaning:
             ways = [self.body(node.get(key, {}), x, names, dict(values or {})) for key in ("residual", "shortcut")]
             return self.merged("add", ways)
         if kind in MERGES:
-            return self.branches(kind, node, x, names)
+            return self.branches(kind, node, x, names, values or {})
         if kind in names and isinstance(names[kind], (str, dict)):
             return self.node(names[kind], x, {})
         if kind in OPS:
             return self.apply(self.op(kind, node, names), x)
         return self.calls(kind, node, x, names)
+
+    def one_or_other(self, node: Tree, x: Shape, names: dict[str, Any], values: dict[str, Shape]) -> Shape:
+        """A node, or what stands for it: here both have the same shape, which is simpler than the rule."""
+        other = node["else"]
+        there = self.value(node["when"], names)
+        ways = {key: value for key, value in node.items() if key not in ("when", "else")}
+        y = self.node(ways, x, names)
+        z = values[other.partition(".")[0]] if isinstance(other, str) and other in values else self.node(other, x, names)
+        if y != z:
+            raise Avoided("both ways have the same shape")
+        return y if there else z
 
     def perhaps(self, node: Tree, x: Shape, names: dict[str, Any], values: dict[str, Shape] | None) -> Shape:
         """A node with `when`; one that is left out need not fit, nor must its options have a value."""
@@ -175,7 +189,7 @@ class Meaning:
             raise Avoided("a node with `when` keeps the channels")
         return y if present else x
 
-    def branches(self, kind: str, node: Tree, x: Shape, names: dict[str, Any]) -> Shape:
+    def branches(self, kind: str, node: Tree, x: Shape, names: dict[str, Any], values: dict[str, Shape]) -> Shape:
         parts = node[kind]
         too_many(kind, len(parts))
         if node.get("split"):
@@ -192,7 +206,8 @@ class Meaning:
         if len(present) < len(parts):
             self.drawn[f"{kind} with branches left out"] += 1
             self.drawn[f"{kind} of one branch that is left"] += len(present) == 1
-        return self.merged(kind, [self.node(_without_when(part), x, names) for part in present])
+        taken = [values[part["from"]] if isinstance(part, dict) and "from" in part else x for part in present]
+        return self.merged(kind, [self.node(_without_when(part), y, names) for part, y in zip(present, taken)])
 
     def merged(self, kind: str, shapes: list[Shape]) -> Shape:
         """The shape of a merge: of the four that the language began with by rules of this file's own."""
@@ -223,7 +238,8 @@ class Meaning:
 
     def calls(self, kind: str, node: Tree, x: Shape, names: dict[str, Any]) -> Shape:
         """A block, `depth` times."""
-        arguments = {key: value for key, value in node.items() if key not in ("depth", "first")}
+        arguments = {key: value for key, value in node.items() if key not in ("depth", "first", "collect")}
+        joined = [x]
         depth = self.value(node.get("depth", 1), names)
         if type(depth) is not int or not 1 <= depth <= 8:
             raise Misfit("depth")
@@ -240,6 +256,10 @@ class Meaning:
             elif index and "stride" in self.blocks[kind].get("args", {}):
                 given = {**self.arguments(kind, arguments), "stride": 1}
             x = self.call(kind, given, x, inside)
+            joined.append(x)
+        if "collect" in node:
+            self.drawn["collect"] += 1
+            return self.merged("concat", joined)
         return x
 
     def arguments(self, kind: str, node: Tree) -> dict[str, Tree]:
@@ -249,9 +269,21 @@ class Meaning:
 
     def call(self, kind: str, node: Tree, x: Shape, names: dict[str, Any]) -> Shape:
         block = self.blocks[kind]
-        if self.axes.setdefault(kind, (len(x.sizes), x.channel_axis)) != (len(x.sizes), x.channel_axis):
+        if block.get("inputs") or len(block.get("outputs", [])) > 1:
+            raise Avoided("several values")
+        return self.call_of_several(kind, node, [x], names)[""]
+
+    def call_of_several(self, kind: str, node: Tree, taken: list[Shape], names: dict[str, Any]) -> dict[str, Shape]:
+        """What leaves a call of a block, by the names of its outputs; one alone has none."""
+        block, x = self.blocks[kind], taken[0]
+        inputs = block.get("inputs", [])
+        if len(taken) != max(1, len(inputs)):
+            raise Misfit("another number of values")
+        axes = [number for one in taken for number in (len(one.sizes), one.channel_axis)]
+        if self.axes.setdefault(kind, tuple(axes)) != tuple(axes):
             raise Avoided("a block is called on values of the same axes")
         known: dict[str, Any] = {"in_channels": x.channels}
+        known |= {f"{name}_channels": other.channels for name, other in zip(inputs[1:], taken[1:])}
         default = {name: (tree, {**names, **self.constants}) for name, tree in self.defaults.get(kind, {}).items()}
         given = {**default, **{name: (tree, names) for name, tree in self.arguments(kind, node).items()}}
         for name, own in block.get("args", {}).items():
@@ -262,16 +294,19 @@ class Meaning:
             whole, listed = own == "int" or type(own) is int, isinstance(own, list)
             if (whole and type(known[name]) is float) or (listed and not isinstance(known[name], tuple)):
                 raise Misfit("another type")
-        self.called.append(Called(kind, {name: known[name] for name in block.get("args", {})}, x))
+        if not inputs:
+            self.called.append(Called(kind, {name: known[name] for name in block.get("args", {})}, x))
         known = with_constants(known, block.get("let", {}))
         strict, self.strict = self.strict, self.strict and kind not in LIBRARY
         try:
-            y = self.body(block["layers"], x, known, {})
+            values = dict(zip(inputs, taken))
+            y = self.body(block["layers"], x, known, values)
         finally:
             self.strict = strict
-        if self.unread(block["layers"], known):
+        outputs = block.get("outputs", [])
+        if self.unread(block["layers"], known, outputs) or self.unread_parts(block["layers"], outputs):
             raise Misfit("nobody reads a value: what would read it is left out")
-        return y
+        return {name: values[name] for name in outputs} if len(outputs) > 1 else {"": values[outputs[0]] if outputs else y}
 
     def argument(self, tree: Tree, names: dict[str, Any]) -> Any:
         """The value of an argument; an op keeps its tree, its options worked out."""
@@ -287,25 +322,80 @@ class Meaning:
     def body(self, layers: dict[str, Tree], x: Shape, names: dict[str, Any], values: dict[str, Shape]) -> Shape:
         """Named nodes in order; `values` gathers what each makes."""
         values["input"] = x
+        around, self.known = self.known, dict(self.known)
         for name, node in layers.items():
-            x = values[name] = self.layer(node, x, names, values)
+            x = self.add(name, node, x, names, values)
+        self.known = around
         return x
 
-    def unread(self, layers: Tree, names: dict[str, Any]) -> set[str]:
+    def add(self, name: str, node: Tree, x: Shape, names: dict[str, Any], values: dict[str, Shape]) -> Shape:
+        """A named node: its value, or each of its values, is among those that later ones may name."""
+        kind = next(iter(node)) if isinstance(node, dict) else ""
+        taken = [values[source] for source in self.named(node)] or [x]
+        if kind in PARTS:
+            made = self.parts(kind, node, taken[0], names)
+        elif kind in self.blocks and (self.blocks[kind].get("inputs") or len(self.blocks[kind].get("outputs", [])) > 1):
+            given = {key: value for key, value in node.items() if key != "from"}
+            made = self.call_of_several(kind, given, taken, names)
+        else:
+            made = {"": self.layer(node, x, names, values)}
+        self.known.setdefault(name, (node, taken[0]))
+        for part, shape in made.items():
+            values[f"{name}.{part}" if part else name] = shape
+        return next(iter(made.values()))
+
+    def named(self, node: Tree) -> list[str]:
+        found = node.get("from", []) if isinstance(node, dict) else []
+        return found if isinstance(found, list) else [found]
+
+    def parts(self, kind: str, node: Tree, x: Shape, names: dict[str, Any]) -> dict[str, Shape]:
+        """By rules of this file's own: the parts lie one after the other along the axis."""
+        axis = node["dim"] % (len(x.sizes) + 1) - 1 if "dim" in node else x.channel_axis
+        said = node[kind]
+        if kind == "chunk":
+            if axis < 0 or x.sizes[axis] % said:
+                raise Misfit("parts")
+            sizes = {str(number): x.sizes[axis] // said for number in range(said)}
+        else:
+            pairs = said.items() if isinstance(said, dict) else ((str(number), size) for number, size in enumerate(said))
+            sizes = {name: self.value(size, names) for name, size in pairs}
+        if axis < 0 or sum(sizes.values()) != x.sizes[axis] or min(sizes.values()) < 1:
+            raise Misfit("parts")
+        self.drawn[f"{kind} of parts"] += 1
+        return {name: Shape((*x.sizes[:axis], size, *x.sizes[axis + 1 :]), x.channel_axis) for name, size in sizes.items()}
+
+    def unread_parts(self, layers: Tree, outputs: Any) -> bool:
+        """Whether a block gives a value that nobody names."""
+        read = {name for node in nodes(layers.values()) for name in self.every_source(node)} | set(outputs)
+        for name, node in layers.items():
+            kind = next(iter(node)) if isinstance(node, dict) else ""
+            given = self.blocks[kind].get("outputs", []) if kind in self.blocks else []
+            if len(given) > 1 and not {f"{name}.{part}" for part in given} <= read:
+                return True
+        return False
+
+    def every_source(self, node: Tree) -> list[str]:
+        return [*self.named(node), *(one for one in (node.get("to"), node.get("else")) if isinstance(one, str))]
+
+    def unread(self, layers: Tree, names: dict[str, Any], outputs: Any = ()) -> set[str]:
         """The layers that run, though nothing that runs takes their value: not the last, whose value leaves the body."""
         taken: dict[str, set[str]] = {}
         last, there, inside = "input", {"input"}, set[str]()
         for name, node in layers.items():
-            named = node.get("from", last) if isinstance(node, dict) else last
-            sources = named if isinstance(named, list) else [named]
+            taking = [source.partition(".")[0] for source in self.named(node)] or [last]
+            kind = next(iter(node)) if isinstance(node, dict) else ""
+            if kind in MERGES and isinstance(node[kind], dict):
+                given = [part["from"] if isinstance(part, dict) and "from" in part else None for part in node[kind].values()]
+                taking = [source for one in given for source in (taking if one is None else [one.partition(".")[0]])]
+            also = sources({key: value for key, value in node.items() if key != "from"}) if isinstance(node, dict) else []
             present = not isinstance(node, dict) or "when" not in node or self.value(node["when"], names)
-            inner = {word for part in nodes([node]) for word in words(part.get("from", ()))} if present else set()
+            inner = {source for part in nodes([node]) for source in sources(part)} if present else set(also)
             for part in nodes([node]) if present else ():
                 inside |= set().union(*(self.unread(part[way], names) for way in ("residual", "shortcut") if way in part))
-            taken[name] = {*(sources if present else sources[:1]), *(inner & taken.keys())}
+            taken[name] = {*(taking if present or "else" in node else taking[:1]), *(inner & taken.keys())}
             there |= {name} if present else set()
             last = name
-        read, pending = set(), [last]
+        read, pending = set(), list(outputs) or [last]
         while pending:
             one = pending.pop()
             if one not in read:
@@ -315,10 +405,33 @@ class Meaning:
 
     def layer(self, node: Tree, x: Shape, names: dict[str, Any], values: dict[str, Shape]) -> Shape:
         """A named node, which may take other values than the last."""
-        sources = node.get("from") if isinstance(node, dict) else None
-        if isinstance(sources, list):
-            return self.merge_of_values(node, [values[name] for name in sources], names)
-        return self.node(node, values[sources] if sources else x, names, values)
+        named = node.get("from") if isinstance(node, dict) else None
+        if isinstance(named, list):
+            return self.merge_of_values(node, [values[name] for name in named], names)
+        x = values[named] if named else x
+        if isinstance(node, dict) and "use" in node:
+            return self.again(node["use"], x, names)
+        if isinstance(node, dict) and "to" in node:
+            return self.like(node, x, values[node["to"]])
+        return self.node(node, x, names, values)
+
+    def again(self, name: str, x: Shape, names: dict[str, Any]) -> Shape:
+        """The layer of that name on another value, which has the same sizes: fewer than the rule takes."""
+        node, met = self.known[name]
+        kinds = {key for part in nodes([node]) for key in part}
+        if x != met or kinds & {"when", "use", "to", "collect", "from", "residual", *MERGES, *PARTS} or not kinds & _MODULES:
+            raise Avoided("no layer to use again")
+        self.drawn["use"] += 1
+        return self.node(node, x, names)
+
+    def like(self, node: Tree, x: Shape, other: Shape) -> Shape:
+        op = LIKE[next(iter(node))](**{key: value for key, value in node.items() if key == "mode"})
+        if any(not constraint.holds() for constraint in op.constraints(x, other)):
+            raise Misfit("another number of axes")
+        if math.prod(other.spatial) * x.channels > _LARGEST:
+            raise Avoided("too large")
+        self.drawn["to"] += 1
+        return Shape((x.channels, *other.spatial))
 
     def merge_of_values(self, node: Tree, taken: list[Shape], names: dict[str, Any]) -> Shape:
         """A merge of earlier values; with `when` it may be left out, and then hands the first on."""
@@ -331,18 +444,25 @@ class Meaning:
         return self.merged(kind, taken) if self.value(node["when"], names) else taken[0]
 
 
+_MODULES = {name for name, op in OPS.items() if op.torch_class and not op.line} | {"sequence"}
+
 FLOAT_SIGNS = re.compile(r"//|[-+*/%]|\b(?:round|floor|ceil|min|max|make_divisible)\b")
 
 
 def network(spec: Tree) -> tuple[Meaning, dict[str, Shape]]:
     """Works out the values of a spec's network, by name; raises Misfit where it does not fit."""
-    x = Shape(tuple(spec["input"]))
+    entering = spec["input"] if isinstance(spec["input"], dict) else {"": spec["input"]}
+    shapes = {name: Shape(tuple(sizes)) for name, sizes in entering.items()}
+    x = next(iter(shapes.values()))
     let = spec.get("let", {})
     arguments = {name: tuple(value) if isinstance(value, list) else value for name, value in spec.get("args", {}).items()}
     constants = with_constants({}, {key: tree for key, tree in let.items() if not words(tree) & {"in_channels", *arguments}})
     meaning = Meaning(spec.get("blocks", {}), spec.get("defaults", {}), constants)
-    values: dict[str, Shape] = {}
-    meaning.body(network_layers(spec), x, with_constants({"in_channels": x.channels, **arguments}, let), values)
+    sizes = {f"{name}_channels": shape.channels for name, shape in list(shapes.items())[1:]}
+    values: dict[str, Shape] = {name: shape for name, shape in shapes.items() if name}
+    meaning.body(network_layers(spec), x, with_constants({"in_channels": x.channels, **arguments, **sizes}, let), values)
+    if meaning.unread_parts(network_layers(spec), [*spec.get("outputs", []), *spec.get("training_outputs", [])]):
+        raise Misfit("nobody reads one of several values")
     return meaning, values
 
 

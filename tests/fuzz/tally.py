@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from archgen.arithmetic.evaluation import FUNCTIONS
 from archgen.language.vocabulary import BLOCK_KEYS, SPEC_KEYS
 from archgen.ops import MERGES as MERGES_OF
-from archgen.ops import OPS
+from archgen.ops import OPS, PARTS
 from tests.fuzz.meaning import LIBRARY, TYPES, network
 from tests.fuzz.trees import COMPOSITIONS, MERGES, Tree, is_node, network_layers, nodes, values, words
 
@@ -50,6 +50,15 @@ CONSTRUCTS = (
     *(f"expression {sign}" for sign in SIGNS),
     *(f"float {sign}" for sign in FLOAT),
     *(f"{count}-D" for count in (1, 2, 3)),
+    "several inputs of the network",
+    *(f"{kind} of parts" for kind in PARTS),
+    "use",
+    "collect",
+    "to",
+    "else, a value",
+    "else, a node",
+    "from in a branch",
+    "branch left out by an argument",
     "list",
     "sequence of names",
     "first option by its name",
@@ -134,7 +143,9 @@ def tally(spec: Tree) -> Counter[str]:
     meaning, _ = network(spec)
     found = Counter({name: count for name, count in meaning.drawn.items() if name in ALL})
     found.update(key for key in spec if key in CONSTRUCTS)
-    found[f"{len(spec['input']) - 1}-D"] += 1
+    first = next(iter(spec["input"].values())) if isinstance(spec["input"], dict) else spec["input"]
+    found[f"{len(first) - 1}-D"] += 1
+    found["several inputs of the network"] += isinstance(spec["input"], dict)
     blocks = spec.get("blocks", {})
     _count_network(spec, found)
     for name, block in blocks.items():
@@ -168,7 +179,7 @@ def _count_network(spec: Tree, found: Counter[str]) -> None:
         words([[*options.values()] for options in defaults.values()]) & set(spec.get("let", {}))
     )
     outputs = spec.get("outputs", [])
-    places = [list(layers).index(name) for name in outputs]
+    places = [list(layers).index(name.partition(".")[0]) for name in outputs]
     found["outputs without the last layer"] += bool(outputs) and len(layers) - 1 not in places
     found["outputs in another order"] += places != sorted(places)
     first, second = [*layers.values(), "", ""][:2]
@@ -221,6 +232,12 @@ def _count_node(node: Tree, blocks: Tree, args: Tree, let: Tree, network: bool) 
     floats = {name for name, value in args.items() if value == "float" or type(value) is float}
     found["float * index"] += any(re.search(rf"\b{name} \* index", str(value)) for name in floats for value in values(node))
     found["first option by its name"] += kind in OPS and node[kind] is None and OPS[kind].first() in node
+    if "else" in node:
+        found["else, a value" if isinstance(node["else"], str) and node["else"] not in OPS else "else, a node"] += 1
+    if kind in MERGES and isinstance(node[kind], dict):
+        parts = [part for part in node[kind].values() if isinstance(part, dict)]
+        found["from in a branch"] += any("from" in part for part in parts)
+        found["branch left out by an argument"] += any(words(part.get("when", "")) & set(args) for part in parts)
     if kind in COMPOSITIONS:
         _count_composition(kind, node, let, found)
     inner = node.get("sequence") or []

@@ -38,7 +38,9 @@ def nodes(trees: Iterable[Tree]) -> Iterator[Tree]:
         for key in COMPOSITIONS:
             inner = node.get(key) or ()
             pending += inner.values() if isinstance(inner, dict) else inner
-        pending += node.get("shortcut", {}).values()
+        pending += node.get("shortcut", {}).values() if "residual" in node else ()
+        if isinstance(node.get("else"), (dict, list)):
+            pending.append(node["else"])
         if "first" in node and is_node(node["first"]):
             pending.append(node["first"])
 
@@ -46,7 +48,7 @@ def nodes(trees: Iterable[Tree]) -> Iterator[Tree]:
 def values(node: Tree) -> Iterator[Tree]:
     """What the options of one node hold, those of ops in its arguments too: numbers and expressions."""
     for key, value in node.items():
-        if key in (*COMPOSITIONS, "shortcut", "from") or (key == "first" and is_node(value)):
+        if key in (*COMPOSITIONS, "shortcut", "from", "to", "use", "else", "collect") or (key == "first" and is_node(value)):
             continue
         inner = [value]
         while inner:
@@ -57,6 +59,18 @@ def values(node: Tree) -> Iterator[Tree]:
                 inner += one
             elif one is not None:
                 yield one
+
+
+def sources(node: Tree) -> list[str]:
+    """The layers whose values a node names, without the names of parts."""
+    found = [*_listed(node.get("from", [])), *_listed(node.get("to", []))]
+    if isinstance(node.get("else"), str):
+        found.append(node["else"])
+    return [name.partition(".")[0] for name in found]
+
+
+def _listed(names: Tree) -> list[str]:
+    return names if isinstance(names, list) else [names]
 
 
 def words_read(layers: Tree) -> set[str]:
