@@ -102,7 +102,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("models.net", "models"):
             sys.modules.pop(name, None)
         network = package.load(order["spec"], tuple(order["settings"]))
-        found = compare(network.name, network.source(), order["model"], tuple(order["shape"]))
+        found = compare(network.name, network.source(), order["model"], (tuple(order["shape"]),))
         answer: dict[str, Any] = json.loads(json.dumps(found))
         return answer
 

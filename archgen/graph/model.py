@@ -179,9 +179,13 @@ class Graph(Record):
         own, *others = self.entering
         return (first, *(Shape((x.channels, *first.spatial)) if x.spatial == own.spatial else x for x in others))
 
+    def shapes(self, first: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+        """The same as plain numbers."""
+        return tuple(x.sizes for x in self.at(Shape(first)))
+
     def named(self, first: tuple[int, ...]) -> tuple[tuple[str, tuple[int, ...]], ...]:
         """The same by their names; nothing where one value enters alone."""
-        return tuple(zip(self.network.inputs, (x.sizes for x in self.at(Shape(first)))))
+        return tuple(zip(self.network.inputs, self.shapes(first)))
 
     def without_texts(self) -> Graph:
         """The same with "x" for every free text of its author."""

@@ -25,7 +25,8 @@ def _answer(order: dict[str, Any]) -> dict[str, Any]:
     sys.stdin = io.StringIO()  # a model that asks for something is told that nothing comes
     sys.path.insert(0, os.getcwd())  # only now: nothing in it takes the place of what archgen imports
     try:
-        return compare(network.name, source, order["model"], tuple(order["shape"]))
+        shapes = network.graph.shapes(tuple(order["shape"]))
+        return compare(network.name, source, order["model"], shapes)
     except EnvironmentFault:
         raise
     except Exception as error:  # what the user's code raises has become a fault

@@ -12,7 +12,7 @@ from archgen.diagnostics import EnvironmentFault, quote
 from archgen.port import found
 from archgen.port.comparison import Side
 from archgen.port.pairs import Weight, paired
-from archgen.port.runs import Both
+from archgen.port.runs import Both, copied
 from archgen.verify.measure import measure, said, size_text
 
 if TYPE_CHECKING:
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from archgen.verify.measure import Measured
 
 
-def compare(name: str, source: str, target: str, shape: tuple[int, ...]) -> dict[str, Any]:
+def compare(name: str, source: str, target: str, shapes: tuple[tuple[int, ...], ...]) -> dict[str, Any]:
     """Returns what a comparison found, as JSON values, but for the pairs, which follow from the weights of both.
 
-    name, source: of the spec's module. target: the import path of the model. Raises EnvironmentFault where there is no model.
+    name, source: of the spec's module. target: the import path of the model. shapes: of what enters.
+    Raises EnvironmentFault where there is no model.
     """
     torch.manual_seed(0)
     try:
@@ -33,14 +34,14 @@ def compare(name: str, source: str, target: str, shape: tuple[int, ...]) -> dict
     except ImportError as error:  # of a base class that a project's own templates import
         raise EnvironmentFault(f"what the module of the spec imports is not installed: {said(error)}") from None
     model = found.build(target)
-    x = torch.randn(2, *shape)
-    own = measure(ours.eval(), x.clone(), ())
+    entering = tuple(torch.randn(2, *shape) for shape in shapes)
+    own = measure(ours.eval(), copied(entering), ())
     other: Measured | None = None
     runs: dict[str, Any] = {"runs": (), "dtype": "", "tolerance": 0.0}
     raised = ""
     try:
-        with found.theirs(f"{quote(target)} raises on an input of {size_text(shape)}"):
-            other = measure(model.eval(), x.clone(), ())
+        with found.theirs(f"{quote(target)} raises on an input of {' and '.join(map(size_text, shapes))}"):
+            other = measure(model.eval(), copied(entering), ())
     except EnvironmentFault as fault:
         raised = fault.sentence
     with found.theirs(f"the weights of {quote(target)} can't be read"):
@@ -48,7 +49,7 @@ def compare(name: str, source: str, target: str, shape: tuple[int, ...]) -> dict
     pairs = paired(*weights)
     if other is not None and pairs.carried:
         try:
-            runs = Both(ours, model, shape, pairs).as_json()
+            runs = Both(ours, model, shapes, pairs).as_json()
         except EnvironmentFault as fault:
             raised = fault.sentence
     return {

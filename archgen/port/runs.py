@@ -36,13 +36,13 @@ DOUBLE, SINGLE = Precision(torch.float64, 1e-6), Precision(torch.float32, 1e-4)
 class Both:
     """The module of a spec and a model, brought to the same weights, which are made up."""
 
-    def __init__(self, ours: nn.Module, model: nn.Module, shape: tuple[int, ...], paired: Paired) -> None:
+    def __init__(self, ours: nn.Module, model: nn.Module, shapes: tuple[tuple[int, ...], ...], paired: Paired) -> None:
         generator = torch.Generator().manual_seed(1)
         spread(ours, generator)
-        x = torch.randn(IMAGES, *shape, generator=generator)
-        self.precision = DOUBLE if all(_runs(one, x, DOUBLE.dtype) for one in (ours, model)) else SINGLE
+        entering = tuple(torch.randn(IMAGES, *shape, generator=generator) for shape in shapes)
+        self.precision = DOUBLE if all(_runs(one, entering, DOUBLE.dtype) for one in (ours, model)) else SINGLE
         dtype = self.precision.dtype
-        self.ours, self.model, self.x = ours.to(dtype), model.to(dtype), x.to(dtype)
+        self.ours, self.model, self.entering = ours.to(dtype), model.to(dtype), tuple(one.to(dtype) for one in entering)
         self.paired, self.names = paired, {one.name: other.name for one, other in paired.fitting}
         wanted, have = self.ours.state_dict(), self.model.state_dict()
         for name, other_name in self.names.items():
@@ -72,7 +72,7 @@ class Both:
                 if isinstance(layer, _NormBase):
                     layer.train(batch_statistics)
         with torch.no_grad():
-            wanted, have = outputs(self.ours(self.x.clone())), outputs(self.run_model())
+            wanted, have = outputs(self.ours(*copied(self.entering))), outputs(self.run_model())
         if len(wanted) != len(have):
             return Run(name, math.inf, f"{name}: the spec gives {_tensors(wanted)}, the model {_tensors(have)}")
         far = [distance(*both) for both in zip(wanted, have)]
@@ -85,7 +85,7 @@ class Both:
 
     def run_model(self) -> Any:
         with theirs("the model raises with the weights of the spec's module"):
-            return self.model(self.x.clone())
+            return self.model(*copied(self.entering))
 
     def statistics(self) -> Run:
         """What batch norms keep of the batch, which shows their momentum."""
@@ -129,7 +129,7 @@ class Both:
             layer = module.get_submodule(path)
             hooks += [layer.register_forward_pre_hook(enter), layer.register_forward_hook(leave)]
         with torch.no_grad():
-            module(self.x.clone())
+            module(*copied(self.entering))
         for hook in hooks:
             hook.remove()
         return seen
@@ -138,11 +138,16 @@ class Both:
         return len(wanted) == len(have) and all(distance(*both) < self.precision.tolerance for both in zip(wanted, have))
 
 
-def _runs(module: nn.Module, x: Tensor, dtype: torch.dtype) -> bool:
+def copied(entering: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """What enters, for a module that may overwrite it."""
+    return tuple(one.clone() for one in entering)
+
+
+def _runs(module: nn.Module, entering: tuple[Tensor, ...], dtype: torch.dtype) -> bool:
     """Whether a module runs on numbers of a type; it may make some of its own of another."""
     try:
         with torch.no_grad():
-            module.to(dtype).eval()(x.to(dtype))
+            module.to(dtype).eval()(*(one.to(dtype) for one in entering))
     except Exception:
         return False
     return True

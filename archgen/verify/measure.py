@@ -10,8 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from archgen.ops.value import Shape
-
 if TYPE_CHECKING:
     from collections.abc import Container
 
@@ -53,7 +51,7 @@ def images(
     network: Network, shape: tuple[int, ...], count: int, generator: torch.Generator | None = None
 ) -> tuple[Tensor, ...]:
     """Random values that enter a network: images of this shape, and those that it takes beside them."""
-    return tuple(torch.randn(count, *one.sizes, generator=generator) for one in network.graph.at(Shape(shape)))
+    return tuple(torch.randn(count, *one, generator=generator) for one in network.graph.shapes(shape))
 
 
 def outputs(result: Any) -> tuple[Tensor, ...]:

@@ -351,7 +351,7 @@ class Drawer:
     def branches_from(self, x: Shape, names: dict[str, Any], values: dict[str, Shape]) -> Tree:
         """Branches of which some take an earlier value."""
         alike = [name for name, value in values.items() if value == x]
-        branches = {}
+        branches: Tree = {}
         for _ in range(2):
             node = self.op(x, names) if self.chance(0.6) else "identity"
             node = {node: None} if isinstance(node, str) else node
