@@ -13,7 +13,7 @@ import archgen as package
 from archgen.handbook import catalogue, ops, text
 from archgen.language import library
 from archgen.language.vocabulary import COMPOSITIONS
-from archgen.ops import MERGES, OPS, Op, Shape
+from archgen.ops import MERGES, OPS, PARTS, Op, Shape
 from archgen.ops.activation import PReLU, ReLU
 from archgen.ops.conv import Conv
 from tests.conftest import ROOT, Result
@@ -141,7 +141,7 @@ def test_all_ops_are_in_one_family() -> None:
 # ---- archgen ops
 
 
-COMPOSITIONS_LAST = [*MERGES, *(name for name in COMPOSITIONS if name not in MERGES)]
+COMPOSITIONS_LAST = [*MERGES, *PARTS, *(name for name in COMPOSITIONS if name not in MERGES and name not in PARTS)]
 
 
 @pytest.mark.parametrize("name", [*COMPOSITIONS_LAST, *library.block_names()])

@@ -8,22 +8,23 @@ from archgen import resources
 from archgen.handbook import ops, text
 from archgen.language import library
 from archgen.language.vocabulary import COMPOSITIONS
-from archgen.ops import MERGES, OPS
-from archgen.ops.torch_text import Function, Operator
+from archgen.ops import MERGES, OPS, PARTS
+from archgen.ops.torch_text import Function, Method, Operator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from archgen.ops import MergeOp
+    from archgen.ops import MergeOp, PartsOp
 
 _MEET = {"==": "equal shapes", "broadcasts": "sizes that are equal, or of which one is 1"}
 
 
 def listing() -> str:
     """Returns a table of all kinds: the ops by family, the merges, the other compositions, the blocks."""
-    others = [(name, COMPOSITIONS[name]) for name in COMPOSITIONS if name not in MERGES]
+    others = [(name, COMPOSITIONS[name]) for name in COMPOSITIONS if name not in MERGES and name not in PARTS]
     rows = {
         "Merges of several values": [(name, _in_torch(op), ops.summary(op)) for name, op in MERGES.items()],
+        "Parts of a value": [(name, _in_torch(op), ops.summary(op)) for name, op in PARTS.items()],
         "Other compositions": [(name, "-", meaning.rstrip(".")) for name, meaning in others],
         "Blocks": [(name, "-", library.block(name).description.rstrip(".")) for name in library.block_names()],
     }
@@ -37,6 +38,8 @@ def one(name: str) -> str:
         return text.one_op(name)
     if name in MERGES:
         return "\n".join(_merge(MERGES[name]))
+    if name in PARTS:
+        return "\n".join(_parts(PARTS[name]))
     if name in COMPOSITIONS:
         return "\n".join([f"{name}: a composition of nodes", "", *text.wrapped("", COMPOSITIONS[name]), "", *_PAGE])
     if name in library.block_names():
@@ -47,9 +50,11 @@ def one(name: str) -> str:
 _PAGE = ["docs/language.md has examples of it"]
 
 
-def _in_torch(op: type[MergeOp]) -> str:
+def _in_torch(op: type[MergeOp | PartsOp]) -> str:
     if isinstance(op.line, Operator):
         return f"a {op.line.sign} b"
+    if isinstance(op.line, Method):
+        return f"x.{op.line.name}"
     assert isinstance(op.line, Function)
     return op.line.name
 
@@ -65,6 +70,15 @@ def _merge(op: type[MergeOp]) -> Iterator[str]:
     yield from text.wrapped("takes       ", f"{count}, with {meet}")
     yield from text.wrapped("example     ", f"{{{op.name}: {{a: {{conv: 8, kernel_size: 1}}, b: identity}}}}, of branches")
     yield from text.wrapped("            ", f"{{{op.name}, from: [a, b]}}, of earlier values")
+
+
+def _parts(op: type[PartsOp]) -> Iterator[str]:
+    yield f"{op.name}: `{_in_torch(op)}` in `forward`"
+    yield ""
+    yield from text.wrapped("", ops.summary(op) + ".")
+    yield ""
+    yield from text.wrapped("gives       ", "several values, each read by its name: `from: parts.left`, or `parts.0`")
+    yield from text.wrapped("example     ", op.example)
 
 
 def _block(name: str) -> Iterator[str]:
