@@ -526,7 +526,8 @@ def test_reals_and_lists_may_wait_for_names_but_axes_may_not() -> None:
 
 RIGHT: dict[str, list[Any]] = {
     "Int": [1, 0, -3], "PerAxis": [1, (1, 2), (3,)], "Padding": [1, (1, 2), "same", "valid"],
-    "Around": [1, (1, 2), ()], "Axis": [1, -1], "Axes": [(0, 2, 1)], "Lengths": [(2, 3)], "Dims": [1, -1, (2, 3)], "Flag": [True, False],
+    "Around": [1, (1, 2), ()], "Axis": [1, -1], "Axes": [(0, 2, 1)], "Lengths": [(2, 3)], "Dims": [1, -1, (2, 3)],
+    "Flag": [True, False],
     "Real": [1, 0.5, -2.0], "Bool": [True, False], "Word": ["zeros"],
 }  # fmt: skip
 VALUES: list[Any] = [
