@@ -165,7 +165,7 @@ def runs(modules: dict[str, tuple[Any, tuple[int, ...]]], dtype: str = "float32"
                 with torch.profiler.record_function(f"{name} {step}"):
                     held = run(module, torch.zeros(sizes, dtype=getattr(torch, dtype)))
                 if step == "training":
-                    grown[name] = {p.grad.untyped_storage().data_ptr() for p in module.parameters() if p.grad is not None}
+                    grown[name] = {held.data_ptr() for p in module.parameters() if (held := own_gradient(p)) is not None}
                 del held
             module.zero_grad()
     events = Events(profile, tuple(f"{name} {step}" for name in modules for step in steps)).parts
@@ -176,6 +176,13 @@ def runs(modules: dict[str, tuple[Any, tuple[int, ...]]], dtype: str = "float32"
         left = sum(memory.size for memory in kept if memory.end == NEVER) - torch.zeros((), dtype=getattr(torch, dtype)).nbytes
         found[name] = Measured(Bytes(peaks[0], peaks[1], left), peak(evaluation))
     return found
+
+
+def own_gradient(parameter: torch.nn.Parameter) -> Any:
+    """The memory of a parameter's gradient; of one image, a class token's is a part of the sequence's, which is counted."""
+    gradient = parameter.grad
+    found = None if gradient is None else gradient.untyped_storage()
+    return found if found is not None and gradient is not None and found.nbytes() == gradient.nbytes else None
 
 
 def evaluate(module: Any, x: torch.Tensor) -> None:

@@ -42,12 +42,17 @@ FIXED = {
     "  b: {conv: 4, kernel_size: 3, stride: 2, from: a}\n  g: flatten\n  c: {concat, from: [f, g]}\n  fc: {linear: 3}\n",
     "a block that counts its channels": f"{STEM}head: {{f: flatten, m: Mlp}}\n"
     "blocks: {Mlp: {layers: {up: {linear: 2 * in_channels}, down: {linear: in_channels}}}}\n",
+    "positions": f"{STEM}head: {{f: {{flatten, start_dim: 2}}, t: {{transpose: 1, dim1: 2}}, p2: position_embedding}}\n",
+    "positions behind a token": f"{STEM}head: {{f: {{flatten, start_dim: 2}}, t: {{transpose: 1, dim1: 2}}, "
+    "c: class_token, p2: position_embedding, a2: {attention: 2}}\n",
     "an instance norm above": "stem: {a: {conv: 4, kernel_size: 3, stride: 4}, n: instance_norm}\n"
     "head: {f: flatten, fc: {linear: 10}}\n",
 }
 FREE = {
     "a pooling to a fixed size": f"{STEM}head: {{p2: {{adaptive_avg_pool: 2}}, f: flatten, fc: {{linear: 10}}}}\n",
     "a norm without weights": f"{STEM}head: {{f: flatten, gn: {{group_norm: 2, affine: false}}}}\n",
+    "attention": f"{STEM}head: {{f: {{flatten, start_dim: 2}}, t: {{transpose: 1, dim1: 2}}, "
+    "c: class_token, a2: {attention: 2}}\n",
     "a linear layer on the channels": f"{STEM}head: {{q: {{permute: [0, 2, 3, 1]}}, fc: {{linear: 10}}}}\n",
 }
 
@@ -98,6 +103,7 @@ def test_torch_runs_where_the_contract_of_the_built_module_says(name: str, tmp_p
     [
         ("linear", [("fc.weight", [10, 160], [10, 96])]),
         ("a bare parameter", [("gamma", [160], [96])]),
+        ("positions", [("p2.weight", [1, 40, 4], [1, 24, 4])]),
         ("layer norm without weights", [("ln.normalized_shape", [160], [96])]),
         ("batch norm", [(f"bn.{name}", [160], [96]) for name in ("weight", "bias", "running_mean", "running_var")]),
     ],

@@ -64,7 +64,7 @@ def kept_by_rule(op: Op, x: Shape, inplace: bool) -> tuple[bool, dict[str, int]]
     y = op.output(x)
     found = op.footprint(x, y, Mode(training=True, gradient=True, further=True))
     size = {"input": 4 * BATCH * shape_size(x), "output": 4 * BATCH * shape_size(y)}
-    rest = 4 * (BATCH * found.image + found.batch) + 8 * BATCH * found.indices
+    rest = 4 * (BATCH * found.image + found.batch) + BATCH * (8 * found.indices + 4 * found.singles)
     keeps = set(found.keeps)
     if found.first is not None:  # what the call makes first is kept in the input's place
         rest, keeps = rest + 4 * BATCH * found.between, set(found.first.keeps)
@@ -366,6 +366,16 @@ stages:
   layer3: {InvertedResidual: 16, depth: 2, stride: 2}
   layer4: {MBConv: 24, depth: 2, stride: 2, drop: 0.1}
 """,
+    "a transformer": """
+stem:
+  conv: {conv: 12, kernel_size: 4, stride: 4}
+  flat: {flatten, start_dim: 2}
+  tokens: {transpose: 1, dim1: 2}
+  class_token: class_token
+  positions: position_embedding
+stages: {layers: {EncoderBlock: 3, depth: 2, drop: 0.1}}
+head: {norm: layer_norm, fc: {linear: 5}}
+""",
     "a sequence of blocks": """
 stem: {all: [{ConvNormAct: 8}, {ConvNormAct: 8, kernel_size: 3, activation: silu}, {SqueezeExcite: 2}]}
 """,
@@ -563,7 +573,7 @@ def test_macs_with_bias(archgen: Callable[..., Result], project: Path) -> None:
     assert biased["totals"]["macs"] - plain["totals"]["macs"] == sum(added)
     assert "bias" in biased["mac_convention"]
     assert biased["mac_convention"] != plain["mac_convention"]
-    assert "one more for each\noutput to which a bias is added" in archgen("shapes", "specs/small.yaml", "--with-bias").out
+    assert "one more for each output to which a bias is added" in archgen("shapes", "specs/small.yaml", "--with-bias").out
 
 
 def test_assertions_never_count_biases(archgen: Callable[..., Result], tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from tests.conftest import examples
 
 torch = pytest.importorskip("torch")
 
+from torch.nn.attention import SDPBackend, sdpa_kernel  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Initializing zero-element", "ign
 LINE, IMAGE, VOLUME = Shape((4, 7)), Shape((4, 7, 6)), Shape((4, 7, 6, 5))
 POINT, STRIP, FLAT, TOKENS, LAST = Shape((4, 1, 1)), Shape((4, 1, 6)), Shape((4,)), Shape((7, 4), 1), Shape((7, 6, 4), 2)
 SQUARE, CUBE = Shape((4, 4, 4), 2), Shape((4, 4, 4))  # torch can't tell their channels from their sizes
+SEQUENCE = Shape((5, 12), 1)
 INPUTS = (LINE, IMAGE, VOLUME, POINT, STRIP, FLAT, TOKENS, LAST, SQUARE, CUBE)
 NAN = float("nan")
 
@@ -156,6 +158,10 @@ ROWS: dict[str, Row] = {
     "pixel_unshuffle": Row({"downscale_factor": [-1, 0, 1, 2, 7]}, inputs=(*INPUTS, Shape((3, 4, 6)))),
     "upsample": Row({"scale_factor": [-1, 0, 1, 2, 3],
                      "mode": ["nearest", "nearest-exact", "linear", "bilinear", "bicubic", "trilinear"]}),
+    "class_token": Row(inputs=(*INPUTS, SEQUENCE)),
+    "position_embedding": Row(inputs=(*INPUTS, SEQUENCE)),
+    "attention": Row({"num_heads": [-1, 0, 1, 2, 3, 4], "bias": [True, False]},
+                     inputs=(*INPUTS, SEQUENCE, Shape((4, 4)))),
     "prelu": Row({"num_parameters": [0, 1, 3, 4], "init": [0.25, 0.1]}),
     **dict.fromkeys(["softmax", "log_softmax"], Row({"dim": list(range(-6, 6))})),
     "leaky_relu": Row({"negative_slope": [0.01, 0.2]}),
@@ -167,6 +173,7 @@ ROWS: dict[str, Row] = {
 
 # What the constraints refuse though torch runs: a part of the sentence, and why. Each is met in the table's points.
 CHANNELS_FIRST = {"channels on axis 1": "torch does not know which axis counts the channels; it would take another one"}
+A_SEQUENCE = {"takes a sequence": "torch does not know which axis counts the channels; nor what the others are"}
 LIST_OF_ONE = {"lists": "torch spreads a list of one over all axes: a slip of the pen"}
 RANGE_OF_P = {"must be below 1": "p = 1 leaves zeros alone"}
 RANGE_OF_EPS = {"`eps` is": "torch divides by zero, or gives NaN"}
@@ -228,6 +235,7 @@ STRICTER: dict[str, dict[str, str]] = {
     "norm": REDUCED | NO_NORM,
     **dict.fromkeys(["softmax", "log_softmax"], MIXED),
     "normalize": MIXED | RANGE_OF_EPS | NO_NORM,
+    **dict.fromkeys(["class_token", "position_embedding", "attention"], A_SEQUENCE),
 }
 
 
@@ -324,7 +332,7 @@ def fault(op: Op, x: Shape, used: set[str] | None = None) -> str:
             if constraints or type(op).macs is Op.macs:
                 single = layer.eval()(torch.randn(one, *x.sizes))
             else:
-                with counter:
+                with counter, sdpa_kernel(SDPBackend.MATH):  # torch's counter does not see the CPU's own kernel of attention
                     single = layer.eval()(torch.randn(one, *x.sizes))
     except Exception as error:
         return "" if constraints else f"torch refuses: {error}"
@@ -602,6 +610,30 @@ def test_flatten_and_layer_scale_follow_the_channels(x: tuple[int, ...], axes: i
         flat = OPS["flatten"](start, end).output(shape)
         joined = start <= axes + 1 <= end and start != end
         assert joined or flat.channels == 4, (start, end)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("num_heads", [1, 3, 12])
+def test_attention_is_torchs_on_one_value(num_heads: int, bias: bool) -> None:
+    """The same parameters, by the same names and in the same order, and the same of them."""
+    torchs = torch.nn.MultiheadAttention(12, num_heads, bias=bias, batch_first=True)
+    own = built(OPS["attention"](num_heads, bias), SEQUENCE)
+    assert list(own.state_dict()) == list(torchs.state_dict())
+    for tensor in torchs.state_dict().values():
+        tensor.copy_(torch.randn(tensor.shape))
+    own.load_state_dict(torchs.state_dict())
+    x = torch.randn(2, 5, 12)
+    expected, _ = torchs(x, x, x)
+    assert torch.allclose(own(x), expected, atol=1e-4)
+    assert not torch.allclose(own(x), torchs(x, x, x.flip(1))[0], atol=1e-4)
+
+
+def test_a_sequence_gets_its_token_and_its_positions() -> None:
+    x = torch.randn(2, 5, 12)
+    token, positions = built(OPS["class_token"](), SEQUENCE), built(OPS["position_embedding"](), SEQUENCE)
+    assert torch.equal(token(x), torch.cat([torch.zeros(2, 1, 12), x], 1))
+    assert torch.equal(positions(x) - positions(torch.zeros(2, 5, 12)), x + positions.weight - positions.weight)
+    assert 0.01 < positions.weight.std().item() < 0.03
 
 
 def test_stochastic_depth_keeps_the_mean_and_drops_whole_images() -> None:

@@ -250,6 +250,8 @@ def test_a_class_of_an_op_that_is_changed_is_caught() -> None:
         ("shufflenet_v2_x1_0", ".chunk(2, dim=1)", ".chunk(2, dim=2)", "takes another value"),
         ("convnext_tiny", ".permute(0, 2, 3, 1)", ".permute(0, 3, 2, 1)", "takes another value"),
         ("convnext_tiny", " * self.layer_scale", " * self.layer_scale * self.layer_scale", "takes another value"),
+        ("../tests/networks/tokens", "x[:, :1]), x]", "x[:, :2]), x]", "takes another value"),
+        ("../tests/networks/tokens", ".expand_as(x[:, :1]), x]", ".expand_as(x[:, :1])]", "takes another value"),
         ("inception_v3", "            return x, AuxLogits", "            return x + x, AuxLogits", "returns other values"),
         ("mobilenet_v2", "if self.use_", "if not self.use_", "takes another value"),
     ],

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from archgen.graph.model import Body, Graph
     from archgen.trace.traced import Traced, TracedBody
 
-INT64 = 8
+INT64, FLOAT32 = 8, 4
 
 
 class Use(NamedTuple):
@@ -342,7 +342,8 @@ class _Run:
         taken = x if found.first is None else self.first(found.first, self.item * self.batch * found.between, x, path)
         size = self.size(step.output)
         block = heap.hold(x.block) if overwrites else heap.new(size)
-        more = INT64 * self.batch * found.indices, self.item * (self.batch * found.image + found.batch)
+        always = self.batch * (INT64 * found.indices + FLOAT32 * found.singles)
+        more = always, self.item * (self.batch * found.image + found.batch)
         extra = [heap.new(bytes) for bytes in more if bytes]
         heap.drop(heap.new(self.item * self.batch * found.passing))
         if gradient:

@@ -114,7 +114,9 @@ class Attributes(Words):
             return None
         shape, start = bare
         self.needs.add("torch")
-        return Group("nn.Parameter(", (Group("torch.full(", (self.say(shape), self.say(start)), ")"),), ")")
+        zeros = is_number(start) and not start
+        value = Group("torch.zeros(", tuple(map(self.say, shape)), ")") if zeros else None
+        return Group("nn.Parameter(", (value or Group("torch.full(", (self.say(shape), self.say(start)), ")"),), ")")
 
     def module(self, step: Traced, inplace: bool = False) -> Text:
         """Returns the text that builds a step's module."""

@@ -59,7 +59,7 @@ def said(tree: Tree, values: tuple[Text, ...] | ListOf, options: Mapping[str, An
     if isinstance(tree, Values):
         return values[0]
     given = [f"{name}={flat(said(value, values, options, own))}" for name, value in named(tree, options)]
-    opened = f"{tree.name}(" if isinstance(tree, Function) else f"{flat(values[0])}.{tree.name}("
+    opened = f"{tree.name}(" if isinstance(tree, Function) else f"{flat(said(tree.of, values, options, own))}.{tree.name}("
     return Group(opened, (*each(tree.arguments), *given), ")")
 
 

@@ -14,7 +14,8 @@ _NOTE = """\
 <!-- made by `python -m archgen.handbook` from the specs; edit those -->
 
 Every spec in `specs/`, for the input that it names. Lines are those with something on them but a comment; a spec that
-`extends` another counts its own alone. MACs are multiply-accumulates of convolutions and linear layers for one image.
+`extends` another counts its own alone. MACs are multiply-accumulates of convolutions, linear layers and
+attention products for one image.
 
 The tests hold the networks that torchvision has against its figures: parameters, MACs, the shapes and the order of
 the weights, and the outputs for given weights (`tests/reference/torchvision.json`, `tests/test_reference.py`).

@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from archgen.ops import activation, conv, like, merge, norm, number, parts, pool, rearrange, reduce, regularise
+from archgen.ops import activation, attention, conv, like, merge, norm, number, parts, pool, rearrange, reduce, regularise
 from archgen.ops.base import MAC_CONVENTION, MAC_CONVENTION_WITH_BIAS, Op
 from archgen.ops.like import LikeOp
 from archgen.ops.merge import MergeOp
@@ -40,6 +40,7 @@ __all__ = [
     "PartsOp",
     "Shape",
     "activation",
+    "attention",
     "conv",
     "like",
     "merge",

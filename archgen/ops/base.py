@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from archgen.ops.value import Mode, Shape, Size
 
 
-MAC_CONVENTION = "MACs: multiply-accumulates of convolutions and linear layers; bias and normalisation not counted"
+MAC_CONVENTION = (
+    "MACs: multiply-accumulates of convolutions, linear layers and attention products; bias and normalisation not counted"
+)
 
 MAC_CONVENTION_WITH_BIAS = (
-    "MACs: multiply-accumulates of convolutions and linear layers, one more for each output to which a bias is added; "
-    "normalisation not counted"
+    "MACs: multiply-accumulates of convolutions, linear layers and attention products, "
+    "one more for each output to which a bias is added; normalisation not counted"
 )
 
 
@@ -46,6 +48,7 @@ class Op(Record):
     example: ClassVar[str] = ""  # a node as a spec writes it; "" where its name alone is one
     words: ClassVar[dict[str, tuple[str, ...]]] = {}  # the words that an option may be
     infers: ClassVar[bool] = False  # takes sizes from its input, so it can't be built before that is known
+    insists_on_sizes: ClassVar[bool] = False  # its layer, built for spatial sizes, refuses other ones
     fresh: ClassVar[bool] = False  # makes a new tensor that its own backward does not need: what follows may overwrite it
     by_chance: ClassVar[bool] = False  # while training, its result is chance
     inplace: ClassVar[bool] = False  # the torch class takes `inplace`

@@ -35,9 +35,9 @@ class ChannelDropout(Op):
         yield from probability_constraints(self.p)
 
 
-def probability_constraints(p: Real) -> Iterable[Constraint]:
-    yield Constraint(p, ">=", 0, "`p` is {left}, and must be at least 0", "p")
-    yield Constraint(1 - 1e-9, ">=", p, "`p` is {right}, and must be below 1", "p")
+def probability_constraints(p: Real, option: str = "p") -> Iterable[Constraint]:
+    yield Constraint(p, ">=", 0, f"`{option}` is {{left}}, and must be at least 0", option)
+    yield Constraint(1 - 1e-9, ">=", p, f"`{option}` is {{right}}, and must be below 1", option)
 
 
 class StochasticDepth(Op):
@@ -148,5 +148,4 @@ class Dropout(Op):
         return Footprint(image=product(x.sizes)) if mode.training and self.p else SHARED
 
     def constraints(self, x: Shape) -> Iterable[Constraint]:
-        yield Constraint(self.p, ">=", 0, "`p` is {left}, and must be at least 0", "p")
-        yield Constraint(1 - 1e-9, ">=", self.p, "`p` is {right}, and must be below 1", "p")
+        yield from probability_constraints(self.p)

@@ -69,11 +69,12 @@ class Function(Record):
 
 
 class Method(Record):
-    """`x.permute(...)`: a method of the first value."""
+    """`x.permute(...)`: a method of the first value, or of the parameter."""
 
     name: str
     arguments: tuple[Tree, ...] = ()
     named: tuple[tuple[str, Tree], ...] = ()
+    of: Values | Own = Values()
 
 
 class Operator(Record):
@@ -147,6 +148,6 @@ def run(tree: Tree, values: Sequence[Any], options: Mapping[str, Any], function:
         return values[0][options[tree.at.name]]
     if isinstance(tree, Values):
         return values[0]
-    called = function(tree.name) if isinstance(tree, Function) else getattr(values[0], tree.name)
+    called = function(tree.name) if isinstance(tree, Function) else getattr(own if tree.of == OWN else values[0], tree.name)
     given = {name: run(value, values, options, function, own) for name, value in named(tree, options)}
     return called(*each(tree.arguments), **given)

@@ -121,10 +121,11 @@ class Footprint(NamedTuple):
     view: the result is a view of what the call makes: where it is overwritten, its gradient is copied twice on the way back.
     keeps: `input`, `output`: what the backward pass needs of them.
     image, batch: how many further values of the activations' type it makes, for each image and for the batch; indices: how many
-    int64 values for each image. They are kept for the backward pass, or thrown away where there is none.
+    int64 values for each image; singles: how many of float32, whatever the activations are. They are kept for the backward
+    pass, or thrown away where there is none.
     passing: how many values for each image the call throws away in any case.
     back: how many the backward pass throws away, beside the gradient of the input; back_bytes: of other types, how many bytes.
-    hands_back: the gradient of the input is that of the result, spread over the input without a tensor of its own.
+    hands_back: the gradient of the input is that of the result, spread over the input, or a part of it: no tensor of its own.
     dense: the backward pass lays out a gradient that is spread so.
     first, between: where the call makes another tensor of the input first, of so many values for each image, the footprint of
     that; all else is then said of a call that takes that tensor.
@@ -137,6 +138,7 @@ class Footprint(NamedTuple):
     image: Size = 0
     batch: Size = 0
     indices: Size = 0
+    singles: Size = 0
     passing: Size = 0
     back: Size = 0
     back_bytes: Size = 0

@@ -270,7 +270,7 @@ class _Forward:
         if isinstance(node, ast.BinOp):
             return self.merged(node)
         if isinstance(node, ast.Subscript):
-            return self.made(_said(torch_text.Index, ""), [self.value(node.value)], node.lineno)
+            return self.made("Index", "", [self.value(node.value)], node.lineno)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             return self.called(node, node.func)
         raise OverwriteError(f"line {node.lineno}: {ast.unparse(node)} is no value of `forward`")
@@ -281,19 +281,24 @@ class _Forward:
             taken = self.joined([self.value(argument) for argument in node.args], node.lineno)
             return self.run.call(self.layers[function.attr], taken, node.lineno)
         name = ast.unparse(function)
-        if functions := _said(torch_text.Function, name):  # its values stand alone or in a list, before its options
+        if _said("Function", name):  # its values stand alone or in a list, before its options
             listed = [one for given in node.args for one in (given.elts if isinstance(given, ast.List) else [given])]
             values = [one for one in listed if isinstance(one, (ast.Name, ast.Call, ast.BinOp, ast.Subscript))]
-            return self.made(functions, [self.value(one) for one in values], node.lineno)
-        return self.made(_said(torch_text.Method, function.attr), [self.value(function.value)], node.lineno)
+            return self.made("Function", name, [self.value(one) for one in values], node.lineno)
+        of_parameter = isinstance(function.value, ast.Attribute)  # which is no value: the method takes one
+        taken = node.args if of_parameter else [function.value]
+        return self.made("Method", function.attr, [self.value(one) for one in taken], node.lineno)
 
-    def made(self, ops: list[type[Op]], values: list[Value], line: int) -> Value:
-        """What an op that is said in `forward` makes: a tensor of its own, or one that lies where its first input does."""
-        both = self.joined(values, line)
-        if not ops:
+    def made(self, kind: str, name: str, values: list[Value], line: int) -> Value:
+        """What an op that is said in `forward` makes: a tensor of its own, or one that lies where its first input does.
+
+        So may a part of what is said for an op.
+        """
+        both, ops, is_part = self.joined(values, line), _said(kind, name), _is_part(kind, name)
+        if not (ops or is_part):
             raise OverwriteError(f"line {line}: no op is said so")
         self.keep(ops, both)
-        made = self.run.new() if all(op.fresh for op in ops) else values[0]
+        made = self.run.new() if not is_part and all(op.fresh for op in ops) else values[0]
         if any("output" in op.keeps for op in ops):
             self.run.kept |= made.keys()
         return made
@@ -313,7 +318,7 @@ class _Forward:
         for one in (left, *reversed(rights)):
             right = {} if isinstance(one.right, (ast.Attribute, ast.Constant, ast.UnaryOp)) else self.value(one.right)
             both = self.joined([made, right], one.lineno)
-            self.keep(_said(torch_text.Operator, _SIGNS[type(one.op)]), both)
+            self.keep(_said("Operator", _SIGNS[type(one.op)]), both)
             made = self.run.new()
         return made
 
@@ -334,13 +339,20 @@ _SIGNS = {type(ast.parse(f"a {sign} b").body[0].value.op): sign for sign in torc
 
 
 @functools.cache
-def _said(kind: type[Record], name: str) -> list[type[Op]]:
+def _said(kind: str, name: str) -> list[type[Op]]:
     """The ops that are said in `forward` by such an operator, function or method, or by an index."""
-    return [
-        op
-        for op in said_in_forward()
-        if type(op.line) is kind and name == getattr(op.line, "sign" if kind is torch_text.Operator else "name", "")
-    ]
+    return [op for op in said_in_forward() if op.line is not None and _is(op.line, kind, name)]
+
+
+@functools.cache
+def _is_part(kind: str, name: str) -> bool:
+    """Whether a part of a line is said so."""
+    lines = [op.line for op in said_in_forward() if op.line is not None]
+    return any(_is(part, kind, name) for line in lines for part in torch_text.parts(line) if part is not line)
+
+
+def _is(part: Record, kind: str, name: str) -> bool:
+    return type(part).__name__ == kind and name == getattr(part, "sign" if kind == "Operator" else "name", "")
 
 
 def _is_sequential(node: ast.expr) -> bool:

@@ -159,6 +159,12 @@ class Layer:
     def __call__(self, x: Value) -> Value:
         return x if self.built[0] == "Identity" else x.flow.call(self.path, x)
 
+    def __getattr__(self, method: str) -> Callable[..., Value]:
+        """Any method of a bare parameter, which takes a value: which may be called is for the syntax to say."""
+        if method.startswith("_"):
+            raise AttributeError(method)
+        return lambda x: _made(x.flow, f".{method}", self, x)
+
 
 class Function:
     """Any function of tensors, or a module of them, by its name with dots: which may be called is for the syntax to say."""
@@ -186,6 +192,11 @@ class _Torch(Function):
     def split(x: Value, sizes: list[int], dim: int) -> tuple[Value, ...]:
         """The one function that makes several values."""
         return tuple(_made(x.flow, f"split {part}", x, sizes, dim=dim) for part in range(len(sizes)))
+
+    @staticmethod
+    def zeros(*shape: int) -> tuple[Any, ...]:
+        """Or as one of zeros."""
+        return shape, 0.0
 
 
 MODULES = {"torch": _Torch("torch"), "F": Function("F")}

@@ -18,7 +18,7 @@ _NODES = frozenset(
         "IsNot Subscript Slice Add Sub Mult Div MatMult FloorDiv Mod BitOr USub Not And Or Eq NotEq Lt LtE Gt GtE"
     ).split()
 )
-_FUNCTIONS = {"torch.full", "math.ceil", "math.floor"}  # beside those of the ops that are said in `forward`
+_FUNCTIONS = {"torch.full", "torch.zeros", "math.ceil", "math.floor"}  # beside those of the ops that are said in `forward`
 BASE = "nn.Module"
 _METHODS = {"append", "add_module", "__init__"}
 IMPORTS = {

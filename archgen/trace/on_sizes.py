@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 FIXED = "a built network has fixed its {right} features"
+FIXED_POSITIONS = "a built network has fixed its {right} positions"
 
 
 class SizeConstraint(Record):
@@ -57,7 +58,7 @@ class SizeConstraint(Record):
     @property
     def of_the_built(self) -> bool:
         """Whether only a built network needs it: the spec itself would be built with other weights."""
-        return self.sentence == FIXED
+        return self.sentence in (FIXED, FIXED_POSITIONS)
 
     def holds_at(self, sizes: Mapping[str, int]) -> bool:
         """Judges it for an input with these sizes."""
@@ -148,11 +149,19 @@ class _Symbolic(NumberTracer):
 
     def fixed(self, x: Shape, place: Place) -> Shape:
         """The same shape with its channels as a number."""
-        if not isinstance(x.channels, Size):
-            return x
-        known = x.channels.at(self.own)
-        self.judge(Constraint(x.channels, "==", known, FIXED), place)
-        return x.with_channels(known)
+        return x.with_channels(self.number(x.channels, FIXED, place))
+
+    def fixed_sizes(self, x: Shape, place: Place) -> Shape:
+        """The same shape with all its sizes as numbers."""
+        return Shape(tuple(self.number(size, FIXED_POSITIONS, place) for size in x.sizes), x.channel_axis)
+
+    def number(self, size: Number, sentence: str, place: Place) -> int:
+        """What a built network has fixed a size to."""
+        if not isinstance(size, Size):
+            return size
+        known = size.at(self.own)
+        self.judge(Constraint(size, "==", known, sentence), place)
+        return known
 
     def body(self, body: Body, given: dict[str, Value], entering: tuple[Shape, ...]) -> TracedBody:
         if self.by_channels.get(body.name):
@@ -160,7 +169,8 @@ class _Symbolic(NumberTracer):
         return super().body(body, given, entering)
 
     def op(self, name: str, op: Op, x: Shape, place: Place, places: tuple[tuple[str, Place], ...]) -> Traced:
-        return super().op(name, op, self.fixed(x, place) if op.insists else x, place, places)
+        x = self.fixed(x, place) if op.insists else x
+        return super().op(name, op, self.fixed_sizes(x, place) if op.insists_on_sizes else x, place, places)
 
     def leaf(self, name: str, op: Op, x: Shape, y: Shape, place: Place) -> Traced:
         for size, made, reads in zip(x.spatial, y.spatial, op.reads(x)):

@@ -100,15 +100,15 @@ class Compared:
         return tuple(one.to(self.device) for one in images(self.network, self.network.spec.input, count))
 
     def names(self) -> Check:
-        """Every row is a module of that name and type, in that order, and every module has a row."""
+        """Every row is a module of that name and type, in that order, and every module has a row, but those inside a layer."""
         network = self.network
         registered = rows(network.traced().steps, network.graph)
         expected = [(row.path, row.type) for row in registered if row.role not in (Role.MERGE, Role.LINE) and not row.again]
-        known = dict(expected)
+        known, leaves = dict(expected), tuple(f"{row.path}." for row in self.leaves)
         found = [
             (path, type(child).__name__)
             for path, child in self.module.named_modules()
-            if path and (path in known or not isinstance(child, nn.Identity))
+            if path and (path in known or not (isinstance(child, nn.Identity) or path.startswith(leaves)))
         ]
         for wanted, have in zip(expected, found):
             if wanted != have:

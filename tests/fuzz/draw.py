@@ -29,7 +29,7 @@ ROLES = {
 }  # fmt: skip
 ROLE = {name: role for role, names in ROLES.items() for name in names}
 ROLE |= {"activation": "act", "gate": "act", "drop": "rate", "squeeze": "squeeze", "kernel_size": "kernel_size"}
-ROLE |= {"expansion": "squeeze", "groups": "one"}
+ROLE |= {"expansion": "squeeze", "groups": "one", "heads": "one"}
 ACTIVATIONS = ("relu", "silu", {"leaky_relu": 0.2}, "gelu", "tanh", "sigmoid", "hardswish", {"elu": 0.5}, {"dropout": 0.1},
                "identity", "mish", {"softplus": None, "beta": 2})  # fmt: skip
 _TRIES = 12
@@ -854,6 +854,7 @@ class Drawer:
             "out_features": (1, 2, 5, 8),
             "groups": divisors,
             "num_groups": divisors,
+            "num_heads": divisors,
             "num_parameters": (1, x.channels),
             "padding": (0, 0, 1, 2),
             "output_padding": (0, 1),
