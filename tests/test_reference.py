@@ -12,7 +12,11 @@ import pytest
 import archgen
 
 ROOT = Path(__file__).parent.parent
-TORCHVISION: dict[str, Any] = json.loads((ROOT / "tests/reference/torchvision.json").read_text())
+TORCHVISION: dict[str, Any] = {
+    name: figures
+    for file in ("torchvision", "transformers")
+    for name, figures in json.loads((ROOT / f"tests/reference/{file}.json").read_text()).items()
+}
 WRITTEN = sorted(name for name in TORCHVISION if (ROOT / f"specs/{name}.yaml").is_file())
 PUBLISHED: dict[str, Any] = json.loads((ROOT / "tests/reference/published.json").read_text())["networks"]
 

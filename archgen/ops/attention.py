@@ -134,7 +134,10 @@ class SelfAttention(Op):
     keeps: ClassVar[tuple[str, ...]] = ("input",)
     module_source: ClassVar[str] = '''\
 class SelfAttention(nn.Module):
-    """Multi-head attention of a sequence [N, L, C] to itself, with the parameters of nn.MultiheadAttention."""
+    """Attention of a sequence [N, L, C] to itself, with heads.
+
+    Its parameters are those of nn.MultiheadAttention.
+    """
 
     def __init__(self, channels: int, num_heads: int, bias: bool = True) -> None:
         super().__init__()
@@ -149,7 +152,8 @@ class SelfAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         n, length, _ = x.shape
         qkv = nn.functional.linear(x, self.in_proj_weight, self.in_proj_bias)
-        q, k, v = (part.view(n, length, self.num_heads, -1).transpose(1, 2) for part in qkv.chunk(3, dim=2))
+        qkv = qkv.view(n, length, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
+        q, k, v = qkv.unbind(0)
         x = nn.functional.scaled_dot_product_attention(q, k, v)
         x = self.out_proj(x.transpose(1, 2).flatten(2))
         return x'''

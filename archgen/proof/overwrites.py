@@ -286,8 +286,8 @@ class _Forward:
             values = [one for one in listed if isinstance(one, (ast.Name, ast.Call, ast.BinOp, ast.Subscript))]
             return self.made("Function", name, [self.value(one) for one in values], node.lineno)
         of_parameter = isinstance(function.value, ast.Attribute)  # which is no value: the method takes one
-        taken = node.args if of_parameter else [function.value]
-        return self.made("Method", function.attr, [self.value(one) for one in taken], node.lineno)
+        of = node.args if of_parameter else [function.value]
+        return self.made("Method", function.attr, [self.value(one) for one in of], node.lineno)
 
     def made(self, kind: str, name: str, values: list[Value], line: int) -> Value:
         """What an op that is said in `forward` makes: a tensor of its own, or one that lies where its first input does.
