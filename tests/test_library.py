@@ -17,7 +17,7 @@ from torch.nn import functional as F  # noqa: E402
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from torch import Tensor, nn
+    from torch import Tensor
 
 # A call of a block on 8 channels, and what it is to give for an input.
 BLOCKS: dict[str, Callable[[Any, Tensor], Tensor]] = {
@@ -40,9 +40,10 @@ BLOCKS: dict[str, Callable[[Any, Tensor], Tensor]] = {
     "{SPPF: 16, kernel_size: 5}": lambda m, x: m.mixed(
         torch.cat([m.reduced(x), *(F.max_pool2d(m.reduced(x), size, 1, size // 2) for size in (5, 9, 13))], dim=1)
     ),
-    "{ASPP: 16, rates: [2, 3, 4], size: 12}": lambda m, x: m.project(
+    "{ASPP: 16, rates: [2, 3, 4]}": lambda m, x: m.project(
         torch.cat([m.point(x), m.near(x), m.far(x), m.farthest(x), spread(m, x, x.shape[-2:])], dim=1)
     ),
+    "{CBAM: 4}": lambda m, x: placed(m, x * torch.sigmoid(m.mlp(F.adaptive_avg_pool2d(x, 1)) + m.mlp(x.amax((2, 3), True)))),
 }  # fmt: skip
 
 
@@ -80,6 +81,11 @@ def pre(m: Any, x: Tensor) -> tuple[Tensor, Tensor]:
     return active, conv(m.conv2, F.relu(m.bn2(conv(m.conv1, active))))
 
 
+def placed(m: Any, x: Tensor) -> Any:
+    """The second gate of CBAM."""
+    return x * m.position_gate(torch.stack([x.amax(1), x.mean(1)], dim=1))
+
+
 def chosen(m: Any, x: Tensor, near: Tensor, far: Tensor) -> Any:
     """The paper's form: a softmax over the paths, for each channel."""
     scores = m.scores(m.reduced((near + far).mean([2, 3], keepdim=True)))
@@ -89,22 +95,35 @@ def chosen(m: Any, x: Tensor, near: Tensor, far: Tensor) -> Any:
 
 def spread(m: Any, x: Tensor, size: Any) -> Tensor:
     """torchvision's form: a bilinear interpolation to the input's size."""
-    return F.interpolate(m.everywhere[:2](x), size=size, mode="bilinear")
+    return F.interpolate(m.everywhere(x), size=size, mode="bilinear")
+
+
+def built(layers: str, folder: Path) -> Any:
+    """The layer `one` of a network, with weights that show in what it gives."""
+    path = folder / "small.yaml"
+    path.write_text(f"name: Small\ninput: [8, 12, 12]\nstem: {{{layers}}}\n", encoding="utf-8")
+    torch.manual_seed(0)
+    module: Any = archgen.load(path).module().eval().one
+    for tensor in module.state_dict().values():
+        if tensor.is_floating_point():
+            tensor.uniform_(0.5, 1.5).sub_(0.0 if tensor.dim() == 1 else 1.0)
+    return module
 
 
 @pytest.mark.parametrize("call", BLOCKS)
 def test_a_block_computes_what_its_paper_says(call: str, tmp_path: Path) -> None:
-    path = tmp_path / "small.yaml"
-    path.write_text(f"name: Small\ninput: [8, 12, 12]\nstem: {{one: {call}}}\n", encoding="utf-8")
-    torch.manual_seed(0)
-    module: nn.Module = archgen.load(path).module().one
-    for tensor in module.state_dict().values():
-        if tensor.is_floating_point():
-            tensor.uniform_(0.5, 1.5).sub_(0.0 if tensor.dim() == 1 else 1.0)
-    module.eval()
+    module = built(f"one: {call}", tmp_path)
     x = torch.randn(2, 8, 12, 12)
     with torch.no_grad():
         torch.testing.assert_close(module(x.clone()), BLOCKS[call](module, x))
+
+
+def test_a_level_of_a_pyramid_takes_every_size(tmp_path: Path) -> None:
+    layers = "fine: relu, coarse: {conv: 16, kernel_size: 3, stride: 2}, one: {TopDown: 16, from: [coarse, fine]}"
+    module = built(layers, tmp_path)
+    coarse, fine = torch.randn(2, 16, 7, 6), torch.randn(2, 8, 13, 12)
+    with torch.no_grad():
+        torch.testing.assert_close(module(coarse, fine), module.lateral(fine) + F.interpolate(coarse, (13, 12)))
 
 
 def test_every_block_is_used_by_a_spec() -> None:

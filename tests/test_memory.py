@@ -622,7 +622,7 @@ def test_the_table_of_the_docs_is_what_is_predicted() -> None:
         assert (cells[0], cells[3]) == (f"{ours.inference / 2**20:,.2f}", f"{ours.training / 2**20:,.2f}"), name
     assert {row[0].partition(",")[0] for row in rows} == {path.stem for path in ROOT.glob("specs/*.yaml")}
     off = {row[0] for row in rows if any(abs(float(error.rstrip("%"))) > 0.01 for error in (row[3], row[6]))}
-    assert off == {"convnext_base", "convnext_large"}  # as measured: the page says why
+    assert off == {"convnext_base", "convnext_large", "retinanet_resnet50_fpn_v2"}  # as measured: the page says why
 
 
 def test_the_example_of_the_docs(archgen: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,8 +21,8 @@ WRITTEN = sorted(name for name in TORCHVISION if (ROOT / f"specs/{name}.yaml").i
 PUBLISHED: dict[str, Any] = json.loads((ROOT / "tests/reference/published.json").read_text())["networks"]
 
 
-def network(name: str, *settings: str) -> archgen.Network:
-    return archgen.load(ROOT / f"specs/{name}.yaml", settings)
+def network(name: str) -> archgen.Network:
+    return archgen.load(ROOT / f"specs/{name}.yaml")
 
 
 def test_the_resnets_are_written() -> None:
@@ -146,7 +146,7 @@ def test_networks_of_other_authors_have_the_published_parameters(name: str) -> N
 @pytest.mark.parametrize("name", [name for name, figures in PUBLISHED.items() if "giga_macs" in figures])
 def test_networks_of_other_authors_have_the_published_macs(name: str) -> None:
     figures = PUBLISHED[name]
-    rows = network(name, *figures.get("settings", ())).report(tuple(figures["input"])).rows
+    rows = network(name).report(tuple(figures["input"])).rows
     macs = sum(row.macs or 0 for row in rows if row.depth == 1)  # an auxiliary head's too, as torchvision counts
     assert agrees(macs / 1e3, figures["giga_macs"])
 
