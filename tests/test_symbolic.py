@@ -28,7 +28,11 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 ZOO = sorted((ROOT / "specs").glob("*.yaml"))
 SMALL = sorted((ROOT / "tests/networks").glob("*.yaml"))
-TORCHVISION: dict[str, Any] = json.loads((ROOT / "tests/reference/torchvision.json").read_text())
+TORCHVISION: dict[str, Any] = {
+    name: figures
+    for file in ("torchvision", "transformers")
+    for name, figures in json.loads((ROOT / f"tests/reference/{file}.json").read_text()).items()
+}
 CONTRACTS: dict[str, Any] = json.loads((ROOT / "tests/reference/contracts.json").read_text())
 SCHEMA = json.loads((ROOT / "docs/symbolic.schema.json").read_text())
 

@@ -18,7 +18,7 @@ Every spec in `specs/`, for the input that it names. Lines are those with someth
 attention products for one image.
 
 The tests hold the networks that torchvision has against its figures: parameters, MACs, the shapes and the order of
-the weights, and the outputs for given weights (`tests/reference/torchvision.json`, `tests/test_reference.py`).
+the weights, and the outputs for given weights (`tests/reference/`, `tests/test_reference.py`).
 """
 
 
