@@ -96,7 +96,7 @@ def _usual(text: str, called: Called, name: str, every: list[Called]) -> Value |
 def _traced(network: Network, called: Called) -> tuple[Traced, ...] | None:
     """The steps of the network that this call alone would be."""
     node = Call(called.block, tuple((name, value, _SOMEWHERE) for name, value in called.arguments.items()))
-    alone = network.graph.network.replace(steps=(Step("a", node, (Input(0),), True, _SOMEWHERE),))
+    alone = network.graph.network.replace(steps=(Step("a", node, (Input(0),), True, _SOMEWHERE),), inputs=(), register=())
     try:
         return on_numbers.NumberTracer(network.graph).steps(alone, called.entering, {})[0]
     except traced.Stopped:

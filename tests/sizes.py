@@ -64,13 +64,13 @@ def predicted(found: Examined, sizes: tuple[int, ...]) -> list[tuple[int, ...]] 
     return [tuple(size if isinstance(size, int) else size.at(here) for size in output.sizes) for output in found.traced.outputs]
 
 
-def actual(module: Any, channels: int, sizes: tuple[int, ...]) -> list[tuple[int, ...]] | None:
+def actual(module: Any, shapes: tuple[tuple[int, ...], ...]) -> list[tuple[int, ...]] | None:
     """The shapes that torch's eager mode gives; None where it refuses."""
     import torch
 
     with torch.no_grad():
         try:
-            outputs = module(torch.zeros(1, channels, *sizes))
+            outputs = module(*(torch.zeros(1, *shape) for shape in shapes))
         except (RuntimeError, ValueError):
             return None
     outputs = outputs if isinstance(outputs, tuple) else (outputs,)
@@ -82,7 +82,7 @@ def differences(network: archgen.Network, found: Examined, chosen: list[tuple[in
     module = network.module().eval()
     told = []
     for sizes in chosen:
-        ours, torchs = predicted(found, sizes), actual(module, network.spec.input[0], sizes)
+        ours, torchs = predicted(found, sizes), actual(module, network.graph.shapes((network.spec.input[0], *sizes)))
         if ours != torchs and not (ours is None and broadcast(found, sizes)):
             told.append(f"{network.name} at {sizes}: predicted {ours}, torch {torchs}")
     return told

@@ -123,7 +123,7 @@ def test_efficientnet_v2_runs_on_one_pixel() -> None:
     pytest.importorskip("torch")
     network = package.load(ROOT / "specs/efficientnet_v2_s.yaml")
     assert TORCHVISION["efficientnet_v2_s"]["min_size"] == 33
-    assert against_torch.actual(network.module().eval(), 3, (1, 1)) == [(1000,)]
+    assert against_torch.actual(network.module().eval(), ((3, 1, 1),)) == [(1000,)]
 
 
 def test_every_spec_is_proved_or_its_breaking_sizes_are_listed() -> None:

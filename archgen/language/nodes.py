@@ -98,7 +98,8 @@ class Nodes(Options):
             self.problem(
                 tree.place, "`else` needs a `when`: it says what stands for a node that is left out", "write `when: ...`"
             )
-        if isinstance(tree, trees.Scalar) and not is_kind(tree.text) and tree.text not in scope.ops:
+        named = isinstance(tree, trees.Scalar) and (tree.text in earlier or not is_kind(tree.text))
+        if isinstance(tree, trees.Scalar) and named and tree.text not in scope.ops:
             (reference,) = self.references(tree)
             if reference.name not in earlier and reference.name != "input":
                 self.unknown_source(reference, earlier, key.text, here)

@@ -391,7 +391,9 @@ class Meaning:
             present = not isinstance(node, dict) or "when" not in node or self.value(node["when"], names)
             inner = {source for part in nodes([node]) for source in sources(part)} if present else set(also)
             for part in nodes([node]) if present else ():
-                inside |= set().union(*(self.unread(part[way], names) for way in ("residual", "shortcut") if way in part))
+                inside |= set().union(
+                    *(self.unread(part[way], names) for way in ("residual", "shortcut") if way in part and "residual" in part)
+                )
             taken[name] = {*(taking if present or "else" in node else taking[:1]), *(inner & taken.keys())}
             there |= {name} if present else set()
             last = name

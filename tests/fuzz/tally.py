@@ -218,7 +218,7 @@ def _named(layers: Tree) -> Iterable[tuple[str, Tree]]:
     for name, node in layers.items():
         yield name, node
         if isinstance(node, dict):
-            for key in ("residual", "shortcut", *MERGES):
+            for key in (*(("residual", "shortcut") if "residual" in node else ()), *MERGES):
                 yield from _named(node.get(key) or {})
 
 
