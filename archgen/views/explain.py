@@ -16,6 +16,7 @@ from archgen.arithmetic.spelling import render
 from archgen.diagnostics import WIDTH, Place, Problem, Source, SpecError, no_command, printable, suggest
 from archgen.graph.model import Again, Apply, Chain, Hold, Merge, Repeat
 from archgen.graph.model import Call as BlockCall
+from archgen.ops import LikeOp
 from archgen.ops.base import Op
 from archgen.ops.value import Shape
 from archgen.records import Record
@@ -165,6 +166,11 @@ class _Explainer:
             return Entry(path, f"{_kind(node)} left out: {change}", tuple(why))
         if done.role is Role.MERGE:
             return Entry(path, f"{done.type}: {change}", (*why, *self.merge_parts(node, done)))
+        if isinstance(done.op, LikeOp):
+            size = ("size", f"that of the other value, {shape_text(done.inputs[1].sizes)}")
+            return Entry(
+                path, f"{done.type}: {change}", (*why, size), (), done.op.name, _first_line(type(done.op).__doc__ or "")
+            )
         if done.op is not None and done.role is not Role.COLLECT:
             title = f"{op_title(done.op, done.type, done.inputs[0])}: {change}"
             parts = self.op_parts(done.op, done.inputs[0], done.output)

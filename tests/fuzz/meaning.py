@@ -206,7 +206,7 @@ class Meaning:
         if len(present) < len(parts):
             self.drawn[f"{kind} with branches left out"] += 1
             self.drawn[f"{kind} of one branch that is left"] += len(present) == 1
-        taken = [values[part["from"]] if isinstance(part, dict) and "from" in part else x for part in present]
+        taken = [_named(values, part["from"]) if isinstance(part, dict) and "from" in part else x for part in present]
         return self.merged(kind, [self.node(_without_when(part), y, names) for part, y in zip(present, taken)])
 
     def merged(self, kind: str, shapes: list[Shape]) -> Shape:
@@ -331,7 +331,7 @@ class Meaning:
     def add(self, name: str, node: Tree, x: Shape, names: dict[str, Any], values: dict[str, Shape]) -> Shape:
         """A named node: its value, or each of its values, is among those that later ones may name."""
         kind = next(iter(node)) if isinstance(node, dict) else ""
-        taken = [values[source] for source in self.named(node)] or [x]
+        taken = [_named(values, source) for source in self.named(node)] or [x]
         if kind in PARTS:
             made = self.parts(kind, node, taken[0], names)
         elif kind in self.blocks and (self.blocks[kind].get("inputs") or len(self.blocks[kind].get("outputs", [])) > 1):
@@ -409,17 +409,17 @@ class Meaning:
         """A named node, which may take other values than the last."""
         named = node.get("from") if isinstance(node, dict) else None
         if isinstance(named, list):
-            return self.merge_of_values(node, [values[name] for name in named], names)
-        x = values[named] if named else x
+            return self.merge_of_values(node, [_named(values, name) for name in named], names)
+        x = _named(values, named) if named else x
         if isinstance(node, dict) and "use" in node:
             return self.again(node["use"], x, names)
         if isinstance(node, dict) and "to" in node:
-            return self.like(node, x, values[node["to"]])
+            return self.like(node, x, _named(values, node["to"]))
         return self.node(node, x, names, values)
 
     def again(self, name: str, x: Shape, names: dict[str, Any]) -> Shape:
         """The layer of that name on another value, which has the same sizes: fewer than the rule takes."""
-        node, met = self.known[name]
+        node, met = _named(self.known, name)
         kinds = {key for part in nodes([node]) for key in part}
         if x != met or kinds & {"when", "use", "to", "collect", "from", "residual", *MERGES, *PARTS} or not kinds & _MODULES:
             raise Avoided("no layer to use again")
@@ -447,6 +447,14 @@ class Meaning:
 
 
 _MODULES = {name for name, op in OPS.items() if op.torch_class and not op.line} | {"sequence"}
+
+
+def _named(values: dict[str, Any], name: str) -> Any:
+    """A value by its name, which a changed spec may not have."""
+    if name not in values:
+        raise Misfit("there is no such value")
+    return values[name]
+
 
 FLOAT_SIGNS = re.compile(r"//|[-+*/%]|\b(?:round|floor|ceil|min|max|make_divisible)\b")
 
