@@ -302,7 +302,7 @@ class Drawer:
             except (Misfit, KeyError):
                 self.meaning.known = known
                 continue
-            if more:
+            if more and next(reversed(more)) in reached:  # one value, which the next may take
                 values, last = reached, next(reversed(more))
                 layers |= more
         if not layers:
