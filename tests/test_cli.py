@@ -259,6 +259,12 @@ def test_a_fault_of_an_option_has_the_option_as_its_place(
         assert archgen(command, "specs/small.yaml", "--input", given).code == 0
 
 
+@pytest.mark.parametrize("path", sorted(ROOT.glob("tests/networks/*.yaml")), ids=lambda path: path.stem)
+def test_the_json_of_each_way_to_compose_follows_its_schema(path: Path, archgen: Callable[..., Result]) -> None:
+    for more in ([], ["--memory"]):
+        jsonschema.validate(json.loads(archgen("shapes", path, *more, "--format", "json").out), SCHEMA)
+
+
 def test_rows_up_to_the_layer_that_does_not_fit(archgen: Callable[..., Result], project: Path) -> None:
     (project / "bad.yaml").write_text(
         SMALL.replace("  relu: relu", "  pool: {max_pool: 2}\n  conv2: {conv: 8, kernel_size: 99, padding: 0}")

@@ -413,6 +413,11 @@ stem: {conv: {conv: 8, kernel_size: 3}, a: {B: 8, depth: 3, collect: concat},
    b: {B: 6, depth: 2, collect: concat}, last: {conv: 3, kernel_size: 1}}
 blocks: {B: {args: {channels: int}, layers: {conv: {conv: channels, kernel_size: 3}, bn: batch_norm, act: relu}}}
 """,
+    "several outputs": """
+stem: {conv: {conv: 8, kernel_size: 3}, a: {B: 6}, act: {relu, from: a.y},
+   both: {multiply, from: [act, a.z]}, last: {conv: 3, kernel_size: 1}}
+blocks: {B: {args: {channels: int}, layers: {y: {conv: channels, kernel_size: 3}, z: {tanh, from: y}}, outputs: [y, z]}}
+""",
     "several inputs": """
 stem: {conv: {conv: 8, kernel_size: 3}, d: {conv: 6, kernel_size: 3, stride: 2},
    a: {B: 6, from: [d, conv]}, last: {conv: 3, kernel_size: 1}}

@@ -120,11 +120,11 @@ def _layers(
     waiting: dict[int, list[LayerCost]] = {}  # the rows of each depth that no container has taken yet
     for row in reversed(rows):
         inside = waiting.pop(row.depth + 1, [])
+        # a layer may run in training alone, a merge of one value that is left hands that on, and a loop merges what is in it
+        run, own = evaluating.get(row.path, _NOTHING), training.get(row.path, _NOTHING)
         if row.leaf:
-            run = evaluating.get(row.path, _NOTHING)  # a layer may run in training alone
-            cost = LayerCost(row, run.made, training[row.path].kept, run.live, _traffic(row.traced, batch, item))
+            cost = LayerCost(row, run.made, own.kept, run.live, _traffic(row.traced, batch, item))
         else:
-            run, own = evaluating.get(row.path, _NOTHING), training.get(row.path, _NOTHING)  # what it merges itself
             live = max(run.live, *(cost.live for cost in inside), 0)
             activation = run.made + sum(cost.activation for cost in inside)
             kept = own.kept + sum(cost.kept for cost in inside)

@@ -75,10 +75,10 @@ def training(graph: Graph, traced: TracedBody, named: dict[str, TracedBody], bat
 class _Block:
     """Some memory: it lives while somebody holds it."""
 
-    __slots__ = ("holders", "keeper", "size")
+    __slots__ = ("holders", "kept", "size")
 
     def __init__(self, size: int) -> None:
-        self.size, self.holders, self.keeper = size, 1, ""  # keeper: the path that was the first to keep it for the way back
+        self.size, self.holders, self.kept = size, 1, False
 
 
 class _Heap:
@@ -238,9 +238,6 @@ class _Run:
             if wanted.isdisjoint(node.outputs):
                 for block in node.saved:
                     self.heap.drop(block)
-                    if not block.holders:
-                        use = self.layers[block.keeper]
-                        self.layers[block.keeper] = use._replace(kept=use.kept - block.size)
             else:
                 wanted |= set(node.inputs)
                 kept.append(node)
@@ -441,8 +438,8 @@ class _Run:
         before = self.layers.get(path, Use(0, 0, 0))
         kept = before.kept
         for block in saved:
-            if not block.keeper:
-                block.keeper = path
+            if not block.kept:
+                block.kept = True
                 kept += block.size
         self.layers[path] = Use(before.made + size, kept, max(before.live, self.heap.highest))
         if made.gradient:

@@ -167,6 +167,8 @@ def call(name: str, *arguments: Value) -> Any:
     """Applies one of the language's functions."""
     if any(isinstance(argument, Expression) for argument in arguments):
         refuse_lists(f"`{name}` takes numbers", *arguments)
+        if name in ("max", "min") and len(set(arguments)) == 1:
+            return arguments[0]
         return limited(Call(name, arguments))
     for argument in arguments:
         if not is_number(argument):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from string import ascii_uppercase
 from typing import TYPE_CHECKING
 
 from archgen.arithmetic.evaluation import evaluate
@@ -17,7 +18,7 @@ from archgen.language.vocabulary import DEPTH_NAMES
 from archgen.ops import LIKE, MERGES, OPS, PARTS, Shape
 from archgen.ops.merge import Add
 from archgen.ops.parts import Chunk
-from archgen.ops.value import same
+from archgen.ops.value import channel_names, same
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -189,7 +190,7 @@ class _Scope:
         self.holds = {parameter.name for parameter in owner.parameters if parameter.type == "op"}
         self.names = Scope(name for name, _ in model.attributes(owner.layers))
         named: tuple[model.Parameter | model.Constant, ...] = (*owner.parameters, *owner.constants)
-        self.known = {"in_channels", *(f"{one.name}_channels" for one in owner.inputs[1:])} | {item.name for item in named}
+        self.known = {*channel_names([one.name for one in owner.inputs]), *(item.name for item in named)}
         self.steps: list[Step] = []
         self.named: dict[str, Input] = {}
         self.several: dict[Input, tuple[str, ...]] = {}  # of a layer with several values: their names
@@ -280,7 +281,7 @@ class _Scope:
         if given != takes:
             what = quote(body.name) if body else quote(layer.name)
             listed = f"{takes} values, {' and '.join(map(quote, body.inputs))}" if body and body.inputs else "one value"
-            names = ", ".join("ABCDEFGH"[: len(body.inputs)]) if body and body.inputs else ""
+            names = ", ".join(ascii_uppercase[: len(body.inputs)]) if body and body.inputs else ""
             help = f"name as many values: `from: [{names}]`" if names else "name one of them"
             self.builder.problem(layer.node.place, f"{what} takes {listed}, and is given {given}", help)
         if body and (body.inputs or body.outputs) and layer.node.when is not None:

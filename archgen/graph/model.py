@@ -172,7 +172,7 @@ class Graph(Record):
     blocks: dict[str, Body]
     with_defaults: frozenset[str]
     notes: tuple[Note, ...]
-    entering: tuple[Shape, ...] = ()
+    entering: tuple[Shape, ...]
 
     def at(self, first: Shape) -> tuple[Shape, ...]:
         """The shapes that enter where the first is this: those that have its sizes in the spec have them here too."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from archgen.ops.value import CALLED
+from archgen.ops.value import CALLED, CHANNELS, size_name
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
@@ -123,7 +123,7 @@ def _why_no_identifier(name: str) -> str:
 
 def sizes_of(value: str) -> tuple[str, ...]:
     """How a constructor calls the sizes of a value that enters beside the first: its channels, and those of each axis."""
-    return (f"{value}_channels", *(name.replace("in_", f"{value}_") for name in CALLED.values()))
+    return tuple(size_name(size, value) for size in (CHANNELS, *CALLED.values()))
 
 
 class Scope:

@@ -19,6 +19,7 @@ from archgen.language.unread import Unread
 from archgen.language.values import TRUTHS, Names, entries_of, why_no_class
 from archgen.language.vocabulary import BLOCK, BLOCK_KEYS, COMPOSITIONS, CONTRACT, COSTS, DEPTH_NAMES, SPEC_KEYS, TOTALS, TYPES
 from archgen.ops import OPS
+from archgen.ops.value import channel_names
 from archgen.syntax import trees
 from archgen.syntax.trees import is_empty
 
@@ -66,7 +67,7 @@ class Reader(Unread):
                 self.problem(parameter.place, sentence, "write a value instead of a type: `num_classes: 1000`")
         entering = self.entering(keys.get("input"))
         inputs = tuple(Reference(one.name, one.place) for one in entering)
-        scope = Names(parameters, (), ("in_channels", *(f"{one.name}_channels" for one in inputs[1:])))
+        scope = Names(parameters, (), channel_names([one.name for one in inputs]))
         constants = self.constants(keys.get("let"), scope)
         count = len(self.problems)
         self.inside = dict(_nested(entry for section in _SECTIONS for entry in entries_of(keys.get(section))))
@@ -124,12 +125,13 @@ class Reader(Unread):
         required = f"a required argument has a type ({', '.join(TYPES)}), an optional one a value as its default"
         parameters = self.parameters(keys.get("args"), required)
         inputs = self.inputs(keys.get("inputs"))
-        scope = Names(parameters, (), ("in_channels", *(f"{one.name}_channels" for one in inputs[1:])))
+        scope = Names(parameters, (), channel_names([one.name for one in inputs]))
         constants = self.constants(keys.get("let"), scope)
         self.inside = dict(_nested(entries_of(keys.get("layers"))))
         layers = self.layers(keys.get("layers"), scope, {one.name for one in inputs})
         self.unique(layers, parameters, constants, inputs)
         outputs = self.outputs("outputs", keys, layers)
+        self.distinct_outputs(outputs)
         (kept,) = self.reached([(("blocks", key.text, "layers"), layers)], {one.name for one in outputs}, inputs=inputs)
         self.forget(scope, layers, kept)
         self.all_used(parameters, constants, scope, f"block {quote(key.text)}", key.place)
@@ -258,6 +260,11 @@ class Reader(Unread):
         scope = Names((), ())
         scope.known = {*TOTALS, *CONTRACT, *COSTS}
         return tuple(Assertion(self.text(item), self.value(item, scope), item.place) for item in tree.items)
+
+    def distinct_outputs(self, outputs: tuple[Reference, ...]) -> None:
+        """What a block gives is read by the last word of its name, so no two are alike."""
+        if len(outputs) > 1:
+            self.distinct((one.part or one.name, one.place) for one in outputs)
 
     def registered(self, keys: dict[str, trees.Tree], layers: Layers) -> tuple[Reference, ...]:
         """The layers that a class registers first."""

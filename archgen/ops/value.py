@@ -20,9 +20,22 @@ AXES = {0: (), 1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
 CALLED = {"L": "in_length", "D": "in_depth", "H": "in_height", "W": "in_width"}
 
 
+CHANNELS = "in_channels"
+
+
+def size_name(size: str, value: str) -> str:
+    """How a size of the first value that enters a block is called of another one: `skip_height` for `in_height`."""
+    return size.replace("in_", f"{value}_", 1)
+
+
+def channel_names(inputs: Sequence[str]) -> tuple[str, ...]:
+    """How the channels of the values that enter are called; a single value has no name of its own."""
+    return (CHANNELS, *(size_name(CHANNELS, one) for one in inputs[1:]))
+
+
 def axis_names(rank: int, value: str = "in") -> tuple[str, ...]:
     """The spatial sizes of a value that enters a block, as its constructor calls them: `in_height` is one of the first's."""
-    return tuple(CALLED[axis].replace("in_", f"{value}_") for axis in AXES[rank])
+    return tuple(size_name(CALLED[axis], value) for axis in AXES[rank])
 
 
 AXIS_NAMES = {rank: axis_names(rank) for rank in AXES}

@@ -25,7 +25,7 @@ from archgen.graph.lower import callers_first
 from archgen.graph.model import Apply, Body, Call, Graph, Hold, Repeat, Step
 from archgen.language.vocabulary import DEPTH_NAMES
 from archgen.ops.base import Op
-from archgen.ops.value import AXIS_NAMES, Constraint, Shape, axis_names, same
+from archgen.ops.value import AXIS_NAMES, CHANNELS, Constraint, Shape, axis_names, same, size_name
 from archgen.trace.traced import Role, Stopped, Traced, TracedBody
 from archgen.trace.walk import Tracer, channels_entering, constant_of, given_to, spread, value_of
 
@@ -103,7 +103,7 @@ class _Names(Tracer):
 
     def network(self, input_shape: tuple[int, ...]) -> TracedBody:
         body = self.graph.network
-        channels = Name("in_channels", "int")
+        channels = Name(CHANNELS, "int")
         entering = self.graph.at(Shape((channels, *input_shape[1:])))
         names = channels_entering(body, entering)
         names |= {parameter.name: self.parameter(body, parameter) for parameter in body.parameters}
@@ -258,7 +258,7 @@ class _Names(Tracer):
 def _named_sizes(value: str, x: Shape) -> Shape:
     """The shape of a value that enters, of which nothing is known but its axes."""
     sizes = [Name(name, "int") for name in axis_names(x.rank, value)]
-    sizes.insert(x.channel_axis, Name(f"{value}_channels", "int"))
+    sizes.insert(x.channel_axis, Name(size_name(CHANNELS, value), "int"))
     return Shape(tuple(sizes), x.channel_axis)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from archgen.arithmetic.expressions import names_of
 from archgen.arithmetic.sizes import Number, Size, Variable, axes_of, number_at, surely_divides, text_of
-from archgen.ops.value import AXES, Constraint, Shape
+from archgen.ops.value import AXES, Constraint, Shape, channel_names
 from archgen.records import Record
 from archgen.trace.on_numbers import NumberTracer
 from archgen.trace.traced import Role, Traced, TracedBody
@@ -115,7 +115,8 @@ class _Symbolic(NumberTracer):
         self.training: list[SizeConstraint] = []
         self.path: list[str] = []
         self.by_channels = {
-            body.name: not names_of((body.constants, body.steps)).isdisjoint(_channels(body)) for body in graph.blocks.values()
+            body.name: not names_of((body.constants, body.steps)).isdisjoint(channel_names(body.inputs))
+            for body in graph.blocks.values()
         }
 
     def judge(self, constraint: Constraint, place: Place, places: tuple[tuple[str, Place], ...] = ()) -> None:
@@ -183,11 +184,6 @@ class _Symbolic(NumberTracer):
 
     def absent(self, step: Step, inputs: tuple[Shape, ...], handed_on: Shape, names: Environment) -> Traced:
         return self.left_out(step, handed_on)
-
-
-def _channels(body: Body) -> set[str]:
-    """The names of the channels that enter a body."""
-    return {"in_channels", *(f"{name}_channels" for name in body.inputs[1:])}
 
 
 class Side(Record):

@@ -24,7 +24,7 @@ from archgen.graph.model import Again, Apply, Body, Call, Chain, Graph, Hold, In
 from archgen.language.vocabulary import DEPTH_NAMES
 from archgen.ops import MergeOp
 from archgen.ops.base import Op
-from archgen.ops.value import Constraint, Shape, shape_text
+from archgen.ops.value import Constraint, Shape, channel_names, shape_text
 from archgen.trace import fitting
 from archgen.trace.traced import Role, Stopped, Traced
 
@@ -501,9 +501,7 @@ def constant_of(constant: Constant, names: Environment) -> Value:
 
 def channels_entering(body: Body, entering: tuple[Shape, ...]) -> dict[str, Value]:
     """The channels of the values that enter a body, by their names: `in_channels` those of the first."""
-    return {"in_channels": entering[0].channels} | {
-        f"{name}_channels": x.channels for name, x in zip(body.inputs[1:], entering[1:])
-    }
+    return {name: x.channels for name, x in zip(channel_names(body.inputs), entering)}
 
 
 def scope(body: Body, given: dict[str, Value], entering: tuple[Shape, ...]) -> dict[str, Value]:

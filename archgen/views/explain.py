@@ -212,6 +212,8 @@ class _Explainer:
     def why(self, step: Step, done: Traced, names: dict[str, Value]) -> list[tuple[str, str]]:
         """The condition under which a step is there, with its numbers."""
         parts = []
+        if done.again:
+            parts.append(("weights", f"those of `{done.again}`, which runs here again"))
         if isinstance(step.node, Hold):
             parts.append(("given by", f"the argument `{step.node.parameter}`"))
         if step.when is not True:

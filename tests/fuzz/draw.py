@@ -613,7 +613,7 @@ class Drawer:
         axes = list(range(1, len(x.sizes) + 1))
         front = axes.pop(x.channel_axis)
         before: Tree = {"permute": [0, *axes, front]} if self.chance(0.5) else "flatten"
-        op = self.random.choice(("linear", "layer_norm"))
+        op = self.random.choice(("linear", "layer_norm", "attention"))
         return [before, {op: None, **self.options(op, x)}]
 
     def held(self, x: Shape, names: dict[str, Any]) -> Tree:
@@ -834,7 +834,8 @@ class Drawer:
         if family in ("Bool", "Flag"):
             return self.chance(0.5)
         if family == "Real":
-            few = {"eps": (1e-5, 1e-3), "p": (0.0, 0.1, 0.5), "momentum": (0.1, 0.01)}
+            chances = (1.0, 2.0, 3.0) if kind == "normalize" else (0.0, 0.1, 0.5)  # `p` is of a norm there
+            few = {"eps": (1e-5, 1e-3), "p": chances, "momentum": (0.1, 0.01)}
             return pick.choice(few.get(option, (0.1, 0.5, 1.0, 2.0, 1e-4)))
         if family == "Dims" and self.chance(0.5):
             return pick.sample(range(-1 if wild else 1, len(x.sizes) + 1 + wild), pick.randint(not wild, len(x.sizes)))
