@@ -73,16 +73,13 @@ class AddNumber(ByNumber):
         return Footprint(hands_back=True)
 
 
-class SubtractNumber(ByNumber):
+class SubtractNumber(AddNumber):
     """x less a number."""
 
     name: ClassVar[str] = "subtract_number"
     line = Operator("-", (VALUES, Option("number")))
     example: ClassVar[str] = "{subtract_number: 0.5}"
     module_source: ClassVar[str] = _module_source("SubtractNumber", "Subtract", "-")
-
-    def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
-        return Footprint(hands_back=True)
 
 
 BY_NUMBER = {  # how a merge is called where it takes a number
