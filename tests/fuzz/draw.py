@@ -796,7 +796,7 @@ class Drawer:
     def op(self, x: Shape, names: dict[str, Any]) -> Tree | None:
         """An op whose constraints hold on the value: first which op, then options until they do."""
         for _ in range(_TRIES):
-            kind = self.random.choice(list(OPS))
+            kind = "conv" if self.chance(0.08) else self.random.choice(list(OPS))  # as in networks, oftener than the others
             if kind == "local_response_norm" and x.rank == 3:
                 continue  # torch's code for it takes no value whose axes were permuted
             for _ in range(_TRIES // 2):
