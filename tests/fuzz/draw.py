@@ -238,7 +238,7 @@ class Drawer:
         possible = {
             "channels": channels,
             "stride": pick.choice((1, 2)),
-            "width": [pick.choice((1, 3)) for _ in range(x.rank)] if self.chance(0.15) else pick.choice((1, 2, 3)),
+            "width": [pick.choice((1, 3)) for _ in range(x.rank)] if self.chance(0.25) else pick.choice((1, 2, 3)),
             "rate": 0.2,
             "flag": self.chance(0.5),
             "act": pick.choice(ACTIVATIONS),

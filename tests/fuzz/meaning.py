@@ -394,10 +394,13 @@ class Meaning:
                 inside |= set().union(
                     *(self.unread(part[way], names) for way in ("residual", "shortcut") if way in part and "residual" in part)
                 )
-            taken[name] = {*(taking if present or "else" in node else taking[:1]), *(inner & taken.keys())}
+            other = node.get("else") if isinstance(node, dict) and not present else None
+            if isinstance(other, str):  # an earlier value stands for it
+                taking = []
+            taken[name] = {*(taking if present or other is not None else taking[:1]), *(inner & taken.keys())}
             there |= {name} if present else set()
             last = name
-        read, pending = set(), list(outputs) or [last]
+        read, pending = set(), [one.partition(".")[0] for one in outputs] or [last]
         while pending:
             one = pending.pop()
             if one not in read:
@@ -470,9 +473,12 @@ def network(spec: Tree) -> tuple[Meaning, dict[str, Shape]]:
     meaning = Meaning(spec.get("blocks", {}), spec.get("defaults", {}), constants)
     sizes = {f"{name}_channels": shape.channels for name, shape in list(shapes.items())[1:]}
     values: dict[str, Shape] = {name: shape for name, shape in shapes.items() if name}
-    meaning.body(network_layers(spec), x, with_constants({"in_channels": x.channels, **arguments, **sizes}, let), values)
-    if meaning.unread_parts(network_layers(spec), [*spec.get("outputs", []), *spec.get("training_outputs", [])]):
-        raise Misfit("nobody reads one of several values")
+    layers = network_layers(spec)
+    names = with_constants({"in_channels": x.channels, **arguments, **sizes}, let)
+    meaning.body(layers, x, names, values)
+    leaving = [*(spec.get("outputs") or list(layers)[-1:]), *spec.get("training_outputs", [])]
+    if meaning.unread(layers, names, leaving) or meaning.unread_parts(layers, leaving):
+        raise Misfit("nobody reads a value: what would read it is left out")
     return meaning, values
 
 
