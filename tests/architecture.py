@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "architecture.md"
 # From the ground up: a room imports rooms that stand before it, and no others.
 ROOMS = tuple(
-    "records budget diagnostics files resources syntax settings arithmetic ops language project graph trace analysis "
+    "records published budget diagnostics files resources syntax settings arithmetic ops language project graph trace analysis "
     "views emit proof modules session network verify port build handbook cli".split()
 )
 

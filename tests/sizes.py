@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import archgen
 from archgen.arithmetic.sizes import number_at
 from archgen.budget import Budget
+from archgen.views.json import CONTRACT
 
 if TYPE_CHECKING:
     from archgen.analysis.contract import Examined
@@ -97,7 +98,7 @@ def contracts() -> dict[str, Any]:
         found = archgen.load(path).examine()
         shown = findings.findings(found, ascii_only=True)
         told[path.stem] = {
-            **found.contract.as_json(),
+            **CONTRACT.values(found.contract),
             "merges": len(shown.merges),
             "breaks": {one.paths[0]: one.rule for one in reversed(shown.breaks)},  # of the first axis where all are alike
             "unproved": [one.path for one in shown.opened],

@@ -22,6 +22,7 @@ from archgen.proof.parsed import ProofError
 from archgen.syntax import parser
 from archgen.verify import parent
 from archgen.verify.result import Check, Verification
+from archgen.views.json import values as json_values
 from tests.conftest import ROOT, SMALL, Result
 
 if TYPE_CHECKING:
@@ -304,7 +305,7 @@ def test_json(archgen: Callable[..., Result]) -> None:
         "min_size": 1, "sizes": "every size", "training_sizes": None, "exact_sizes": "every size", "reduction": 32,
         "receptive_field": 435, "complete": True,
     }  # fmt: skip
-    assert values == package.load(RESNET).report().as_json()
+    assert values == json_values(package.load(RESNET).report())
     assert (values["schema_version"], values["name"], values["input_shape"]) == (1, "ResNet18", [3, 224, 224])
     assert values["totals"] == {"parameters": 11_689_512, "buffers": 9_620, "macs": 1_814_073_344}
     leaves = [row for row in values["layers"] if row["leaf"]]
@@ -322,7 +323,7 @@ def test_json_of_a_batch(archgen: Callable[..., Result]) -> None:
 
 
 def test_the_schema_refuses_what_it_does_not_know() -> None:
-    values = package.load(RESNET).report().as_json()
+    values = json_values(package.load(RESNET).report())
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({**values, "more": 1}, SCHEMA)
 

@@ -9,6 +9,7 @@ import pytest
 
 from archgen.handbook import networks
 from archgen.handbook.pages import pages
+from archgen.handbook.schemas import schemas
 from archgen.language import library
 from archgen.ops import OPS
 from tests import docs
@@ -78,10 +79,10 @@ def test_a_wrong_page_is_found(old: str, new: str, fault: str, tmp_path: Path, m
     assert found[0].startswith("line ")
 
 
-@pytest.mark.parametrize("name", pages())
+@pytest.mark.parametrize("name", [*pages(), *schemas()])
 def test_a_generated_page_is_up_to_date(name: str) -> None:
     committed = (ROOT / "docs" / name).read_text(encoding="utf-8")
-    assert committed == pages()[name], "run `python -m archgen.handbook`"
+    assert committed == {**pages(), **schemas()}[name], "run `python -m archgen.handbook`"
 
 
 def test_the_page_of_networks_is_up_to_date() -> None:

@@ -16,6 +16,7 @@ from archgen.analysis import contract, findings
 from archgen.analysis import report as reports
 from archgen.arithmetic.sizes import number_at
 from archgen.arithmetic.sizesets import ALL
+from archgen.views.json import CONTRACT
 from tests import sizes as against_torch
 from tests.conftest import python
 
@@ -268,7 +269,7 @@ def test_json(archgen: Callable[..., Result]) -> None:
         assert shown.isascii()
         values = json.loads(shown)
         jsonschema.validate(values, SCHEMA)
-        assert values["contract"] == package.load(path).examine().contract.as_json()
+        assert values["contract"] == CONTRACT.values(package.load(path).examine().contract)
 
 
 def test_a_spec_that_does_not_fit_its_own_input_is_refused(archgen: Callable[..., Result], tmp_path: Path) -> None:

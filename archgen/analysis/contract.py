@@ -5,7 +5,7 @@ It follows from the symbolic trace alone, so both the report and the generated m
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from archgen.analysis import receptive_field, regions
 from archgen.analysis.regions import EVERYWHERE, Region
@@ -81,10 +81,6 @@ class Contract(Record):
         if self.receptive_field is not None:
             return _text(self.receptive_field)
         return "no fixed number" if self.complete else "not known"
-
-    def as_json(self) -> dict[str, Any]:
-        """The contract as JSON values; `docs/report.schema.json` is their schema."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
 
 
 def _text(value: PerAxis) -> str:

@@ -7,7 +7,7 @@ nothing. Intensity is floating-point operations, two for each MAC, over these by
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from archgen.analysis import memory
 from archgen.analysis import report as reports
@@ -35,14 +35,6 @@ class LayerCost(NamedTuple):
     live: int
     traffic: int
 
-    def as_json(self) -> dict[str, int]:
-        return {
-            "activation_bytes": self.activation,
-            "kept_bytes": self.kept,
-            "live_bytes": self.live,
-            "traffic_bytes": self.traffic,
-        }
-
 
 class Costs(Record):
     """Of a network for one input size, batch and dtype. All but `activations`, which is for one image, are bytes for the batch.
@@ -68,20 +60,6 @@ class Costs(Record):
             "activations": self.activations,
             "inference_memory": self.inference.size,
             "training_memory": self.training.size,
-        }
-
-    def as_json(self) -> dict[str, Any]:
-        """The totals as JSON values; `docs/report.schema.json` is their schema."""
-        return {
-            "dtype": self.dtype,
-            "activations": self.activations,
-            "inference_peak": {"bytes": self.inference.size, "path": self.inference.path},
-            "training_peak": {"bytes": self.training.size, "path": self.training.path, "backward": self.training.backward},
-            "kept_bytes": self.kept,
-            "parameter_bytes": self.parameters,
-            "buffer_bytes": self.buffers,
-            "traffic_bytes": self.traffic,
-            "intensity": round(self.intensity, 3),
         }
 
 

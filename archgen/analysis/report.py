@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from archgen.ops import MAC_CONVENTION, MAC_CONVENTION_WITH_BIAS
 from archgen.records import Record
@@ -121,37 +121,6 @@ class Report(Record):
     def mac_convention(self) -> str:
         return MAC_CONVENTION_WITH_BIAS if self.with_bias else MAC_CONVENTION
 
-    def as_json(self) -> dict[str, Any]:
-        """The report as JSON values; `docs/report.schema.json` is their schema."""
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "name": self.name,
-            "spec": self.spec,
-            "input_shape": list(self.input_shape),
-            **({"inputs": {name: list(shape) for name, shape in self.inputs}} if self.inputs else {}),
-            "output_shapes": [list(shape) for shape in self.output_shapes],
-            "mac_convention": self.mac_convention,
-            "totals": {"parameters": self.totals.parameters, "buffers": self.totals.buffers, "macs": self.totals.macs},
-            **({} if self.contract is None else {"contract": self.contract.as_json()}),
-            **({} if self.built is None else {"built": self.built.as_json()}),
-            "layers": [
-                {
-                    "path": row.path,
-                    "type": row.type,
-                    "line": row.line,
-                    "depth": row.depth,
-                    "leaf": row.leaf,
-                    "input_shape": list(row.input_shape),
-                    "output_shape": list(row.output_shape),
-                    "parameters": row.parameters,
-                    "macs": row.macs,
-                    **({"module": row.module} if row.again else {}),
-                    "training_only": row.training,
-                }
-                for row in self.rows
-            ],
-        }
-
 
 def rows(steps: tuple[Traced, ...], registered: Graph | None = None) -> tuple[Row, ...]:
     """Returns the rows of a traced network: each container, then what is in it, in the order in which it runs.
@@ -198,13 +167,6 @@ class OtherWeight(NamedTuple):
     shape: tuple[int, ...] | None
     built: tuple[int, ...] | None
 
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "shape": None if self.shape is None else list(self.shape),
-            "built_shape": None if self.built is None else list(self.built),
-        }
-
 
 class Built(Record):
     """The network as it is built, seen from another input. own: the spec's input; others: the weights that differ.
@@ -217,11 +179,3 @@ class Built(Record):
     other: tuple[int, ...]
     others: tuple[OtherWeight, ...]
     nearest: tuple[tuple[int, ...], ...]
-
-    def as_json(self) -> dict[str, Any]:
-        """As JSON values; `docs/report.schema.json` is their schema."""
-        return {
-            "input_shape": list(self.own),
-            "other_weights": [one.as_json() for one in self.others],
-            "nearest": [list(shape) for shape in self.nearest],
-        }

@@ -50,7 +50,7 @@ def compare(spec: Path, model: str, shape: tuple[int, ...] | None, settings: tup
       archgen compare net.yaml net:build --input 3x64x64 --format json
     """
     from archgen.network import load
-    from archgen.port import parent, text
+    from archgen.port import json, parent, text
     from archgen.views import built_text
 
     network = load(spec, settings).checked()
@@ -64,7 +64,7 @@ def compare(spec: Path, model: str, shape: tuple[int, ...] | None, settings: tup
         found = parent.compare(network, model, shape or network.spec.input, settings)
     finally:
         tell_progress("")
-    click.echo(text.json_text(found) if form == "json" else text.text(found))
+    click.echo(json.json_text(found) if form == "json" else text.text(found))
     if found.fault:
         raise EnvironmentFault(found.fault)
     return OK if found.equal else DIFFERENT

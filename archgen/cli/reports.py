@@ -80,11 +80,11 @@ def shapes(
 
 
 def _symbolic(network: Network, shape: tuple[int, ...] | None, depth: int | None, form: str) -> int:
-    from archgen.views import all_sizes, built_text
+    from archgen.views import all_sizes, all_sizes_json, built_text
 
     found, path, built = network.examine(shape), network.path.as_posix(), network.built(shape)
     if form == "json":
-        click.echo(all_sizes.json_text(found, network.name, path, depth, built))
+        click.echo(all_sizes_json.json_text(found, network.name, path, depth, built))
     else:
         text = all_sizes.table(found, network.name, path, depth, ascii_only=not can_print(all_sizes.SIGNS))
         click.echo("\n".join([text, *built_text.lines(built)]))

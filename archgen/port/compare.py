@@ -49,7 +49,7 @@ def compare(name: str, source: str, target: str, shapes: tuple[tuple[int, ...], 
     pairs = paired(*weights)
     if other is not None and pairs.carried:
         try:
-            runs = Both(ours, model, shapes, pairs).as_json()
+            runs = Both(ours, model, shapes, pairs).told()
         except EnvironmentFault as fault:
             raised = fault.sentence
     return {

@@ -1,16 +1,20 @@
-"""What a comparison found, as values, and as JSON: `docs/comparison.schema.json` is its schema."""
+"""What a comparison found, as values."""
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from archgen.records import Record
 
 if TYPE_CHECKING:
-    from archgen.port.pairs import Pair, Paired, Weight
+    from archgen.port.pairs import Paired
 
-FORMAT_VERSION = 1
+EVALUATION, BATCH_STATISTICS, RUNNING = RUNS = (
+    "outputs in evaluation",
+    "outputs with batch statistics",
+    "running statistics",
+)
+DTYPES = ("float64", "float32")  # in which both run: the first that both can
 IMAGES = 4  # that both run on: of two, batch norm over a single position keeps no more than a sign
 
 
@@ -63,32 +67,3 @@ class Comparison(Record):
             and all(pair.ours == pair.theirs and not pair.moved for pair in self.paired.pairs)
             and not any(run.difference for run in self.runs)
         )
-
-    def as_json(self) -> dict[str, Any]:
-        """All but the weights."""
-        return {
-            "schema_version": FORMAT_VERSION,
-            "name": self.name,
-            "spec": self.spec,
-            "model": self.model,
-            "input_shape": list(self.input_shape),
-            "equal": self.equal,
-            "totals": {"spec": self.ours._asdict(), "model": self.theirs._asdict()},
-            "other_macs": self.other_macs,
-            "carried": self.paired.carried,
-            "dtype": self.dtype,
-            "tolerance": self.tolerance,
-            "runs": [{**run._asdict(), "apart": run.apart if math.isfinite(run.apart) else None} for run in self.runs],
-            "fault": self.fault,
-            "names": self.paired.names,
-        }
-
-    def weights_as_json(self) -> list[dict[str, Any]]:
-        return [_pair_as_json(pair) for pair in self.paired.pairs]
-
-
-def _pair_as_json(pair: Pair) -> dict[str, Any]:
-    def one(weight: Weight | None) -> dict[str, Any] | None:
-        return None if weight is None else {"name": weight.name, "shape": list(weight.shape)}
-
-    return {"spec": one(pair.ours), "model": one(pair.theirs), "paired_by": pair.by, "moved": pair.moved}

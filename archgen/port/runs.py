@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from archgen.diagnostics import quote
-from archgen.port.comparison import IMAGES, Run
+from archgen.port.comparison import BATCH_STATISTICS, DTYPES, EVALUATION, IMAGES, RUNNING, Run
 from archgen.port.found import theirs
 from archgen.verify.measure import distance, outputs, size_text, spread
 
@@ -30,7 +30,7 @@ class Precision(NamedTuple):
 
 
 # float64 tells an eps of 1e-6 from one of 1e-5; what is below its tolerance, float32 rounds away
-DOUBLE, SINGLE = Precision(torch.float64, 1e-6), Precision(torch.float32, 1e-4)
+DOUBLE, SINGLE = (Precision(getattr(torch, name), tolerance) for name, tolerance in zip(DTYPES, (1e-6, 1e-4), strict=True))
 
 
 class Both:
@@ -48,7 +48,7 @@ class Both:
         for name, other_name in self.names.items():
             have[other_name].copy_(wanted[name])
 
-    def as_json(self) -> dict[str, Any]:
+    def told(self) -> dict[str, Any]:
         dtype = str(self.precision.dtype).removeprefix("torch.")
         return {"runs": self.runs(), "dtype": dtype, "tolerance": self.precision.tolerance}
 
@@ -57,10 +57,10 @@ class Both:
 
         All but the norms stays in evaluation, layers of chance too.
         """
-        found = [self.run("outputs in evaluation", batch_statistics=False)]
+        found = [self.run(EVALUATION, batch_statistics=False)]
         norms = any(isinstance(layer, _NormBase) for both in (self.ours, self.model) for layer in both.modules())
         if norms and not found[-1].difference:
-            found.append(self.run("outputs with batch statistics", batch_statistics=True))
+            found.append(self.run(BATCH_STATISTICS, batch_statistics=True))
             if not found[-1].difference:
                 found.append(self.statistics())
         return tuple(found)
@@ -89,7 +89,7 @@ class Both:
 
     def statistics(self) -> Run:
         """What batch norms keep of the batch, which shows their momentum."""
-        name, wanted, have = "running statistics", self.ours.state_dict(), self.model.state_dict()
+        name, wanted, have = RUNNING, self.ours.state_dict(), self.model.state_dict()
         far = {
             one: distance(wanted[one], have[other]) for one, other in self.names.items() if one.rpartition(".")[2] in STATISTICS
         }

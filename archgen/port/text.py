@@ -1,4 +1,4 @@
-"""A comparison as text: what is equal, then where weights and values differ; and as JSON."""
+"""A comparison as text: what is equal, then where weights and values differ."""
 
 from __future__ import annotations
 
@@ -9,18 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from archgen.diagnostics import WIDTH, printable
 from archgen.port.pairs import NAME, ORDER
 from archgen.views.columns import GAP, aligned, facts, shape_text
-from archgen.views.json import json_lines
 
 if TYPE_CHECKING:
     from archgen.port.comparison import Comparison
     from archgen.port.pairs import Pair, Weight
 
 EQUAL, DIFFERENT, NONE = "equal", "DIFFERENT", "-"
-
-
-def json_text(comparison: Comparison) -> str:
-    """Returns a comparison as JSON text."""
-    return json_lines(comparison.as_json(), comparison.weights_as_json(), "weights")
 
 
 def text(comparison: Comparison) -> str:

@@ -1,27 +1,24 @@
-"""`shapes --symbolic` as a table and as JSON."""
+"""`shapes --symbolic` as a table."""
 
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from archgen.analysis import report as reports
 from archgen.analysis.findings import findings
 from archgen.arithmetic.sizes import axes_of, text_of
 from archgen.diagnostics import WIDTH, printable
 from archgen.views.columns import GAP, aligned, facts
-from archgen.views.json import json_lines
 
 if TYPE_CHECKING:
     from archgen.analysis.contract import Examined
-    from archgen.analysis.findings import Break, Findings, Open
+    from archgen.analysis.findings import Break, Findings
     from archgen.analysis.receptive_field import View
-    from archgen.analysis.report import Built, Row
-    from archgen.arithmetic.sizes import Number
+    from archgen.analysis.report import Row
     from archgen.trace.traced import Traced
 
 
-SCHEMA_VERSION = 1
 TITLES = {"L": "length", "D": "depth", "H": "height", "W": "width"}
 NONE = "-"
 SIGNS = "⌊⌋·"  # beyond ASCII
@@ -118,62 +115,3 @@ def _broken(one: Break) -> list[str]:
         return [*lines, f"  it needs {one.formula}"]
     width = max(len(name) for name, _, _ in one.sides)
     return [*lines, *(f"  {name.ljust(width)}  line {place.line:<4}  {size}" for name, place, size in one.sides)]
-
-
-def json_text(found: Examined, name: str, spec: str, depth: int | None = None, built: Built | None = None) -> str:
-    """The same as JSON text, layers down to a depth; `docs/symbolic.schema.json` is its schema.
-
-    built: what the input means for the network as it is built, if it is not the spec's own.
-    """
-    told = findings(found, ascii_only=True)
-    values = {
-        "schema_version": SCHEMA_VERSION,
-        "name": name,
-        "spec": spec,
-        "axes": list(found.traced.axes),
-        "contract": found.contract.as_json(),
-        **({} if built is None else {"built": built.as_json()}),
-        "merges": len(told.merges),
-        "breaks": [_break_json(one) for one in told.breaks],
-        "bounds": [{"path": one.path, "line": one.place.line, "axis": one.axis, "least": one.least} for one in told.bounds],
-        "joint": [{"path": one.path, "line": one.place.line, "needs": one.formula, "sizes": one.rule} for one in told.joint],
-        "unproved": [_open_json(one) for one in told.opened],
-    }
-    rows = [row for row in reports.rows(found.traced.steps) if depth is None or row.depth <= depth]
-    return json_lines(values, [_layer(row, found.followed.layers.get(row.path)) for row in rows])
-
-
-def _open_json(one: Open) -> dict[str, Any]:
-    return {
-        "path": one.path,
-        "line": one.place.line,
-        "needs": one.formula,
-        "checked": one.checked,
-        "breaks": one.breaks or None,
-    }
-
-
-def _break_json(one: Break) -> dict[str, Any]:
-    return {
-        "paths": list(one.paths),
-        "line": one.place.line,
-        "axis": one.axis,
-        "needs": one.formula,
-        "sizes": one.rule,
-        "smallest": one.smallest,
-        "sides": [{"name": name, "line": place.line, "size": size} for name, place, size in one.sides],
-    }
-
-
-def _layer(row: Row, view: View | None) -> dict[str, Any]:
-    fields = [] if view is None else [None if field is None else field.size for field in view.fields]
-    sizes: tuple[Number, ...] = row.traced.output.sizes
-    return {
-        "path": row.path,
-        "type": row.type,
-        "line": row.line,
-        "depth": row.depth,
-        "leaf": row.leaf,
-        "output_shape": [size if isinstance(size, int) else size.text(ascii_only=True) for size in sizes],
-        "receptive_field": fields,
-    }
