@@ -18,7 +18,7 @@ from archgen.graph.model import Input
 from archgen.ops import MergeOp
 from archgen.ops.value import Footprint, Mode, Shape, product
 from archgen.trace.flow import Flow, follows_fresh, is_infix
-from archgen.trace.traced import Role
+from archgen.trace.traced import Role, training_results
 from archgen.trace.variables import Variables
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ class _Run:
     ) -> tuple[_Value, ...]:
         """Runs the steps of a body; returns its results, held for the caller."""
         on_names = self.named[name].steps
-        results = body.results + (body.training_results if self.training else ())
+        results = body.results + (training_results(body, steps) if self.training else ())
         flow, written = self.flow(steps, results), self.written(on_names, body)
         values: dict[Input, _Value] = dict(zip(written.entering, entering))
         variables: dict[str, _Block] = {}  # what they hold, without what entered: the caller holds that
@@ -186,6 +186,8 @@ class _Run:
             if step.training and not self.training:
                 continue
             if flow.passed[number] is not None:
+                if number in body.heads:  # its variable is None
+                    continue
                 if written.passed[number] is None and not written.is_inlined(number):  # its variable gets what enters
                     block = values[flow.source(Input(number + 1))].block
                     self.put(variables, written.variables[Input(number + 1)], self.heap.hold(block))
@@ -275,7 +277,7 @@ class _Run:
     def written(self, steps: tuple[Traced, ...], body: Body) -> Variables:
         """The steps of a class, with the variables of its `forward`."""
         if body.name not in self.classes:
-            self.classes[body.name] = Variables(steps, body.results, body.training_results, body.inputs)
+            self.classes[body.name] = Variables(steps, body.results, training_results(body, steps), body.inputs)
         return self.classes[body.name]
 
     def step(

@@ -59,7 +59,7 @@ class ClassBuilder(Attributes):
 
     def written(self) -> ClassPlan:
         steps = self.traced.steps
-        forward = Forward(steps, self.body.results, self.body.training_results, self.body.inputs, self.shape_comment)
+        forward = Forward(self.body, steps, self.shape_comment)
         forward_statements = forward.build()
         numbers = {step.name: number for number, step in enumerate(steps)}
         for step in self.body.registered(steps):
@@ -76,19 +76,13 @@ class ClassBuilder(Attributes):
             arguments=arguments,
             init=(*constants, *self.statements),
             forward=forward_statements,
-            returns=self.returns(),
+            returns=" | ".join(map(_tensors, forward.counts())),
             inputs=self.body.inputs or ("x",),
             needs=frozenset(self.needs | forward.needs),
             inferred=inferred,
             rank=entering.rank,
             tuples=frozenset(p.name for p in self.body.parameters if self.is_many(p.name)),
         )
-
-    def returns(self) -> str:
-        """The type of what `forward` returns; while training there may be more."""
-        count, more = len(self.body.results), len(self.body.training_results)
-        found = _tensors(count)
-        return f"{found} | {_tensors(count + more)}" if more else found
 
     # ---- __init__
 

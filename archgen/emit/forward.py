@@ -5,7 +5,7 @@ The order of calls is the order of the steps.
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import combinations, groupby
 from typing import TYPE_CHECKING, Any
 
 from archgen.arithmetic.expressions import Expression, Name, names_of
@@ -16,7 +16,7 @@ from archgen.emit.said import ListOf, said
 from archgen.graph.model import Input
 from archgen.language.names import MODULE_ATTRIBUTES, Scope
 from archgen.ops.torch_text import modules
-from archgen.trace.traced import Role
+from archgen.trace.traced import Role, training_results
 from archgen.trace.variables import Variables
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from archgen.arithmetic.expressions import Value
     from archgen.emit.plan import Statement
+    from archgen.graph.model import Body
     from archgen.trace.traced import Traced
 
 
@@ -35,13 +36,12 @@ class Forward(Variables):
 
     def __init__(
         self,
+        body: Body,
         steps: tuple[Traced, ...],
-        results: tuple[Input, ...],
-        training_results: tuple[Input, ...],
-        inputs: tuple[str, ...],
         comment: Callable[[int], str],
     ) -> None:
-        super().__init__(steps, results, training_results, inputs)
+        super().__init__(steps, body.results, training_results(body, steps), body.inputs)
+        self.heads = body.heads
         self.comment = comment
         self.inner: dict[Input, Text] = {}
         self.statements: list[Statement] = []
@@ -51,28 +51,73 @@ class Forward(Variables):
             str, list[tuple[str, Value | list[Value]]]
         ] = {}  # step -> attributes for its options, and what they hold
         self.typed = {name for name in self.entering.values() if name == "x"}  # the variables that have a type
-        self.optional: set[str] = set()  # the branches that are None where an argument leaves them out
+        self.optional: set[str] = set()  # the branches and heads that are None where an argument leaves them out
+        self.perhaps: set[Input] = set()  # the values that are None where the network does not train
         self.attributes = Scope(MODULE_ATTRIBUTES, (step.name for step in steps))
 
     def build(self) -> tuple[Statement, ...]:
-        """The statements. What runs only while training stands under one `if`, and so does the return of its values."""
+        """The statements. What runs only while training stands under an `if`, and so does the return of its values."""
         present = [number for number, passed in enumerate(self.passed) if passed is None]
-        parts: list[tuple[bool, list[Statement]]] = []
-        for training, numbers in groupby(present, lambda number: self.steps[number].training):
-            self.statements = []
-            for number in numbers:
-                self.step(number, self.steps[number])
-            parts.append((training, self.statements))
-        results = tuple([flat(self.text(result)) for result in self.results])
-        if self.training_results:
-            more = [flat(self.text(result)) for result in self.training_results]
-            if not parts or not parts[-1][0]:
-                parts.append((True, []))
-            parts[-1][1].append(Return((*results, *more)))
         found: list[Statement] = []
-        for training, statements in parts:
-            found += [If("self.training", tuple(statements))] if training else statements
+        for (training, head), numbers in groupby(present, lambda number: (self.steps[number].training, self.head(number))):
+            self.statements, group = [], [*numbers]
+            for number in group:
+                self.step(number, self.steps[number])
+            if training:
+                kept = self.kept_for_later(group)
+                found += [Declare(self.variables[value], "Tensor | None", "None") for value in kept]
+                self.statements = [If(self.while_training(group, head), tuple(self.statements))]
+                self.perhaps |= {*kept}
+            found += self.statements
+        results = tuple([flat(self.text(result)) for result in self.results])
+        for more in self.endings():
+            there = self.are_there(more) or "self.training"
+            found.append(If(there, (Return((*results, *(self.variables[value] for value in more))),)))
         return (*found, Return(results))
+
+    def head(self, number: int) -> Traced | None:
+        """The step of this number, if it is an output of training that an argument may leave out."""
+        step = self.steps[number]
+        return step if number in self.heads and isinstance(step.condition, Expression) else None
+
+    def kept_for_later(self, group: list[int]) -> list[Input]:
+        """The values of steps under one `if` that are read behind it: they are None where it does not hold."""
+        values = [Input(number + 1, part) for number in group for part in (-1, *range(len(self.steps[number].parts)))]
+        return [value for value in values if set(self.readers.get(value, ())) - {*group} and value in self.variables]
+
+    def while_training(self, group: list[int], head: Traced | None) -> str:
+        """What holds where these steps run."""
+        tests = [
+            self.are_there(tuple(dict.fromkeys(value for number in group for value in self.inputs(number)))) or "self.training"
+        ]
+        if head is not None:
+            tests.append(self.conditions.get(head.name) or f"self.{head.name} is not None")
+        return " and ".join(tests)
+
+    def are_there(self, values: tuple[Input, ...]) -> str:
+        """Asks whether values were made, those among them that may not have been."""
+        return " and ".join(f"{self.variables[value]} is not None" for value in values if value in self.perhaps)
+
+    def endings(self) -> list[tuple[Input, ...]]:
+        """The values of training that `forward` may return, for each choice of the heads that are there; most first."""
+        heads = [head for value in self.training_results if value.value and (head := self.head(value.value - 1))]
+        conditions = list(dict.fromkeys(head.condition for head in heads))
+        if len(conditions) > MOST_CONDITIONAL:
+            sentence = f"the outputs of training can hang on at most {MOST_CONDITIONAL} conditions, not {len(conditions)}"
+            raise SpecError(Problem(heads[-1].place, sentence, "give some of them the same `when`"))
+        found: list[tuple[Input, ...]] = []
+        for count in range(len(conditions), -1, -1):
+            for there in combinations(conditions, count):
+                gone = [head.name for head in heads if head.condition not in there]
+                found.append(
+                    tuple(one for one in self.training_results if not (one.value and self.steps[one.value - 1].name in gone))
+                )
+        return [values for values in found if values]
+
+    def counts(self) -> list[int]:
+        """How many values `forward` may return."""
+        first = len(self.results)
+        return list(dict.fromkeys([first, *(first + len(more) for more in reversed(self.endings()))]))
 
     def text(self, value: Input) -> Text:
         return self.inner.pop(value) if value in self.inner else self.variables[value]
@@ -98,7 +143,12 @@ class Forward(Variables):
             self.inner[value] = text
             return
         target = self.variables[value]
-        if step.role is Role.MERGE and step.condition is not True:
+        if self.head(number) is not None:
+            if step.role is Role.MERGE:
+                self.conditions[step.name] = f"self.{self.attributes.take(f'use_{step.name}')}"
+            else:
+                self.optional.add(step.name)
+        elif step.role is Role.MERGE and step.condition is not True:
             self.conditional_merge(step, target, inputs, text)
             return
         if step.otherwise is not None:

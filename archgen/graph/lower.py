@@ -79,10 +79,21 @@ class _Builder:
         results = results or (scope.one(scope.last, spec.place),)
         training = tuple(scope.value(reference) for reference in spec.training_outputs if reference.name in scope.named)
         self.notes += notes.sums_with_itself(scope.steps)
+        steps = _optional(_marked(tuple(scope.steps), results), training)
+        self.heads_alone(steps, training)
         return Body(
-            spec.name, spec.description, spec.parameters, spec.constants, _marked(tuple(scope.steps), results), results,
+            spec.name, spec.description, spec.parameters, spec.constants, steps, results,
             training, tuple(scope.depths), False, spec.place, inputs, (), tuple(one.name for one in spec.register),
         )  # fmt: skip
+
+    def heads_alone(self, steps: tuple[Step, ...], training: tuple[Input, ...]) -> None:
+        """Refuses what runs for an output of training alone that may be left out: it would run for nothing."""
+        for number, step in enumerate(steps, 1):
+            readers = [other for other in steps if number in {value.value for value in other.read}]
+            head = next((other for other in readers if other.optional and other.training), None)
+            if step.training and head and Input(number) not in training and all(other.optional for other in readers):
+                sentence = f"left out, {quote(head.name)} leaves {quote(step.name)} without a reader"
+                self.problem(head.place, sentence, "write both as one node, a list or a block, with the `when` beside it")
 
     def definition(self, name: str, place: Place) -> model.Block | None:
         if name in self.own:
@@ -168,6 +179,17 @@ def _marked(steps: tuple[Step, ...], results: tuple[Input, ...]) -> tuple[Step, 
         if number in needed:
             needed |= {source.value for source in steps[number - 1].read}
     return tuple(step if number + 1 in needed else step.replace(training=True) for number, step in enumerate(steps))
+
+
+def _optional(steps: tuple[Step, ...], training: tuple[Input, ...]) -> tuple[Step, ...]:
+    """Marks the outputs of training that are not there where their `when` is false: nobody else reads them."""
+    heads = {value.value for value in training} - {value.value for step in steps for value in step.read}
+
+    def is_optional(number: int, step: Step) -> bool:
+        settled = step.when is True or step.otherwise is not None or step.alternative is not None
+        return number in heads and step.training and not settled
+
+    return tuple(step.replace(optional=True) if is_optional(number, step) else step for number, step in enumerate(steps, 1))
 
 
 def _fixed(constants: tuple[model.Constant, ...]) -> dict[str, Value]:
@@ -383,7 +405,7 @@ class _Scope:
             results.append(self.layer(branch))
             left_out = branch.node.when is not None and branch.otherwise is None
             if left_out:
-                self.steps[-1] = self.steps[-1].replace(branch=True)
+                self.steps[-1] = self.steps[-1].replace(optional=True)
             conditions.append(branch.node.when if left_out and branch.node.when is not None else True)
             self.named, self.last = outer
         return self.add(layer.name, Merge(op, tuple(conditions)), tuple(results), None, layer.place)

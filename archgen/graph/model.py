@@ -111,7 +111,7 @@ class Step(Record):
     when: Value
     place: Place
     training: bool = False  # only the outputs of training need it
-    branch: bool = False  # of a merge: left out, it is not merged
+    optional: bool = False  # left out, it gives no value: a merge goes without it, and so do the outputs of training
     otherwise: Input | None = None  # the value that it hands on where it is left out; by default its first
     alternative: AnyNode | None = None  # the node that runs where it is left out
 
@@ -153,6 +153,12 @@ class Body(Record):
         return sorted(
             steps, key=lambda step: self.register.index(step.name) if step.name in self.register else len(self.register)
         )
+
+    @property
+    def heads(self) -> frozenset[int]:
+        """The steps whose values leave while training, and that may be left out."""
+        given = (value.value - 1 for value in self.training_results if value.value)
+        return frozenset(number for number in given if self.steps[number].optional)
 
     @property
     def takes(self) -> int:

@@ -81,8 +81,8 @@ def _said_again(values: list[Input], first_alone: bool) -> Input | None:
 def _hands_on(step: Step) -> bool:
     """Whether a step hands on what it takes, whatever the arguments."""
     identity = isinstance(step.node, Apply) and step.node.op.name == "identity"
-    return identity or (step.when is False and not step.branch and step.alternative is None)
+    return identity or (step.when is False and not step.optional and step.alternative is None)
 
 
 def _may_be_left_out(step: Step) -> bool:
-    return step.when is not True and not step.branch and step.alternative is None
+    return step.when is not True and not step.optional and step.alternative is None

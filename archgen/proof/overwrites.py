@@ -265,6 +265,8 @@ class _Forward:
         """The value of an expression, its parts in the order in which Python runs them."""
         if isinstance(node, ast.Name):
             return self.run.read(self.values[node.id], node.lineno)
+        if isinstance(node, ast.Constant) and node.value is None:
+            return {}  # a head that is not there yet
         if isinstance(node, (ast.Tuple, ast.List)):  # what is returned, or collected: each is read when all are made
             return self.joined([self.value(item) for item in node.elts], node.lineno)
         if isinstance(node, ast.BinOp):

@@ -26,7 +26,7 @@ from archgen.graph.model import Apply, Body, Call, Graph, Hold, Repeat, Step
 from archgen.language.vocabulary import DEPTH_NAMES
 from archgen.ops.base import Op
 from archgen.ops.value import AXIS_NAMES, CHANNELS, Constraint, Shape, axis_names, same, size_name
-from archgen.trace.traced import Role, Stopped, Traced, TracedBody
+from archgen.trace.traced import Role, Stopped, Traced, TracedBody, training_results
 from archgen.trace.walk import Tracer, channels_entering, constant_of, given_to, spread, value_of
 
 if TYPE_CHECKING:
@@ -115,9 +115,8 @@ class _Names(Tracer):
             named = isinstance(value, Expression) and not isinstance(value, Name)
             names[constant.name] = Name(constant.name, "int" if is_whole(value) else "float") if named else value
         steps, values = self.steps(body, entering, names)
-        return TracedBody(
-            entering, steps, tuple(value_of(values, result) for result in (*body.results, *body.training_results)), names
-        )
+        leaving = (*body.results, *training_results(body, steps))
+        return TracedBody(entering, steps, tuple(value_of(values, result) for result in leaving), names)
 
     def arguments(self, node: Call, names: Environment) -> dict[str, Value]:
         """Notes how a float is said that each block of a stage works out of its number: `0.2 * 3 / 16`, not 0.0375..."""

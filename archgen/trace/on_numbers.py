@@ -12,7 +12,7 @@ from archgen.graph.model import Apply, Body, Call, Graph, Input, Step
 from archgen.ops.base import Op
 from archgen.ops.value import Constraint, Shape, product, shape_text
 from archgen.trace.flow import Flow, taken
-from archgen.trace.traced import Role, Stopped, Traced, TracedBody
+from archgen.trace.traced import Role, Stopped, Traced, TracedBody, training_results
 from archgen.trace.walk import MOST_LAYERS, NAMES_OF_A_STEP, Tracer, scope, too_many_layers, value_of
 
 MOST_VALUES = 2**61  # of a weight or an output: its bytes must be a number that torch can hold
@@ -63,7 +63,7 @@ class NumberTracer(Tracer):
             self.count((len(body.parameters) + len(body.constants)) // NAMES_OF_A_STEP, body.place)
             names = scope(body, given, entering)
             steps, values = self.steps(body, entering, names)
-            leaving = (*body.results, *body.training_results)
+            leaving = (*body.results, *training_results(body, steps))
             outputs = tuple(value_of(values, result) for result in leaving)
             _refuse_unread(steps, leaving)
             found = self.bodies[key] = TracedBody(entering, steps, outputs, names, _totals(steps, body.place))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from archgen.ops import torch_text
-from archgen.trace.traced import Role
+from archgen.trace.traced import Role, training_results
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +81,7 @@ class Run(Generic[Value]):
             else:
                 taken = [value(source) for source in step.values]
                 values.append(self.step(step, taken, path + step.name, module + step.attribute))
-        return tuple(map(value, (*body.results, *body.training_results) if self.training else body.results))
+        return tuple(map(value, (*body.results, *training_results(body, steps)) if self.training else body.results))
 
     def step(self, step: Traced, taken: list[Value], path: str, module: str) -> Any:
         """What a step makes of the values that it takes: one, or where it has parts several."""

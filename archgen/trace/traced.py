@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from archgen.arithmetic.expressions import Value
 from archgen.diagnostics import Place, Problem
@@ -10,6 +11,11 @@ from archgen.graph.model import Input
 from archgen.ops.base import Op
 from archgen.ops.value import Shape
 from archgen.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from archgen.graph.model import Body
 
 
 class Role(Enum):
@@ -84,6 +90,12 @@ class Traced(Record):
         step.__dict__.update(self.__dict__)
         step.__dict__["name"] = name
         return step
+
+
+def training_results(body: Body, steps: Sequence[Traced]) -> tuple[Input, ...]:
+    """The values that leave a body while it trains only, without the heads that are left out."""
+    absent = {number for number in body.heads if steps[number].role is Role.ABSENT}
+    return tuple(value for value in body.training_results if value.value - 1 not in absent)
 
 
 class TracedBody(Record):

@@ -124,13 +124,13 @@ class Tracer:
             if step.alternative is not None:
                 return self.one_or_other(step, condition, inputs, names)
             if condition is not True and not isinstance(condition, Expression) and not self.condition(condition, step.place):
-                traced = self.left_out(step, handed_on) if step.branch else self.absent(step, inputs, handed_on, names)
+                traced = self.left_out(step, handed_on) if step.optional else self.absent(step, inputs, handed_on, names)
                 values = (step.handed_on,) if step.inputs else ()
             else:
                 traced = self.node(step, inputs, names)
                 if step.when is not True:
                     self.met(step)
-                if isinstance(condition, Expression) and not step.branch:
+                if isinstance(condition, Expression) and not step.optional:
                     traced = traced.replace(
                         output=self.either(condition, traced.output, handed_on, step), otherwise=step.otherwise
                     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from archgen.graph.model import Input
 from archgen.ops.value import axes
 from archgen.trace.flow import Flow
-from archgen.trace.traced import Role
+from archgen.trace.traced import Role, training_results
 from archgen.views.columns import shape_text
 from archgen.views.op_text import op_title
 
@@ -75,7 +75,7 @@ def _blocks(steps: tuple[Traced, ...], prefix: str) -> Iterator[tuple[str, Trace
 
 def drawing(title: str, body: Body, entering: tuple[Shape, ...], steps: tuple[Traced, ...], stages: bool = False) -> Drawing:
     """Draws the steps of a body. stages: whether blocks in a row are one box, as in the network."""
-    results = body.results + body.training_results
+    results = body.results + training_results(body, steps)
     flow = Flow(steps, results)
     leaving = {flow.source(result) for result in results}
     names = body.inputs or ("input",)

@@ -112,15 +112,19 @@ class Drawer:
         self.let, self.settled = let, settled
         entering = self.entering(x) if self.chance(0.12) else {}
         names |= {f"{name}_channels": shape.channels for name, shape in list(entering.items())[1:]}
-        layers, _ = self.layers(x, names, pick.randint(1, 7), outer=entering)
+        layers, values = self.layers(x, names, pick.randint(1, 7), outer=entering)
         read = {source for node in nodes(layers.values()) for source in sources(node)}
         if not entering.keys() - {"image"} <= read:
             entering = {}  # nobody reads it
             self.begin()
             self.let, self.settled = let, settled
             names = {name: value for name, value in names.items() if not name.endswith("e_channels")}
-            layers, _ = self.layers(x, names, pick.randint(1, 7))
+            layers, values = self.layers(x, names, pick.randint(1, 7))
         outputs, training = self.results(layers)
+        if self.chance(0.1):
+            outputs = outputs or self.last_value(layers)
+            head = self.head(values, names, layers)
+            layers, training = layers | head, [*training, *head]
         places = sorted(pick.randint(0, len(layers)) for _ in range(2))
         items = list(layers.items())
         sections = (items[: places[0]], items[places[0] : places[1]], items[places[1] :])
@@ -203,6 +207,22 @@ class Drawer:
         if outputs or self.chance(0.05) or "." in last:
             outputs.append(last)
         return pick.sample(outputs, len(outputs)), training
+
+    def head(self, values: dict[str, Shape], names: dict[str, Any], layers: Tree) -> Tree:
+        """What only training needs, and only where a condition holds."""
+        source = self.random.choice([name for name in values if name in layers] or ["input"])
+        op = self.op(values[source], names)
+        node = {"sequence": [op, "relu"]} if self.chance(0.3) else {op: None} if isinstance(op, str) else op
+        try:
+            needs_module(op)
+        except Misfit:
+            return {}
+        return {self.name(): {**node, "from": source, "when": self.condition(names)}} if node and op else {}
+
+    def last_value(self, layers: Tree) -> list[str]:
+        """The value of the last layer, as an output."""
+        name, node = [*layers.items()][-1]
+        return [self.one_value(name, node, next(iter(node)) if isinstance(node, dict) else "")]
 
     def one_value(self, name: str, node: Tree, kind: str) -> str:
         """How a layer is named as an output: of one with several values the first."""

@@ -331,7 +331,7 @@ class Meaning:
     def add(self, name: str, node: Tree, x: Shape, names: dict[str, Any], values: dict[str, Shape]) -> Shape:
         """A named node: its value, or each of its values, is among those that later ones may name."""
         kind = next(iter(node)) if isinstance(node, dict) else ""
-        taken = [_named(values, source) for source in self.named(node)] or [x]
+        taken = [_named(values, source) for source in _sources(node)] or [x]
         if kind in PARTS:
             made = self.parts(kind, node, taken[0], names)
         elif kind in self.blocks and (self.blocks[kind].get("inputs") or len(self.blocks[kind].get("outputs", [])) > 1):
@@ -343,10 +343,6 @@ class Meaning:
         for part, shape in made.items():
             values[f"{name}.{part}" if part else name] = shape
         return next(iter(made.values()))
-
-    def named(self, node: Tree) -> list[str]:
-        found = node.get("from", []) if isinstance(node, dict) else []
-        return found if isinstance(found, list) else [found]
 
     def parts(self, kind: str, node: Tree, x: Shape, names: dict[str, Any]) -> dict[str, Shape]:
         """By rules of this file's own: the parts lie one after the other along the axis."""
@@ -375,18 +371,14 @@ class Meaning:
         return False
 
     def every_source(self, node: Tree) -> list[str]:
-        return [*self.named(node), *(one for one in (node.get("to"), node.get("else")) if isinstance(one, str))]
+        return [*_sources(node), *(one for one in (node.get("to"), node.get("else")) if isinstance(one, str))]
 
     def unread(self, layers: Tree, names: dict[str, Any], outputs: Any = ()) -> set[str]:
         """The layers that run, though nothing that runs takes their value: not the last, whose value leaves the body."""
         taken: dict[str, set[str]] = {}
         last, there, inside = "input", {"input"}, set[str]()
         for name, node in layers.items():
-            taking = [source.partition(".")[0] for source in self.named(node)] or [last]
-            kind = next(iter(node)) if isinstance(node, dict) else ""
-            if kind in MERGES and isinstance(node[kind], dict):
-                given = [part["from"] if isinstance(part, dict) and "from" in part else None for part in node[kind].values()]
-                taking = [source for one in given for source in (taking if one is None else [one.partition(".")[0]])]
+            taking = _taken(node, last)
             also = sources({key: value for key, value in node.items() if key != "from"}) if isinstance(node, dict) else []
             present = not isinstance(node, dict) or "when" not in node or self.value(node["when"], names)
             inner = {source for part in nodes([node]) for source in sources(part)} if present else set(also)
@@ -459,6 +451,49 @@ def _named(values: dict[str, Any], name: str) -> Any:
     return values[name]
 
 
+def _sources(node: Tree) -> list[str]:
+    found = node.get("from", []) if isinstance(node, dict) else []
+    return found if isinstance(found, list) else [found]
+
+
+def _taken(node: Tree, last: str) -> list[str]:
+    """The layers whose values a named node takes: those that it names, or the one before it."""
+    taking = [source.partition(".")[0] for source in _sources(node)] or [last]
+    kind = next(iter(node)) if isinstance(node, dict) else ""
+    if kind in MERGES and isinstance(node[kind], dict):
+        given = [part["from"] if isinstance(part, dict) and "from" in part else None for part in node[kind].values()]
+        return [source for one in given for source in (taking if one is None else [one.partition(".")[0]])]
+    return taking
+
+
+def heads(spec: Tree) -> dict[str, str]:
+    """The outputs of training that nobody else reads and that a `when` may leave out, each with what it takes."""
+    layers = network_layers(spec)
+    before = dict(zip(layers, ["input", *layers]))
+    read = {source for node in nodes(layers.values()) for source in sources(node)}
+    read.update(source for name, node in layers.items() for source in _taken(node, before[name]))
+    read.update(spec.get("outputs") or list(layers)[-1:])
+    named = [name for name in spec.get("training_outputs", []) if name not in read and isinstance(layers.get(name), dict)]
+    return {
+        name: _taken(layers[name], before[name])[0] for name in named if "when" in layers[name] and "else" not in layers[name]
+    }
+
+
+def without_heads(spec: Tree, names: dict[str, Any]) -> tuple[Tree, list[str]]:
+    """The layers of a network without the heads that are left out, the others without their `when`; and what leaves."""
+    found, leaving = {}, [*(spec.get("outputs") or list(network_layers(spec))[-1:]), *spec.get("training_outputs", [])]
+    for name, node in network_layers(spec).items():
+        if name not in heads(spec):
+            found[name] = node
+            continue
+        needs_module(_without_when(node))
+        if value_of(node["when"], names):
+            found[name] = _without_when(node)
+        else:
+            leaving.remove(name)
+    return found, leaving
+
+
 FLOAT_SIGNS = re.compile(r"//|[-+*/%]|\b(?:round|floor|ceil|min|max|make_divisible)\b")
 
 
@@ -473,10 +508,9 @@ def network(spec: Tree) -> tuple[Meaning, dict[str, Shape]]:
     meaning = Meaning(spec.get("blocks", {}), spec.get("defaults", {}), constants)
     sizes = {f"{name}_channels": shape.channels for name, shape in list(shapes.items())[1:]}
     values: dict[str, Shape] = {name: shape for name, shape in shapes.items() if name}
-    layers = network_layers(spec)
     names = with_constants({"in_channels": x.channels, **arguments, **sizes}, let)
+    layers, leaving = without_heads(spec, names)
     meaning.body(layers, x, names, values)
-    leaving = [*(spec.get("outputs") or list(layers)[-1:]), *spec.get("training_outputs", [])]
     if meaning.unread(layers, names, leaving) or meaning.unread_parts(layers, leaving):
         raise Misfit("nobody reads a value: what would read it is left out")
     return meaning, values

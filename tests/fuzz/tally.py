@@ -10,7 +10,7 @@ from archgen.arithmetic.evaluation import FUNCTIONS
 from archgen.language.vocabulary import BLOCK_KEYS, SPEC_KEYS
 from archgen.ops import MERGES as MERGES_OF
 from archgen.ops import OPS, PARTS
-from tests.fuzz.meaning import LIBRARY, TYPES, network
+from tests.fuzz.meaning import LIBRARY, TYPES, heads, network
 from tests.fuzz.trees import COMPOSITIONS, MERGES, Tree, is_node, network_layers, nodes, values, words
 
 if TYPE_CHECKING:
@@ -112,6 +112,7 @@ CONSTRUCTS = (
     "defaults that name a constant",
     "outputs without the last layer",
     "outputs in another order",
+    "output of training by an argument",
     "name that the emitter makes up",
     "layer named like a flag",
     "layer named like an argument",
@@ -182,6 +183,8 @@ def _count_network(spec: Tree, found: Counter[str]) -> None:
     places = [list(layers).index(name.partition(".")[0]) for name in outputs]
     found["outputs without the last layer"] += bool(outputs) and len(layers) - 1 not in places
     found["outputs in another order"] += places != sorted(places)
+    args = set(spec.get("args", {}))
+    found["output of training by an argument"] += any(words(layers[name]["when"]) & args for name in heads(spec))
     first, second = [*layers.values(), "", ""][:2]
     if isinstance(first, dict) and next(iter(first)) in MERGES:
         found["merge at the start"] += 1
