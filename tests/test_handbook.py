@@ -103,6 +103,9 @@ def test_an_example_is_in_the_language(op: type[Op], project: Path) -> None:
         spec = f"input: [{entry.figures.input[0]}, 1]\nstem: {{flatten: flatten, node: {entry.example}}}\n"
     elif entry.takes == ("[L, C]",):
         spec = f"input: {list(entry.figures.input[::-1])}\nstem: {{last: {{permute: [0, 2, 1]}}, node: {entry.example}}}\n"
+    elif entry.takes == ("[H, W, C]",):
+        height, width, channels = entry.figures.input
+        spec = f"input: {[channels, height, width]}\nstem: {{last: {{permute: [0, 2, 3, 1]}}, node: {entry.example}}}\n"
     else:
         spec = f"input: {list(entry.figures.input)}\nstem: {{node: {entry.example}}}\n"
     (project / "example.yaml").write_text(f"name: Example\n{spec}")

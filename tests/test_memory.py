@@ -62,10 +62,12 @@ def kept_by_torch(op: Op, x: Shape, inplace: bool) -> tuple[bool, dict[str, int]
 
 def kept_by_rule(op: Op, x: Shape, inplace: bool) -> tuple[bool, dict[str, int]]:
     y = op.output(x)
-    found = op.footprint(x, y, Mode(training=True, gradient=True, further=True))
+    found = op.footprint(x, y, Mode(training=True, gradient=True, further=True, batch=BATCH))
     size = {"input": 4 * BATCH * shape_size(x), "output": 4 * BATCH * shape_size(y)}
     rest = 4 * (BATCH * found.image + found.batch) + BATCH * (8 * found.indices + 4 * found.singles)
     keeps = set(found.keeps)
+    if found.forward:
+        rest = sum(found.forward) - size["output"]
     if found.first is not None:  # what the call makes first is kept in the input's place
         rest, keeps = rest + 4 * BATCH * found.between, set(found.first.keeps)
     if inplace and op.inplace_keeps_output:

@@ -41,6 +41,7 @@ LINE, IMAGE, VOLUME = Shape((4, 7)), Shape((4, 7, 6)), Shape((4, 7, 6, 5))
 POINT, STRIP, FLAT, TOKENS, LAST = Shape((4, 1, 1)), Shape((4, 1, 6)), Shape((4,)), Shape((7, 4), 1), Shape((7, 6, 4), 2)
 SQUARE, CUBE = Shape((4, 4, 4), 2), Shape((4, 4, 4))  # torch can't tell their channels from their sizes
 SEQUENCE = Shape((5, 12), 1)
+WIDE = Shape((6, 3, 8), 2)  # of which a grid of 3 positions is a part
 INPUTS = (LINE, IMAGE, VOLUME, POINT, STRIP, FLAT, TOKENS, LAST, SQUARE, CUBE)
 NAN = float("nan")
 
@@ -162,6 +163,20 @@ ROWS: dict[str, Row] = {
     "position_embedding": Row(inputs=(*INPUTS, SEQUENCE)),
     "attention": Row({"num_heads": [-1, 0, 1, 2, 3, 4], "bias": [True, False]},
                      inputs=(*INPUTS, SEQUENCE, Shape((4, 4)))),
+    "window_attention": Row(
+        {"num_heads": [1, 2, 4], "window_size": [1, 2, 3, 7], "shift_size": [0, 1, 3], "scale": [None, 0.5]},
+        ({"num_heads": 3, "window_size": 2}, {"num_heads": 0, "window_size": 2}, {"num_heads": 2, "window_size": 0},
+         {"num_heads": 2, "window_size": 2, "shift_size": -1}),
+        inputs=(*INPUTS, WIDE),
+    ),
+    "window_attention_v2": Row(
+        {"num_heads": [1, 2, 4], "window_size": [1, 2, 3, 7], "shift_size": [0, 1]},
+        ({"num_heads": 3, "window_size": 2}, {"num_heads": 2, "window_size": 2, "shift_size": -1}),
+        inputs=(*INPUTS, WIDE),
+    ),
+    "grid_attention": Row({"num_heads": [-1, 1, 2, 3, 4], "grid_size": [-1, 0, 1, 2, 3], "scale": [None, 0.5]},
+                          inputs=(*INPUTS, WIDE)),
+    "merge_patches": Row({"patch_size": [0, 1, 2, 3, 7]}, inputs=(*INPUTS, WIDE)),
     "prelu": Row({"num_parameters": [0, 1, 3, 4], "init": [0.25, 0.1]}),
     **dict.fromkeys(["softmax", "log_softmax"], Row({"dim": list(range(-6, 6))})),
     "leaky_relu": Row({"negative_slope": [0.01, 0.2]}),
@@ -175,6 +190,8 @@ ROWS: dict[str, Row] = {
 CHANNELS_FIRST = {"channels on axis 1": "torch does not know which axis counts the channels; it would take another one"}
 A_SEQUENCE = {"takes a sequence": "torch does not know which axis counts the channels; nor what the others are"}
 LIST_OF_ONE = {"lists": "torch spreads a list of one over all axes: a slip of the pen"}
+AN_IMAGE = {"whose channels are last": "torch does not know which axis counts the channels"}
+A_SHIFT = {"`shift_size` is": "what lies side by side is masked, or what does not is not"}
 RANGE_OF_P = {"must be below 1": "p = 1 leaves zeros alone"}
 RANGE_OF_EPS = {"`eps` is": "torch divides by zero, or gives NaN"}
 RANGE_OF_MOMENTUM = {"`momentum` is": "the running average leaves what it averages"}
@@ -235,6 +252,10 @@ STRICTER: dict[str, dict[str, str]] = {
     "norm": REDUCED | NO_NORM,
     **dict.fromkeys(["softmax", "log_softmax"], MIXED),
     "normalize": MIXED | RANGE_OF_EPS | NO_NORM,
+    "window_attention": AN_IMAGE | A_SHIFT,
+    "window_attention_v2": AN_IMAGE | A_SHIFT | {"`window_size` is": "a single position divides by zero, to NaN"},
+    "grid_attention": AN_IMAGE,
+    "merge_patches": AN_IMAGE | {"`patch_size` is": "nothing to join"},
     **dict.fromkeys(["class_token", "position_embedding", "attention"], A_SEQUENCE),
 }
 

@@ -110,14 +110,27 @@ def test_a_wrong_contract_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 # ---- published figures
 
-# torchvision states 33 for these, but its own network runs on 1x1 in evaluation mode, as the next test shows of ours
-STATED_OTHERWISE = ("efficientnet_v2_s", "efficientnet_v2_m", "efficientnet_v2_l")
+# torchvision states 33 for the first, but its own network runs on 1x1 in evaluation mode, as a test below shows of ours; and of
+# transformers the size that they were trained at
+STATED_OTHERWISE = {
+    **dict.fromkeys(["efficientnet_v2_s", "efficientnet_v2_m", "efficientnet_v2_l"], 1),
+    **dict.fromkeys(["swin_t", "swin_v2_t"], 4),  # one patch, which is padded to a window
+    "maxvit_t": 221,  # halved five times with a remainder each time: the grid's 7 positions
+}
 
 
 @pytest.mark.parametrize("name", sorted(TORCHVISION.keys() & {path.stem for path in ZOO}))
 def test_the_least_size_is_torchvisions(name: str) -> None:
-    expected = 1 if name in STATED_OTHERWISE else TORCHVISION[name]["min_size"]
+    expected = STATED_OTHERWISE.get(name) or TORCHVISION[name]["min_size"]
     assert package.load(ROOT / f"specs/{name}.yaml").examine().contract.min_size == expected
+
+
+@pytest.mark.parametrize(("name", "size"), [("swin_t", 4), ("swin_v2_t", 4), ("maxvit_t", 221)])
+def test_transformers_run_on_their_least_size_and_on_none_below(name: str, size: int) -> None:
+    pytest.importorskip("torch")
+    module = package.load(ROOT / f"specs/{name}.yaml").module().eval()
+    assert against_torch.actual(module, ((3, size, size),)) == [(1000,)]
+    assert against_torch.actual(module, ((3, size - 1, size - 1),)) is None
 
 
 def test_efficientnet_v2_runs_on_one_pixel() -> None:

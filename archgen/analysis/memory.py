@@ -88,12 +88,16 @@ class _Heap:
         self.where, self.back = "", False
 
     def new(self, size: int) -> _Block:
+        self.take(size)
+        return _Block(size)
+
+    def take(self, size: int) -> None:
+        """Takes memory that has no block yet, or gives such back."""
         self.live += size
         if self.live > self.highest:
             self.highest = self.live
             if self.live > self.peak.size:
                 self.peak = Peak(self.live, self.where, self.back)
-        return _Block(size)
 
     def hold(self, block: _Block) -> _Block:
         block.holders += 1
@@ -137,7 +141,7 @@ class _Node(NamedTuple):
 
     kind: `op`; `split`; `handed`: each input's gradient is the one that comes, or a part of it; `less`: the first's is, and
     each other's is a tensor of its own; `stretched`: it is a tensor of the result's size, summed up where its input was
-    stretched. dense: as in `Footprint`.
+    stretched. dense, backward: as in `Footprint`.
     """
 
     kind: str
@@ -147,6 +151,7 @@ class _Node(NamedTuple):
     saved: tuple[_Block, ...] = ()
     passing: int = 0  # thrown away on the way back
     dense: bool = False
+    backward: tuple[int | None, ...] = ()
 
 
 class _Run:
@@ -333,11 +338,13 @@ class _Run:
         op, heap = step.op, self.heap
         assert op is not None
         gradient = self.training and (x.gradient or step.has_weights)
-        found: Footprint = op.footprint(step.inputs[0], step.output, Mode(self.training, gradient, x.gradient))
+        found: Footprint = op.footprint(step.inputs[0], step.output, self.mode(gradient, x.gradient))
         if found.shared:
             made = _Value(heap.hold(x.block), self.size(step.output), gradient)
             self.record("op" if found.part else "handed", path, (x,), made, (), 0)
             return made
+        if found.forward:
+            return self.several(found, x, self.size(step.output), gradient, path)
         taken = x if found.first is None else self.first(found.first, self.item * self.batch * found.between, x, path)
         size = self.size(step.output)
         block = heap.hold(x.block) if overwrites else heap.new(size)
@@ -366,6 +373,20 @@ class _Run:
         self.record(kind, path, (taken,), made, tuple(extra), own, passing, found.dense or in_a_view)
         if taken is not x:
             heap.drop(taken.block)
+        return made
+
+    def mode(self, gradient: bool, further: bool) -> Mode:
+        return Mode(self.training, gradient, further, self.batch, self.item)
+
+    def several(self, found: Footprint, x: _Value, size: int, gradient: bool, path: str) -> _Value:
+        """A class that calls several operators, each as the footprint says."""
+        for change in found.forward:
+            self.heap.take(change)
+        made = _Value(_Block(size), size, gradient, found.view)
+        saved = [_Block(sum(found.forward) - size)]
+        if gradient and found.keeps:
+            saved.append(self.heap.hold(x.block))
+        self.record("op", path, (x,), made, tuple(saved), size, dense=found.dense, backward=found.backward)
         return made
 
     def first(self, found: Footprint, size: int, x: _Value, path: str) -> _Value:
@@ -435,6 +456,7 @@ class _Run:
         size: int,
         passing: int = 0,
         dense: bool = False,
+        backward: tuple[int | None, ...] = (),
     ) -> None:
         """Notes what a leaf takes, and what it does on the way back; a sum of three is two."""
         before = self.layers.get(path, Use(0, 0, 0))
@@ -445,7 +467,7 @@ class _Run:
                 kept += block.size
         self.layers[path] = Use(before.made + size, kept, max(before.live, self.heap.highest))
         if made.gradient:
-            self.tape.append(_Node(kind, path, inputs, (made,), saved, passing, dense))
+            self.tape.append(_Node(kind, path, inputs, (made,), saved, passing, dense, backward))
 
     # -- backward
 
@@ -476,6 +498,8 @@ class _Run:
     def going(self, node: _Node, coming: _Block) -> list[tuple[_Value, _Block]]:
         """The gradients that a step makes of the one that comes, each held once."""
         heap, inputs = self.heap, [value for value in node.inputs if value.gradient]
+        if node.backward:
+            return self.back_through(node, coming)
         if node.kind == "handed":
             return [(value, heap.hold(coming)) for value in inputs]
         if node.kind == "less":  # the first value's gradient is what comes, the others' are its negative
@@ -491,6 +515,17 @@ class _Run:
         made = [heap.new(value.size) for value in inputs]
         heap.drop(heap.new(node.passing))
         return list(zip(inputs, made))
+
+    def back_through(self, node: _Node, coming: _Block) -> list[tuple[_Value, _Block]]:
+        """The way back through the operators of one class, which lets go early of what came and of what it has kept."""
+        for change in node.backward:
+            if change is not None:
+                self.heap.take(change)
+            elif coming.holders == 1:
+                self.heap.take(-coming.size)
+                coming.size = 0
+        node.saved[0].size = 0
+        return [(value, _Block(value.size)) for value in node.inputs if value.gradient]
 
     def of_size(self, block: _Block, size: int) -> _Block:
         """What is summed up over the axes along which a value was stretched, or laid out over them, in place of the block."""

@@ -2,7 +2,21 @@
 
 from typing import cast
 
-from archgen.ops import activation, attention, conv, like, merge, norm, number, parts, pool, rearrange, reduce, regularise
+from archgen.ops import (
+    activation,
+    attention,
+    conv,
+    like,
+    merge,
+    norm,
+    number,
+    parts,
+    pool,
+    rearrange,
+    reduce,
+    regularise,
+    window,
+)
 from archgen.ops.base import MAC_CONVENTION, MAC_CONVENTION_WITH_BIAS, Op
 from archgen.ops.like import LikeOp
 from archgen.ops.merge import MergeOp
@@ -53,4 +67,5 @@ __all__ = [
     "reduce",
     "regularise",
     "said_in_forward",
+    "window",
 ]

@@ -119,11 +119,16 @@ MOST_PHASES = 4096  # positions in a row that read differently; beyond, what the
 
 
 class Mode(NamedTuple):
-    """How a call runs. gradient: whether a backward pass will come to it; further: whether that goes on to its input."""
+    """How a call runs. gradient: whether a backward pass will come to it; further: whether that goes on to its input.
+
+    batch: how many images; item: the bytes of a value.
+    """
 
     training: bool = False
     gradient: bool = False
     further: bool = False
+    batch: int = 1
+    item: int = 4
 
 
 class Footprint(NamedTuple):
@@ -140,6 +145,9 @@ class Footprint(NamedTuple):
     back: how many the backward pass throws away, beside the gradient of the input; back_bytes: of other types, how many bytes.
     hands_back: the gradient of the input is that of the result, spread over the input, or a part of it: no tensor of its own.
     dense: the backward pass lays out a gradient that is spread so.
+    forward, backward: of a class that calls several operators, how many bytes it takes for the whole batch, and below 0 gives
+    back, in order; all else is then left out but `keeps`, `view` and `dense`. What stays of `forward` are the result and what
+    is kept; `backward` gives that back, and what stays is the gradient of the input. None in it: the one that came is let go.
     first, between: where the call makes another tensor of the input first, of so many values for each image, the footprint of
     that; all else is then said of a call that takes that tensor.
     """
@@ -157,6 +165,8 @@ class Footprint(NamedTuple):
     back_bytes: Size = 0
     hands_back: bool = False
     dense: bool = False
+    forward: tuple[int, ...] = ()
+    backward: tuple[int | None, ...] = ()
     first: Footprint | None = None
     between: Size = 0
 

@@ -633,7 +633,8 @@ class Drawer:
         axes = list(range(1, len(x.sizes) + 1))
         front = axes.pop(x.channel_axis)
         before: Tree = {"permute": [0, *axes, front]} if self.chance(0.5) else "flatten"
-        op = self.random.choice(("linear", "layer_norm", "attention"))
+        images = ("window_attention", "window_attention_v2", "grid_attention", "merge_patches") if x.rank == 2 else ()
+        op = self.random.choice(("linear", "layer_norm", "attention", *images, *images))
         return [before, {op: None, **self.options(op, x)}]
 
     def held(self, x: Shape, names: dict[str, Any]) -> Tree:
@@ -880,6 +881,7 @@ class Drawer:
             "padding": (0, 0, 1, 2),
             "output_padding": (0, 1),
             "stride": (1, 2, 3),
+            "shift_size": (0, 1),
             "dilation": (1,) if kind == "max_pool" and min(x.spatial, default=1) < 2 else (1, 1, 2),  # else -inf is drawn
             "kernel_size": (1, 2, 3, 3, 5),
             "output_size": (1, 1, 2, 3),
