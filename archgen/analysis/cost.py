@@ -106,7 +106,7 @@ def _layers(
             live = max(run.live, *(cost.live for cost in inside), 0)
             activation = run.made + sum(cost.activation for cost in inside)
             kept = own.kept + sum(cost.kept for cost in inside)
-            merged = _merge_traffic(row.traced, batch, item) if row.role is Role.COLLECT else 0
+            merged = _merge_traffic(row.traced, batch, item) if row.role in (Role.COLLECT, Role.COPIES) else 0
             cost = LayerCost(row, activation, kept, live, merged + sum(cost.traffic for cost in inside))
         waiting.setdefault(row.depth, []).append(cost)
         found.append(cost)
@@ -126,7 +126,8 @@ def _traffic(step: Traced, batch: int, item: int) -> int:
 
 def _merge_traffic(step: Traced, batch: int, item: int) -> int:
     """Each value that is collected is read once, and all of them written."""
-    shapes = (step.inputs[0], *(child.output for child in step.children), step.output)
+    first = step.inputs if step.role is Role.COLLECT else ()
+    shapes = (*first, *(child.output for child in step.children), step.output)
     return item * batch * sum(int(product(shape.sizes)) for shape in shapes)
 
 

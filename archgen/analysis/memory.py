@@ -211,6 +211,9 @@ class _Run:
             }
             if step.role is Role.COLLECT:
                 made = self.collect(step, named, inputs[0], variables, written.loop_names[0], prefix + step.name)
+            elif step.role is Role.COPIES:
+                held = written.variables[Input(number + 1)]
+                made = self.copies(step, named, inputs[0], variables, (*written.loop_names, held), prefix + step.name)
             else:
                 made = self.step(step, named, inputs, overwrites, prefix + step.name, begun)
             parts = range(len(made)) if step.parts else (-1,)
@@ -333,6 +336,32 @@ class _Run:
         self.heap.where, self.heap.highest = path, self.heap.live
         assert isinstance(step.op, MergeOp)
         return (self.merged(step.op, tuple(values), self.size(step.output), path),)
+
+    def copies(
+        self, step: Traced, named: Traced, x: _Value, variables: dict[str, _Block], held: tuple[str, ...], path: str
+    ) -> tuple[_Value, ...]:
+        """Runs equal modules on a value. The list of what they give takes its variable, and the first the target's, then.
+
+        held: the variables of the list, a module, one value of the list, which holds the last from then on, and the target.
+        """
+        list_name, _, one, target = held
+        values: list[_Value] = []
+        for child, on_names in zip(step.children, named.unrolled(len(step.children))):
+            values += self.step(child, on_names, (x,), False, f"{path}.{child.name}")
+        for old in [name for name in variables if name.startswith(f"{list_name}[")]:
+            self.heap.drop(variables.pop(old))
+        variables |= {f"{list_name}[{number}]": value.block for number, value in enumerate(values)}
+        self.heap.where, self.heap.highest = path, self.heap.live
+        assert isinstance(step.op, MergeOp)
+        if not step.op.pairwise:
+            return (self.merged(step.op, tuple(values), self.size(step.output), path),)
+        for name in (target, one)[: len(values)]:
+            if name in variables:
+                self.heap.drop(variables.pop(name))
+        if len(values) > 1:
+            variables[one] = self.heap.hold(values[-1].block)
+        shapes = tuple(child.output for child in step.children)
+        return (self.merge(step.replace(inputs=shapes, conditions=(True,) * len(shapes)), tuple(values), path, _Sum()),)
 
     def op(self, step: Traced, x: _Value, overwrites: bool, path: str) -> _Value:
         op, heap = step.op, self.heap

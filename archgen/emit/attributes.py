@@ -134,7 +134,7 @@ class Attributes(Words):
             return f"{step.type}()"
         if step.role is Role.BLOCK:
             return self.call(step)
-        if step.role is Role.COLLECT:
+        if step.role in (Role.COLLECT, Role.COPIES):
             blocks = tuple(self.loop(step)) if step.count else tuple(map(self.module, step.children))
             listed = blocks[0].replace(starred=False) if len(blocks) == 1 and isinstance(blocks[0], Comprehension) else None
             return Group("nn.ModuleList(", (listed or Group("[", blocks, "]", exploded=len(blocks) > 1),), ")")

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from archgen.arithmetic.expressions import Expression, Name, names_of
 from archgen.diagnostics import Problem, SpecError
 from archgen.emit.layout import Group, Text, flat
-from archgen.emit.plan import Assign, Collect, Declare, Either, If, Return
+from archgen.emit.plan import Assign, Collect, Declare, Either, If, Return, TakeIn
 from archgen.emit.said import ListOf, said
 from archgen.graph.model import Input
 from archgen.language.names import MODULE_ATTRIBUTES, Scope
+from archgen.ops import MergeOp
 from archgen.ops.torch_text import modules
 from archgen.trace.traced import Role, training_results
 from archgen.trace.variables import Variables
@@ -128,8 +129,11 @@ class Forward(Variables):
         if step.role is Role.MERGE and any(isinstance(condition, Expression) for condition in step.conditions):
             self.statements += self.some_branches(step, self.variables[value], inputs)
             return
+        if step.role is Role.COPIES:
+            self.copied(step, self.variables[value], inputs[0], self.comment(number))
+            return
         if step.role is Role.COLLECT:
-            values, block = self.loop_names
+            values, block, _ = self.loop_names
             self.statements.append(Collect(values, flat(self.text(inputs[0])), block, f"self.{step.attribute}"))
             text = self.said(step, ListOf(values))
         else:
@@ -166,6 +170,18 @@ class Forward(Variables):
 
     def call(self, step: Traced, inputs: tuple[Input, ...]) -> Text:
         return Group(f"self.{step.attribute}(", tuple([self.text(value) for value in inputs]), ")")
+
+    def copied(self, step: Traced, target: str, x: Input, comment: str) -> None:
+        """Equal modules on one value. What takes a list takes all that they give; else one after the other is taken in."""
+        values, module, value = self.loop_names
+        assert isinstance(step.op, MergeOp)
+        given = flat(self.text(x))
+        self.statements.append(Assign(values, f"[{module}({given}) for {module} in self.{step.attribute}]"))
+        if not step.op.pairwise:
+            self.statements.append(self.assign(target, self.said(step, ListOf(values)), comment))
+            return
+        self.statements.append(self.assign(target, f"{values}[0]", comment))
+        self.statements.append(TakeIn(value, values, (Assign(target, self.said(step, (target, value))),)))
 
     def conditional_merge(self, step: Traced, target: str, inputs: tuple[Input, ...], text: Text) -> None:
         """A merge that may be left out hands its first value on, or another."""

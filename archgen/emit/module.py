@@ -94,7 +94,7 @@ def _calls(steps: Iterable[Traced]) -> dict[str, list[dict[str, Value]]]:
     for step in steps:
         if step.role is Role.BLOCK:
             found.setdefault(step.type, []).append(dict(step.arguments))
-        elif step.role in (Role.CHAIN, Role.COLLECT, Role.CHOICE):
+        elif step.role in (Role.CHAIN, Role.COLLECT, Role.COPIES, Role.CHOICE):
             for name, calls in _calls(step.children).items():
                 found.setdefault(name, []).extend(calls)
     return found

@@ -65,6 +65,15 @@ class Collect(Record):
     blocks: str
 
 
+class TakeIn(Record):
+    """What is done with each value of a list but the first."""
+
+    kind: ClassVar[str] = "take_in"
+    value: str
+    values: str
+    then: tuple[Statement, ...]
+
+
 class AtLeastOne(Record):
     """Refuses a depth below 1."""
 
@@ -79,7 +88,7 @@ class Return(Record):
     values: tuple[str, ...]
 
 
-Statement: TypeAlias = "Assign | Declare | Do | If | Either | Collect | AtLeastOne | Return"
+Statement: TypeAlias = "Assign | Declare | Do | If | Either | Collect | TakeIn | AtLeastOne | Return"
 
 
 class Argument(Record):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from archgen.arithmetic.evaluation import evaluate
 from archgen.arithmetic.expressions import ExpressionError, Failed, Name, Value, names_of
 from archgen.graph.lower import callers_first
-from archgen.graph.model import Call, Chain, Repeat, Step
+from archgen.graph.model import Call, Chain, Copies, Repeat, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +39,8 @@ def calls(body: Body) -> Iterator[Call]:
             yield node
         elif isinstance(node, Repeat):
             pending += [node.first] if node.count == 1 else [node.first, node.others]
+        elif isinstance(node, Copies):
+            pending.append(node.node)
         elif isinstance(node, Chain):
             pending += node.steps
 

@@ -11,10 +11,11 @@ from archgen.arithmetic.spelling import stand_for
 from archgen.budget import Budget
 from archgen.diagnostics import BUDGET, MOST_NAMES, Note, Place, Problem, SpecError, nearest, quote, suggest
 from archgen.graph import notes
-from archgen.graph.model import Again, Apply, Body, Call, Chain, Graph, Hold, Input, Merge, Repeat, Split, Step
+from archgen.graph.model import Again, Apply, Body, Call, Chain, Copies, Graph, Hold, Input, Merge, Repeat, Split, Step
 from archgen.language import library, model, problems
 from archgen.language.names import Scope
-from archgen.language.vocabulary import DEPTH_NAMES
+from archgen.language.options import HOW_COPIES, NO_COPIES
+from archgen.language.vocabulary import BLOCK, DEPTH_NAMES
 from archgen.ops import LIKE, MERGES, OPS, PARTS, Shape
 from archgen.ops.merge import Add
 from archgen.ops.parts import Chunk
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from archgen.graph.model import AnyNode
-    from archgen.ops import Op
+    from archgen.ops import MergeOp, Op
 
 
 MOST_LEVELS = 64  # of blocks and sequences in each other; each takes some ten calls of Python's for whoever walks them
@@ -153,6 +154,8 @@ class _Builder:
             return self.levels.get(node.block, 0)
         if isinstance(node, Repeat):
             return 1 + max(self.levels_of(node.first), self.levels_of(node.others))
+        if isinstance(node, Copies):
+            return 1 + self.levels_of(node.node)
         return 1 + max((self.levels_of(step.node) for step in node.steps), default=0) if isinstance(node, Chain) else 0
 
     def not_too_deep(self, layers: tuple[Step, ...]) -> None:
@@ -395,20 +398,50 @@ class _Scope:
             parts = [Input(shares.value, part) for part in range(len(parts))]
         results: list[Input] = []
         conditions: list[Value] = []
-        for branch, part in zip(node.branches, parts):
-            if _passes(branch.node):
+        for branch, part in zip(map(self.as_called, node.branches), parts):
+            if _passes(branch.node) and branch.copies is None:
                 results += tuple(map(self.value, branch.node.sources)) or (part,)  # it needs no module
                 conditions.append(True)
                 continue
             outer = self.named, self.last
             self.last = part
             results.append(self.layer(branch))
+            if branch.copies is not None:
+                self.copied(branch, branch.copies, op)
             left_out = branch.node.when is not None and branch.otherwise is None
             if left_out:
                 self.steps[-1] = self.steps[-1].replace(optional=True)
             conditions.append(branch.node.when if left_out and branch.node.when is not None else True)
             self.named, self.last = outer
         return self.add(layer.name, Merge(op, tuple(conditions)), tuple(results), None, layer.place)
+
+    def as_called(self, branch: model.Layer) -> model.Layer:
+        """A branch whose block has an argument `copies` of its own gives it that."""
+        node, copies = branch.node, branch.copies
+        block = self.builder.definition(node.kind, node.place) if isinstance(node, model.Use) and _is_block(node.kind) else None
+        if copies is None or block is None or all(parameter.name != "copies" for parameter in block.parameters):
+            return branch
+        assert isinstance(node, model.Use)
+        return branch.replace(node=node.replace(arguments=(*node.arguments, copies)), copies=None)
+
+    def copied(self, branch: model.Layer, copies: model.Argument, op: MergeOp) -> None:
+        """Makes so many branches of the one that was added last."""
+        step = self.steps[-1]
+        if op.of_the_first:
+            help = "write the branches one by one, each with its name"
+            sentence = f"the first value of `{op.name}` is another than the rest, so no branch has `copies`"
+            self.builder.problem(copies.place, sentence, help)
+        if step.when is not True or step.otherwise is not None:
+            help = "put the merge in a block, and the `when` beside the block"
+            self.builder.problem(copies.place, "a branch with `copies` takes no `when`", help)
+        if not isinstance(step.node, (Apply, Hold, Call, Chain)):
+            help = "put what is to be copied in a block"
+            self.builder.problem(copies.place, "an op, a block or a sequence may have `copies`", help)
+            return
+        self.must_be_module(step.node, branch.place, "can't be copied", "put it in a block")
+        self.must_be_one_to_one(step.node, branch.place, "so it can't be copied", "put it in a block of one value")
+        node = step.node.replace(line=False) if isinstance(step.node, Apply) else step.node
+        self.steps[-1] = step.replace(node=Copies(copies.value, node, op))
 
     def node(self, node: model.AnyNode) -> AnyNode:
         if isinstance(node, model.Sequence):
@@ -495,7 +528,9 @@ class _Scope:
         given: dict[str, model.Argument] = {}
         for argument in written:
             name = _name(argument, block)
-            if name not in known:
+            if name == "copies" and name not in known:
+                self.builder.problem(argument.place, NO_COPIES, HOW_COPIES)
+            elif name not in known:
                 sentence = (
                     f"block {quote(block.name)} has no argument {quote(name)}"
                     if name
@@ -577,7 +612,7 @@ def _no_module(step: Step) -> str:
     """Why a step is no module that `forward` could call once more, or ''."""
     if isinstance(step.node, (Merge, Split)) or (isinstance(step.node, Apply) and step.node.line):
         return "is a line of `forward`"
-    if isinstance(step.node, Repeat) and step.node.collect is not None:
+    if isinstance(step.node, Copies) or (isinstance(step.node, Repeat) and step.node.collect is not None):
         return "is a loop of `forward`"
     if isinstance(step.node, Again):
         return "is itself another layer again"
@@ -586,6 +621,10 @@ def _no_module(step: Step) -> str:
 
 def _several(body: Body) -> str:
     return "takes several values" if body.inputs else "gives several values"
+
+
+def _is_block(kind: str) -> bool:
+    return BLOCK.fullmatch(kind) is not None
 
 
 def _passes(node: model.AnyNode) -> bool:

@@ -59,6 +59,14 @@ class Repeat(Record):
     collect: MergeOp | None = None
 
 
+class Copies(Record):
+    """So many equal nodes on one value, as `nn.ModuleList`, and what makes one value of theirs."""
+
+    count: Value
+    node: Apply | Hold | Call | Chain
+    op: MergeOp
+
+
 class Chain(Record):
     """Nodes in order, as `nn.Sequential`. Each step takes the value before it."""
 
@@ -94,7 +102,7 @@ class Again(Record):
     node: AnyNode
 
 
-AnyNode: TypeAlias = "Apply | Hold | Call | Repeat | Chain | Merge | Split | Again"
+AnyNode: TypeAlias = "Apply | Hold | Call | Repeat | Copies | Chain | Merge | Split | Again"
 
 
 class Input(NamedTuple):  # no record: each analysis looks values up by it

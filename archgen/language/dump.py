@@ -90,6 +90,13 @@ def _layers(layers: Layers) -> Mapping:
 
 def _layer(layer: Layer) -> Tree:
     node, other = _node(layer.node), layer.otherwise
+    if layer.copies is not None:
+        entries = (
+            node.entries
+            if isinstance(node, Mapping)
+            else _mapping(("sequence", node) if isinstance(node, Sequence) else (node.text, _scalar(""))).entries
+        )
+        node = Mapping((*entries, (_scalar("copies"), value_tree(layer.copies.value))), node.place)
     if other is None:
         return node
     assert isinstance(node, Mapping)  # it has a `when`

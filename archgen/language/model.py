@@ -65,12 +65,16 @@ class Use(Node):
 
 
 class Layer(Record):
-    """A named node. otherwise: a value or a node that stands for it where its `when` is false; by default what it takes."""
+    """A named node. otherwise: a value or a node that stands for it where its `when` is false; by default what it takes.
+
+    copies: of a branch, how many such branches the merge takes, each with weights of its own.
+    """
 
     name: str
     node: AnyNode
     place: Place
     otherwise: Reference | AnyNode | None = None
+    copies: Argument | None = None
 
 
 Layers: TypeAlias = "tuple[Layer, ...]"

@@ -76,7 +76,13 @@ class Nodes(Options):
         here = {key.text for key, _ in entries}
         for key, value in entries:
             self.layer_name(key)
-            found.append(self.layer(key, value, scope, earlier, here))
+            count = next((option for name, option in entries_of(value) if name.text == "copies"), None)
+            if isinstance(value, trees.Mapping) and count is not None:
+                value = trees.Mapping(tuple(entry for entry in value.entries if entry[0].text != "copies"), value.place)
+                copies = Argument("copies", self.depth(count, scope, "copies"), count.place)
+                found.append(self.layer(key, value, scope, earlier, here).replace(copies=copies))
+            else:
+                found.append(self.layer(key, value, scope, earlier, here))
         return tuple(found)
 
     def layer(self, key: trees.Scalar, tree: trees.Tree, scope: Names, earlier: set[str], here: set[str]) -> Layer:
@@ -353,7 +359,8 @@ class Nodes(Options):
                     "leave the branches out to merge earlier values",
                 )
         count = len(branches) if branches else len(sources)
-        if count < MERGES[key.text].least and len(self.problems) == before:
+        copied = any(branch.copies is not None for branch in branches)
+        if count < MERGES[key.text].least and not copied and len(self.problems) == before:
             help = f"write {MERGED.format(key.text)}"
             if branches:
                 help = "what enters can be a branch too: `same: identity`"

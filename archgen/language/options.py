@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _AS_MAPPING = {"sequence": "`{sequence: [...]}`, or a list alone", "residual": "`residual:`, its layers below"}
 MERGED = "`{0}:`, its branches below, or `{{{0}, from: [A, B]}}`"
 _NOTHING = ("", "~", "null", "none", "false", "no", "off", "remove", "delete")  # as nodes: no layer is meant
+NO_COPIES = "only a branch of a merge has `copies`"
+HOW_COPIES = "it makes equal branches: `{add: {conv: {conv: 64, copies: 4}}}`"
 _OTHER_SECTION = "write it under the name and in the section that the layer has where it is taken over from"
 
 
@@ -194,14 +196,19 @@ class Options(Values):
             self.problem(tree.place, "`collect` joins what enters and every block's value", "write `collect: concat`")
         return "concat"
 
-    def depth(self, tree: trees.Tree, scope: Names) -> Value:
+    def depth(self, tree: trees.Tree, scope: Names, word: str = "depth") -> Value:
+        """A number of blocks, or of copies."""
         depth = self.value(tree, scope)
         if isinstance(depth, Expression) or (type(depth) is int and depth >= 1):
             return depth
         if not isinstance(tree, trees.Scalar) or tree.text:  # else its value is missing, which is a problem already
             help = "each stage is a node of its own, with its own `depth`" if isinstance(depth, tuple) else ""
-            help = "where no block is meant, leave the node out" if type(depth) is int else help
-            self.problem(tree.place, f"`depth` is a whole number of at least 1, not {_shown(depth)}", help)
+            help = (
+                f"where no {'block' if word == 'depth' else 'branch'} is meant, leave the node out"
+                if type(depth) is int
+                else help
+            )
+            self.problem(tree.place, f"`{word}` is a whole number of at least 1, not {_shown(depth)}", help)
         return 1
 
     def takes_one_value(self, key: trees.Scalar, sources: tuple[Reference, ...]) -> None:
@@ -257,7 +264,9 @@ class Options(Values):
             return Argument(key.text, self.argument_value(value, scope), key.place)
         known = WITH_OPTIONS[kind].fields
         if key.text not in known:
-            if key.text in ("depth", "first", "collect"):
+            if key.text == "copies":
+                self.problem(key.place, NO_COPIES, HOW_COPIES)
+            elif key.text in ("depth", "first", "collect"):
                 self.problem(key.place, f"only a block takes `{key.text}`", "put the op in a block")
             else:
                 meant = other_names.option(key.text, known)

@@ -117,6 +117,7 @@ _NAMES: Schema = {"type": ["string", "array"], "items": {"type": "string"}}
 _COMMON: dict[str, Schema] = {
     "when": _described("Where this is false, the node is left out: its input is its output.", _of("boolean", "string")),
     "else": _described("What stands for a node that is left out: a value, or another node.", _of("string", "object", "array")),
+    "copies": _described("Of a branch: how many such branches the merge takes.", {"type": ["integer", "string"], "minimum": 1}),
     "from": _described("The earlier values that enter, by the names of their layers; `input`: what enters the block.", _NAMES),
 }
 _COMMON_REFS = {name: _ref(name) for name in _COMMON}

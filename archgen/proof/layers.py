@@ -113,7 +113,11 @@ def _expected(graph: Graph, steps: Sequence[Traced], prefix: str) -> Iterator[tu
             bare = step.op.bare(step.inputs[0])
             if bare is not None:
                 yield prefix + step.name, (step.op, ("Parameter", (bare,), {}))
-        elif step.op is not None and step.role not in (Role.MERGE, Role.SPLIT, Role.COLLECT) and step.type != "Identity":
+        elif (
+            step.op is not None
+            and step.role not in (Role.MERGE, Role.SPLIT, Role.COLLECT, Role.COPIES)
+            and step.type != "Identity"
+        ):
             positional, named = step.op.constructor(step.inputs[0])
             yield prefix + step.name, (step.op, (step.type, positional, named))
         inside = graph.blocks[step.type].registered(step.children) if step.role is Role.BLOCK else step.children

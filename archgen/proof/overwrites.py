@@ -174,6 +174,10 @@ class _Layers:
             return UNKNOWN
         if _is_sequential(built):
             return self.sequence([child for item in built.args for child in self.children(item)])
+        if ast.unparse(built.func) == "nn.ModuleList":  # `forward` calls each of them
+            items = [one.value if isinstance(one, ast.Starred) else one for one in _items(built.args[0])]
+            inside = [one.elt if isinstance(one, ast.ListComp) else one for one in items]
+            return functools.reduce(_one_of, map(self.layer, inside))
         if isinstance(built.func, ast.Attribute):
             return self.op(_op_of(built.func.attr), built)
         name = ast.unparse(built.func)
@@ -230,9 +234,27 @@ class _Forward:
             elif isinstance(statement, ast.Return) and statement.value is not None:
                 self.returned = self.run.either(self.returned, self.value(statement.value))
 
+    def copied(self, node: ast.ListComp) -> Value:
+        """Equal modules on one value: `[block(x) for block in self.m]`; two of them, to meet each other."""
+        (loop,), call = node.generators, node.elt
+        called = loop.iter.attr if isinstance(loop.iter, ast.Attribute) else ""
+        if not isinstance(call, ast.Call) or ast.unparse(call.func) != ast.unparse(loop.target) or called not in self.layers:
+            raise OverwriteError(f"line {node.lineno}: a list of something else than what equal modules give")
+        given = self.joined([self.value(argument) for argument in call.args], node.lineno)
+        return self.joined([self.run.call(self.layers[called], given, node.lineno) for _ in range(2)], node.lineno)
+
+    def taken_in(self, statement: ast.For, listed: str) -> None:
+        """The values of a list one after the other: `for value in values[1:]: x = x + value`."""
+        for _ in range(2):
+            self.values[ast.unparse(statement.target)] = self.values[listed]
+            self.block(statement.body)
+
     def loop(self, statement: ast.For) -> None:
         """Blocks in order, each on what the last one made: `for block in self.m: values.append(block(values[-1]))`."""
         called, body = statement.iter, "; ".join(map(ast.unparse, statement.body))
+        if isinstance(called, ast.Subscript) and isinstance(called.value, ast.Name) and called.value.id in self.values:
+            self.taken_in(statement, called.value.id)
+            return
         names = [node.id for node in parts(statement) if isinstance(node, ast.Name) and node.id in self.values]
         if not (names and isinstance(called, ast.Attribute)):
             raise OverwriteError(f"line {statement.lineno}: a loop over something else than blocks")
@@ -269,6 +291,8 @@ class _Forward:
             return {}  # a head that is not there yet
         if isinstance(node, (ast.Tuple, ast.List)):  # what is returned, or collected: each is read when all are made
             return self.joined([self.value(item) for item in node.elts], node.lineno)
+        if isinstance(node, ast.ListComp):
+            return self.copied(node)
         if isinstance(node, ast.BinOp):
             return self.merged(node)
         if isinstance(node, ast.Subscript):
@@ -355,6 +379,10 @@ def _is_part(kind: str, name: str) -> bool:
 
 def _is(part: Record, kind: str, name: str) -> bool:
     return type(part).__name__ == kind and name == getattr(part, "sign" if kind == "Operator" else "name", "")
+
+
+def _items(listed: ast.expr) -> list[ast.expr]:
+    return listed.elts if isinstance(listed, ast.List) else [listed]
 
 
 def _is_sequential(node: ast.expr) -> bool:

@@ -66,7 +66,8 @@ def check_shape(tree: ast.Module) -> None:
     for function in methods:
         inside = parts(function)
         known = called | {argument.arg for argument in function.args.args}
-        known |= {node.target.id for node in inside if isinstance(node, ast.For) and isinstance(node.target, ast.Name)}
+        loops = [node for node in inside if isinstance(node, (ast.For, ast.comprehension))]
+        known |= {node.target.id for node in loops if isinstance(node.target, ast.Name)}
         for node in inside:
             _check_node(node, known)
 

@@ -160,4 +160,7 @@ def is_fresh(step: Traced) -> bool:
         return False
     if step.role is Role.MERGE:  # one value alone is handed on; a branch that an argument decides may not be there
         return step.op is not None and step.op.fresh and step.conditions.count(True) > 1
+    if step.role is Role.COPIES:
+        count = step.count or len(step.children)
+        return step.op is not None and step.op.fresh and type(count) is int and count > 1
     return step.op is not None and step.op.fresh

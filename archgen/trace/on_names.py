@@ -190,6 +190,9 @@ class _Names(Tracer):
     def container(self, name: str, x: Shape, children: tuple[Traced, ...], place: Place) -> Traced:
         return Traced(name, "Sequential", Role.CHAIN, (x,), children[-1].output if children else x, place, children=children)
 
+    def equal(self, name: str, x: Shape, first: Traced, count: Any, place: Place) -> Traced:
+        return self.container(name, x, (first,), place).replace(count=count)
+
     def absent(self, step: Step, inputs: tuple[Shape, ...], handed_on: Shape, names: Environment) -> Traced:
         return self.left_out(step, handed_on)
 

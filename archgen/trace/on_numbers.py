@@ -132,6 +132,12 @@ class NumberTracer(Tracer):
         totals = _totals(children, place)
         return Traced(name, "Sequential", Role.CHAIN, (x,), output, place, None, (), children, True, (), (), False, 0, *totals)
 
+    def equal(self, name: str, x: Shape, first: Traced, count: Any, place: Place) -> Traced:
+        self.present += (count - 1) * first.layers
+        if self.present > MOST_LAYERS:
+            raise too_many_layers(place)
+        return self.container(name, x, tuple(first.named(str(number)) for number in range(count)), place)
+
     def absent(self, step: Step, inputs: tuple[Shape, ...], handed_on: Shape, names: Environment) -> Traced:
         """A node with `when` keeps the number of channels, there or not."""
         self.met(step)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from archgen.ops import torch_text
+from archgen.ops import MergeOp, torch_text
 from archgen.trace.traced import Role, training_results
 
 if TYPE_CHECKING:
@@ -98,6 +99,15 @@ class Run(Generic[Value]):
             for child in step.children:
                 values.append(self.step(child, values[-1:], f"{path}.{child.name}", f"{module}.{child.name}"))
             made = self.merged(step, values)
+        elif step.role is Role.COPIES:
+            each = [self.step(child, taken[:1], f"{path}.{child.name}", f"{module}.{child.name}") for child in step.children]
+            assert isinstance(step.op, MergeOp)
+            two_by_two = step.op.pairwise
+            made = (
+                functools.reduce(lambda one, two: self.merged(step, [one, two]), each)
+                if two_by_two
+                else self.merged(step, each)
+            )
         elif step.role is Role.BLOCK:
             made = self.body(self.graph.blocks[step.type], step.children, taken, f"{path}.", f"{module}.")
             made = made if step.parts else made[0]

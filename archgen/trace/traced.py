@@ -26,6 +26,7 @@ class Role(Enum):
     BLOCK = "block"  # a call of a class
     CHAIN = "chain"  # a sequence
     COLLECT = "collect"  # blocks in a loop of `forward`, whose values are merged there
+    COPIES = "copies"  # equal modules on one value in a loop of `forward`, merged there
     LINE = "line"  # an op that is said in `forward`
     CHOICE = "choice"  # on names: one module or another, which an argument decides
     MERGE = "merge"  # one of several values, said there

@@ -42,10 +42,10 @@ class Variables(Flow):
         return _Assignment(self).found
 
     @cached_property
-    def loop_names(self) -> tuple[str, str]:
-        """What a loop over blocks calls the list of their values, and the block."""
+    def loop_names(self) -> tuple[str, str, str]:
+        """What a loop over blocks calls the list of their values, the block, and one of the values."""
         names = Scope(self.entering.values(), *((step.name, *step.parts) for step in self.steps))
-        return names.take("values"), names.take("block")
+        return names.take("values"), names.take("block"), names.take("value")
 
     def is_result(self, value: Input) -> bool:
         """Whether a value is returned, beside others."""

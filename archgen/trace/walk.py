@@ -20,7 +20,7 @@ from archgen.arithmetic.expressions import (
 )
 from archgen.arithmetic.spelling import SPEC, describe, render, stand_for
 from archgen.diagnostics import BUDGET, Place, Problem
-from archgen.graph.model import Again, Apply, Body, Call, Chain, Graph, Hold, Input, Merge, Repeat, Split, Step
+from archgen.graph.model import Again, Apply, Body, Call, Chain, Copies, Graph, Hold, Input, Merge, Repeat, Split, Step
 from archgen.language.vocabulary import DEPTH_NAMES
 from archgen.ops import MergeOp
 from archgen.ops.base import Op
@@ -220,6 +220,8 @@ class Tracer:
             return self.merge(name, node, inputs, names, place)
         if isinstance(node, Repeat):
             return self.repeat(name, node, inputs[0], names, place)
+        if isinstance(node, Copies):
+            return self.copies(name, node, inputs[0], names, place)
         if isinstance(node, Chain):
             return self.chain(name, node, inputs[0], names, place)
         if isinstance(node, Split):
@@ -314,6 +316,24 @@ class Tracer:
                 raise Stopped(Problem(place, sentence, "write the depth as a number"))
         return blocks.replace(type="ModuleList", role=Role.COLLECT, op=op, output=output)
 
+    def copies(self, name: str, node: Copies, x: Shape, names: Environment, place: Place) -> Traced:
+        """Equal nodes on one value. All are as the first; on names that one stands for them."""
+        count = self.depth(node.count, names, place, "copies")
+        first = self.node(Step("0", node.node, (), True, place), (x,), names)
+        made = self.equal(name, x, first, count, place)
+        one, most = first.output, first.output.channels
+        if isinstance(count, Expression):
+            output = node.op.output(one, one).with_channels(
+                binary("*", count, most) if node.op.output(one, one).channels != most else most
+            )
+        else:
+            output = node.op.output(*([one] * count))
+        return made.replace(type="ModuleList", role=Role.COPIES, op=node.op, output=output)
+
+    def equal(self, name: str, x: Shape, first: Traced, count: Any, place: Place) -> Traced:
+        """A container of so many children that are as the first."""
+        raise NotImplementedError
+
     def counted_blocks(
         self, name: str, node: Repeat, count: int, x: Shape, names: Environment, offset: Value, place: Place
     ) -> Traced:
@@ -341,18 +361,18 @@ class Tracer:
             self.before.append(binary("+", self.before[-1], self.depth(self.depths[len(self.before) - 1], names, place)))
         return self.before[number]
 
-    def depth(self, value: Value, names: Environment, place: Place) -> Any:
-        """Returns how many blocks a node with `depth` has: a number, or on names an expression."""
+    def depth(self, value: Value, names: Environment, place: Place, word: str = "depth") -> Any:
+        """Returns how many blocks a node with `depth` has, or `copies`: a number, or on names an expression."""
         count = self.value(value, names, place)
         if isinstance(count, Expression):
             return count
         if type(count) is not int or count < 1:
             help = stand_for(value, names)
             if isinstance(count, tuple) and isinstance(value, Name):
-                help = f'take one of its items: `depth: "{value.name}[0]"`'
-            raise Stopped(Problem(place, f"`depth` is {describe(count)}, and must be a whole number of at least 1", help))
+                help = f'take one of its items: `{word}: "{value.name}[0]"`'
+            raise Stopped(Problem(place, f"`{word}` is {describe(count)}, and must be a whole number of at least 1", help))
         if count > MOST_LAYERS:
-            sentence = f"`depth` is {count:,}, and at most {MOST_LAYERS:,} layers are allowed"
+            sentence = f"`{word}` is {count:,}, and at most {MOST_LAYERS:,} layers are allowed"
             raise Stopped(Problem(place, sentence, code=BUDGET))
         return count
 

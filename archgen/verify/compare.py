@@ -162,7 +162,7 @@ class Compared:
         """Half of what torch's own counter finds, for each layer."""
         counts = self.evaluated.macs if self.trained is None else {**self.trained.macs, **self.evaluated.macs}
         expected: Counter[str] = Counter()
-        loops = {row.module for row in self.ran if row.role is Role.COLLECT}
+        loops = {row.module for row in self.ran if row.role in (Role.COLLECT, Role.COPIES)}
         for row in self.ran:
             expected[row.module] += row.macs
         for path, wanted in expected.items():

@@ -89,7 +89,7 @@ def _options(module: nn.Module, rows: list[Row], lines: list[Row], interpreter: 
     Outputs do not see all of them: not a dropout's p, a momentum, or a small change of an eps.
     """
     for row in rows:
-        if row.op is None or row.role is Role.COLLECT:
+        if row.op is None or row.role in (Role.COLLECT, Role.COPIES):
             continue
         layer, wanted = module.get_submodule(row.path), interpreter.layer(row.traced, row.path)
         for name, value in vars(wanted).items():

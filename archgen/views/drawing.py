@@ -69,7 +69,7 @@ def _blocks(steps: tuple[Traced, ...], prefix: str) -> Iterator[tuple[str, Trace
         path = prefix + step.name
         if step.role is Role.BLOCK:
             yield path, step
-        if step.role in (Role.BLOCK, Role.CHAIN, Role.COLLECT):
+        if step.role in (Role.BLOCK, Role.CHAIN, Role.COLLECT, Role.COPIES):
             yield from _blocks(step.children, f"{path}.")
 
 
@@ -105,9 +105,9 @@ def _boxes(step: Traced, prefix: str, stages: bool) -> Iterator[Box]:
     if step.role is Role.CHAIN and not is_stage:
         for child in present:
             yield from _boxes(child, f"{name}.", stages)
-    elif step.role in (Role.CHAIN, Role.COLLECT):
+    elif step.role in (Role.CHAIN, Role.COLLECT, Role.COPIES):
         kinds = [(kind, len(list(group))) for kind, group in itertools.groupby(child.type for child in present)]
-        joined = ", all joined" if step.role is Role.COLLECT else ""
+        joined = {Role.COLLECT: ", all joined", Role.COPIES: f" in {step.op.name if step.op else ''}"}.get(step.role, "")
         yield Box(name, ", ".join(f"{count} x {kind}" for kind, count in kinds) + joined, "stage", _shape(step.output))
     elif step.role is Role.MERGE:
         yield Box(name, step.type, "merge", _shape(step.output))

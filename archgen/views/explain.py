@@ -14,7 +14,7 @@ from archgen.arithmetic.evaluation import evaluate
 from archgen.arithmetic.expressions import Expression, Name, Value
 from archgen.arithmetic.spelling import render
 from archgen.diagnostics import WIDTH, Place, Problem, Source, SpecError, no_command, printable, suggest
-from archgen.graph.model import Again, Apply, Chain, Hold, Merge, Repeat
+from archgen.graph.model import Again, Apply, Chain, Copies, Hold, Merge, Repeat
 from archgen.graph.model import Call as BlockCall
 from archgen.ops import LikeOp
 from archgen.ops.base import Op
@@ -171,7 +171,7 @@ class _Explainer:
             return Entry(
                 path, f"{done.type}: {change}", (*why, size), (), done.op.name, _first_line(type(done.op).__doc__ or "")
             )
-        if done.op is not None and done.role is not Role.COLLECT:
+        if done.op is not None and done.role not in (Role.COLLECT, Role.COPIES):
             title = f"{op_title(done.op, done.type, done.inputs[0])}: {change}"
             parts = self.op_parts(done.op, done.inputs[0], done.output)
             return Entry(path, title, (*why, *parts), (), done.op.name, _first_line(type(done.op).__doc__ or ""))
@@ -202,6 +202,8 @@ class _Explainer:
         if isinstance(node, Repeat):
             nodes: Iterable[AnyNode] = [node.first, *[node.others] * (len(done.children) - 1)]
             whys: list[list[tuple[str, str]]] = [[] for _ in done.children]
+        elif isinstance(node, Copies):
+            nodes, whys = [node.node] * len(done.children), [[] for _ in done.children]
         else:
             assert isinstance(node, Chain)
             nodes = [step.node for step in node.steps]

@@ -352,6 +352,7 @@ class Drawer:
         """Nodes of several values: parts, a layer again, all values of a stage, one node or another, another's size."""
         x, self.last = values[last], last
         makes = [self.parts, self.parts, self.again, self.collected, self.another_size, self.one_or_other, self.branches_from]
+        makes.append(self.copied)
         make = self.random.choice([*makes, *[self.pair_of_values] * (3 * ("Pair" in self.blocks))])
         return make(x, names, values)
 
@@ -380,6 +381,24 @@ class Drawer:
             elsewhere = bool(branches) and bool(alike) and self.chance(0.7)  # the first takes what enters
             branches[self.name()] = {**node, "from": self.random.choice(alike)} if elsewhere else node
         return {self.name(): {self.random.choice(MERGES): branches}}
+
+    def copied(self, x: Shape, names: dict[str, Any], values: dict[str, Shape]) -> Tree:
+        """Equal branches of a merge, alone or with another beside them."""
+        pick, node = self.random, self.node(x, names, 0)
+        node = {"sequence": node} if isinstance(node, list) else {node: None} if isinstance(node, str) else node
+        if node is None or node.keys() & {"when", "from", "to", "first", "depth", "identity", "residual", *MERGES, *PARTS}:
+            return {}
+        needs_module(node)
+        counts = [
+            key for key, value in names.items() if value in (1, 2, 3) and type(value) is int and not key.startswith("in_")
+        ]
+        count = pick.choice(counts) if counts and self.chance(0.5) else self.expression(pick.randint(1, 3), names, 0.4)
+        branches = [(self.name(), {**node, "copies": count})]
+        if self.chance(0.5):
+            beside: list[Tree] = ["identity", "tanh", {**node}]
+            branches.append((self.name(), pick.choice(beside)))
+            pick.shuffle(branches)
+        return {self.name(): {pick.choice([kind for kind in MERGES if not MERGES_OF[kind].of_the_first]): dict(branches)}}
 
     def keeps(self, node: Tree, x: Shape, names: dict[str, Any]) -> bool:
         try:

@@ -5,6 +5,7 @@ It knows no names, no classes and no code, so it is short; the generator asks it
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections import ChainMap, Counter
@@ -177,9 +178,9 @@ class Meaning:
     def perhaps(self, node: Tree, x: Shape, names: dict[str, Any], values: dict[str, Shape] | None) -> Shape:
         """A node with `when`; one that is left out need not fit, nor must its options have a value."""
         present = self.value(node["when"], names)
-        needs_module(_without_when(node))
+        needs_module(_without(node, "when"))
         try:
-            y = self.node(_without_when(node), x, names, values)
+            y = self.node(_without(node, "when"), x, names, values)
         except Misfit as misfit:
             if present or isinstance(misfit, Avoided):
                 raise
@@ -207,7 +208,15 @@ class Meaning:
             self.drawn[f"{kind} with branches left out"] += 1
             self.drawn[f"{kind} of one branch that is left"] += len(present) == 1
         taken = [_named(values, part["from"]) if isinstance(part, dict) and "from" in part else x for part in present]
-        return self.merged(kind, [self.node(_without_when(part), y, names) for part, y in zip(present, taken)])
+        made: list[Shape] = []
+        for part, y in zip(present, taken):
+            count = self.value(part["copies"], names) if isinstance(part, dict) and "copies" in part else 1
+            if type(count) is not int or count < 1 or ("copies" in part and "when" in part):
+                raise Misfit("copies")
+            made += [self.node(_without(part, "when", "copies"), y, names)] * count
+        if MERGES_OF[kind].most == 2:
+            return functools.reduce(lambda one, two: self.merged(kind, [one, two]), made)
+        return self.merged(kind, made)
 
     def merged(self, kind: str, shapes: list[Shape]) -> Shape:
         """The shape of a merge: of the four that the language began with by rules of this file's own."""
@@ -486,9 +495,9 @@ def without_heads(spec: Tree, names: dict[str, Any]) -> tuple[Tree, list[str]]:
         if name not in heads(spec):
             found[name] = node
             continue
-        needs_module(_without_when(node))
+        needs_module(_without(node, "when"))
         if value_of(node["when"], names):
-            found[name] = _without_when(node)
+            found[name] = _without(node, "when")
         else:
             leaving.remove(name)
     return found, leaving
@@ -516,5 +525,5 @@ def network(spec: Tree) -> tuple[Meaning, dict[str, Shape]]:
     return meaning, values
 
 
-def _without_when(node: Tree) -> Tree:
-    return {key: value for key, value in node.items() if key != "when"} if isinstance(node, dict) else node
+def _without(node: Tree, *keys: str) -> Tree:
+    return {key: value for key, value in node.items() if key not in keys} if isinstance(node, dict) else node

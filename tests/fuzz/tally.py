@@ -59,6 +59,8 @@ CONSTRUCTS = (
     "else, a node",
     "from in a branch",
     "branch left out by an argument",
+    "copies",
+    "copies by an argument",
     "list",
     "sequence of names",
     "first option by its name",
@@ -240,6 +242,9 @@ def _count_node(node: Tree, blocks: Tree, args: Tree, let: Tree, network: bool) 
     if kind in MERGES and isinstance(node[kind], dict):
         parts = [part for part in node[kind].values() if isinstance(part, dict)]
         found["from in a branch"] += any("from" in part for part in parts)
+        copies = [part["copies"] for part in parts if "copies" in part]
+        found["copies"] += bool(copies)
+        found["copies by an argument"] += any(words(count) & set(args) for count in copies)
         found["branch left out by an argument"] += any(words(part.get("when", "")) & set(args) for part in parts)
     if kind in COMPOSITIONS:
         _count_composition(kind, node, let, found)
