@@ -52,7 +52,7 @@ def faults(op: type[Op], entry: Entry) -> list[str]:
         first = formula
         known[name] = evaluated(formula, known)
     found: list[str] = []
-    sizes = [evaluated(size, known) for size in entry.shape[0].partition(" -> ")[2].strip("[]").split(", ")]
+    sizes = [evaluated(size, known) for size in entry.shape[0].partition(" -> ")[2][1:-1].split(", ")]
     if sizes != list(figures.output):
         found.append(f"shape: {sizes} instead of {figures.output}")
     total = 0
@@ -126,7 +126,7 @@ def test_the_one_default_that_is_not_torchs() -> None:
 
 def test_what_an_entry_says() -> None:
     conv, prelu = ops.entry(Conv), ops.entry(PReLU)
-    assert conv.takes == ("[C, L]", "[C, H, W]", "[C, D, H, W]")
+    assert conv.takes == ("[C, L]", "[C, H, W]", "[C, D, H, W]", "[L, C]")
     assert conv.classes == ("Conv1d", "Conv2d", "Conv3d")
     assert "`groups divides C`" in conv.constraints
     assert "`H >= padding + 1`, with `padding_mode: reflect`" in conv.constraints

@@ -100,7 +100,8 @@ ROWS: dict[str, Row] = {
               for stride in (1, (2, 1), (3, 2)) for output_padding in (0, (1, 0), (0, 1), (2, 1))),
         ),
     ),
-    "linear": Row({"out_features": [-1, 0, 1, 5], "bias": [True, False]}),
+    "linear": Row({"out_features": [-1, 0, 1, 5], "bias": [True, False]},
+                  inputs=(*INPUTS, LINE._replace(arranged=True), IMAGE._replace(arranged=True))),
     "batch_norm": Row({"eps": [-1.0, 0.0, NAN, 1e-5, 1e-3], "momentum": [-0.1, 0.0, 0.1, 1.0, 1.5, NAN],
                        "affine": [True, False], "track_running_stats": [True, False]}),
     "instance_norm": Row({"eps": [0.0, 1e-5, 1e-3], "momentum": [-0.1, 0.1, 1.0, 3], "affine": [True, False],
@@ -142,6 +143,17 @@ ROWS: dict[str, Row] = {
                  "dims": [0, 1, -1, -5, 4, (), (2,), (2, 3), (0, 1), (2, 2)]}),
     "select": Row({"at": [
         *((dim, index) for dim in (-5, -4, -1, 0, 1, 2, 3, 5) for index in (0, 1, -1, 6, -7, 9)), (), (1,), (1, 0, 0),
+    ]}),
+    "slice": Row({
+        "span": [(), (0,), (2,), (9,), (-1,), (0, 2), (1, 4), (3, 3), (3, 2), (0, 7), (0, 8), (0, -1), (0, 1, 2)],
+        "dim": [None, 0, 1, 2, -1, -5, 4], "step": [-1, 0, 1, 2, 9],
+    }),
+    "reshape": Row({"shape": [
+        (), (-1,), (28,), (168,), (-1, -1), (2, -1), (-1, 7), (4, 7), (7, -1, 2), (5, -1), (0, -1), (-2, 4), (2, 2, 7, 6),
+        (2, 2, -1, 1), (1, 2, 2, -1, 1), (4, 6, 7),
+    ]}, inputs=(*INPUTS, SEQUENCE, Shape((1,)))),
+    "unflatten": Row({"dim": list(range(-5, 5)), "unflattened_size": [
+        (), (-1,), (2, 2), (2, -1), (-1, 7), (3, -1), (1, -1, 1), (-1, -1), (0, -1), (4,), (1, 1, 4, 1), (1, 1, 1, 4), (-2, -2),
     ]}),
     "transpose": Row({"dim0": list(range(-5, 5)), "dim1": list(range(-5, 5))}),
     **dict.fromkeys(["mean", "sum", "amax"], Row({"dim": DIMS, "keepdim": [False, True]})),
@@ -245,6 +257,15 @@ STRICTER: dict[str, dict[str, str]] = {
     "divide_by": {"divided by 0": "torch makes infinities"},
     "roll": MIXED | {"names no axis": "torch rolls the value as if it were flat"},
     "select": MIXED | {"nothing would be left": "a value of a network has channels"},
+    "slice": MIXED
+    | {
+        "leaves nothing": "an empty tensor",
+        "past the end": "torch stops at the end",
+        "must start at 0": "torch counts from the end",
+        "takes a start and a stop": "a third number, or none",
+    },
+    "reshape": {"a value has at most": "as said", "lists no size": "of a value of one number"},
+    "unflatten": MIXED | {"may have at most": "a value has at most four axes"},
     "pow": {"every value would be 1": "ones"},
     "clamp": {"must be at least `min`": "all is `max`"},
     "transpose": {"which stays first": "as said"},
@@ -433,7 +454,9 @@ def test_the_rules_are_those_of_the_live_layer(name: str) -> None:
 
 def shapes() -> st.SearchStrategy[Shape]:
     sizes = st.lists(st.integers(1, 9), min_size=1, max_size=4).map(tuple)
-    return sizes.flatmap(lambda sizes: st.sampled_from([Shape(sizes), Shape(sizes), Shape(sizes, len(sizes) - 1)]))
+    return sizes.flatmap(
+        lambda sizes: st.sampled_from([Shape(sizes), Shape(sizes, arranged=True), Shape(sizes, len(sizes) - 1)])
+    )
 
 
 def values(op: type[Op], option: str, x: Shape) -> st.SearchStrategy[Any]:
@@ -445,6 +468,7 @@ def values(op: type[Op], option: str, x: Shape) -> st.SearchStrategy[Any]:
         "Around": st.integers(-1, 3) | st.lists(st.integers(-1, 3), max_size=8).map(tuple)
         | st.tuples(*[st.integers(0, 3)] * (2 * x.rank)),
         "Axis": st.integers(-6, 6),
+        "Ints": st.lists(st.integers(-1, 9), max_size=4).map(tuple),
         "Dims": st.integers(-6, 6) | st.lists(st.integers(-1, 4), max_size=4).map(tuple),
         "Flag": st.booleans(),
         "Axes": st.permutations(range(1, len(x.sizes) + 1)).map(lambda axes: (0, *axes))
@@ -482,10 +506,10 @@ def waiting(op: Op, x: Shape) -> tuple[Op, Shape, dict[str, Any]]:
             options[option] = ManyName(option) if type(value) is tuple else Name(option)
         elif option == "ceil_mode":
             names[option], options[option] = value, Name(option)
-        elif option == "padding" and type(value) is tuple:  # of `pad`
+        elif (option == "padding" and type(value) is tuple) or op.kind(option) is KINDS["Ints"]:  # -1 never waits for a name
             names |= {f"p{place}": item for place, item in enumerate(value)}
-            options[option] = tuple(Name(f"p{place}") for place in range(len(value)))
-    return type(op)(**options), Shape(tuple(map(Name, list(names)[: len(x.sizes)])), x.channel_axis), names
+            options[option] = tuple(Name(f"p{place}") if item >= 0 else item for place, item in enumerate(value))
+    return type(op)(**options), x._replace(sizes=tuple(map(Name, list(names)[: len(x.sizes)]))), names
 
 
 @pytest.mark.parametrize("name", sorted(ROWS))
@@ -555,7 +579,8 @@ def test_reals_and_lists_may_wait_for_names_but_axes_may_not() -> None:
 
 RIGHT: dict[str, list[Any]] = {
     "Int": [1, 0, -3], "PerAxis": [1, (1, 2), (3,)], "Padding": [1, (1, 2), "same", "valid"],
-    "Around": [1, (1, 2), ()], "Axis": [1, -1], "Axes": [(0, 2, 1)], "Lengths": [(2, 3)], "Dims": [1, -1, (2, 3)],
+    "Around": [1, (1, 2), ()], "Axis": [1, -1], "Axes": [(0, 2, 1)],
+    "Lengths": [(2, 3)], "Ints": [(2, 3), ()], "Dims": [1, -1, (2, 3)],
     "Flag": [True, False],
     "Real": [1, 0.5, -2.0], "Bool": [True, False], "Word": ["zeros"],
 }  # fmt: skip
@@ -578,7 +603,8 @@ VALUES: list[Any] = [
 ]
 FIT = {
     "Int": ["1"], "PerAxis": ["1", "(1, 2)"], "Padding": ["1", "(1, 2)", "'same'"], "Around": ["1", "(1, 2)"],
-    "Axis": ["1"], "Axes": ["(1, 2)"], "Lengths": ["(1, 2)"], "Dims": ["1", "(1, 2)"], "Flag": ["True", "False"],
+    "Axis": ["1"], "Axes": ["(1, 2)"],
+    "Lengths": ["(1, 2)"], "Ints": ["(1, 2)"], "Dims": ["1", "(1, 2)"], "Flag": ["True", "False"],
     "Real": ["1", "0.5", "64.0"], "Bool": ["True", "False"], "Word": ["'word'", "'same'", "'1'"],
 }  # fmt: skip
 
@@ -613,8 +639,8 @@ def test_padding_not_written_keeps_the_size_of_an_odd_kernel() -> None:
 
 def test_axes_permuted_carry_the_channels() -> None:
     permute = OPS["permute"]
-    assert permute((0, 2, 3, 1)).output(Shape((4, 7, 6))) == Shape((7, 6, 4), 2)
-    assert permute((0, 3, 1, 2)).output(Shape((7, 6, 4), 2)) == Shape((4, 7, 6))
+    assert permute((0, 2, 3, 1)).output(Shape((4, 7, 6))) == Shape((7, 6, 4), 2, arranged=True)
+    assert permute((0, 3, 1, 2)).output(Shape((7, 6, 4), 2)) == Shape((4, 7, 6), arranged=True)
     x = torch.arange(2 * 4 * 7 * 6).reshape(2, 4, 7, 6)
     assert torch.equal(built(permute((0, 3, 1, 2)), IMAGE)(x), x.permute(0, 3, 1, 2))
 
@@ -655,6 +681,24 @@ def test_a_sequence_gets_its_token_and_its_positions() -> None:
     assert torch.equal(token(x), torch.cat([torch.zeros(2, 1, 12), x], 1))
     assert torch.equal(positions(x) - positions(torch.zeros(2, 5, 12)), x + positions.weight - positions.weight)
     assert 0.01 < positions.weight.std().item() < 0.03
+
+
+def test_linear_takes_the_last_axis_where_somebody_arranged_the_axes() -> None:
+    linear, transpose, conv = OPS["linear"](5), OPS["transpose"](1, 2), OPS["conv"](8, 1)
+    tokens = Shape((7, 4), 1)
+    assert linear.output(transpose.output(tokens)) == Shape((4, 5), arranged=True)
+    assert broken(linear, conv.output(transpose.output(tokens))), "behind a convolution it stands for a forgotten `flatten`"
+    assert broken(linear, IMAGE)
+    assert conv.output(tokens) == Shape((8, 4), 1), "the channels stay where they are"
+    assert linear.output(OPS["reshape"]((2, -1)).output(IMAGE)).sizes == (2, 5)
+
+
+@pytest.mark.parametrize(
+    ("x", "dim", "axis"), [(Shape((4, 7)), 1, 0), (Shape((4, 6)), 2, 0), (Shape((6, 4), 1), 2, 2), (Shape((6, 4), 1), 1, 2)]
+)
+def test_unflatten_says_where_the_channels_are(x: Shape, dim: int, axis: int) -> None:
+    """Of the channels on axis 1 the groups come first; of the last axis, as of heads, what is left of them."""
+    assert OPS["unflatten"](dim, (2, -1)).output(x).channel_axis == axis
 
 
 def test_stochastic_depth_keeps_the_mean_and_drops_whole_images() -> None:

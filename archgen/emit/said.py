@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from archgen.arithmetic.spelling import render
 from archgen.emit.layout import Group, Infix, Text, flat
-from archgen.ops.torch_text import VALUES, Function, Index, Listed, Nth, Operator, Option, Own, SizeOf, Values, named
+from archgen.ops.torch_text import VALUES, Function, Images, Index, Listed, Nth, Operator, Option, Own, SizeOf, Values, named
 from archgen.records import Record
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ def said(tree: Tree, values: tuple[Text, ...] | ListOf, options: Mapping[str, An
         return values[tree.number]
     if isinstance(tree, SizeOf):
         return f"{flat(values[tree.number])}.shape[2:]"
+    if isinstance(tree, Images):
+        return f"{flat(values[0])}.shape[0]"
     if isinstance(tree, Option):
         value = options[tree.name]
         if type(value) is str:

@@ -189,9 +189,13 @@ class Graph(Record):
     entering: tuple[Shape, ...]
 
     def at(self, first: Shape) -> tuple[Shape, ...]:
-        """The shapes that enter where the first is this: those that have its sizes in the spec have them here too."""
+        """The shapes that enter where the first is this: those that have its sizes in the spec have them here too.
+
+        One with two axes may be a sequence as well as a signal: its author has said in which order they stand.
+        """
         own, *others = self.entering
-        return (first, *(Shape((x.channels, *first.spatial)) if x.spatial == own.spatial else x for x in others))
+        here = (first, *(Shape((x.channels, *first.spatial)) if x.spatial == own.spatial else x for x in others))
+        return tuple(x._replace(arranged=x.rank == 1) for x in here)
 
     def shapes(self, first: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
         """The same as plain numbers."""

@@ -166,8 +166,9 @@ def _on_names(op: type[Op], **given: Value | None) -> Op:
         kind = op.kind(field)
         if field in given or kind.literal or kind is KINDS["Word"]:
             return example[field]  # type: ignore[no-any-return]
-        if kind is KINDS["Around"] and type(example[field]) is tuple:
-            return tuple(Index(ManyName(field, "int"), index) for index in range(len(example[field])))
+        if kind in (KINDS["Around"], KINDS["Ints"]) and type(example[field]) is tuple:
+            known = ManyName(field, "int")
+            return tuple(item if item == -1 else Index(known, index) for index, item in enumerate(example[field]))
         return Name(field, "float" if kind.article == "a number" else "int")
 
     return op(**{field: value(field) for field in op.fields})

@@ -179,7 +179,7 @@ class GLU(Activation):
 
     def output(self, x: Shape) -> Shape:
         halved = self.axis(x)
-        return Shape(tuple(size // 2 if axis == halved else size for axis, size in enumerate(x.sizes)), x.channel_axis)
+        return x._replace(sizes=tuple(size // 2 if axis == halved else size for axis, size in enumerate(x.sizes)))
 
     def reads(self, x: Shape) -> tuple[Reads | None, ...]:
         return reads_along(x, self.dim)

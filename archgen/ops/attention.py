@@ -92,7 +92,6 @@ class PositionEmbedding(Op):
 
     name: ClassVar[str] = "position_embedding"
     infers: ClassVar[bool] = True
-    insists_on_sizes: ClassVar[bool] = True
     fresh: ClassVar[bool] = True
     module_source: ClassVar[str] = '''\
 class PositionEmbedding(nn.Module):
@@ -116,6 +115,9 @@ class PositionEmbedding(nn.Module):
 
     def inferred(self, x: Shape) -> tuple[Size, ...]:
         return x.sizes
+
+    def insists_on(self, x: Shape) -> tuple[int, ...]:
+        return 0, 1
 
     def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
         return Footprint(hands_back=True)

@@ -48,7 +48,6 @@ class Op(Record):
     example: ClassVar[str] = ""  # a node as a spec writes it; "" where its name alone is one
     words: ClassVar[dict[str, tuple[str, ...]]] = {}  # the words that an option may be
     infers: ClassVar[bool] = False  # takes sizes from its input, so it can't be built before that is known
-    insists_on_sizes: ClassVar[bool] = False  # its layer, built for spatial sizes, refuses other ones
     fresh: ClassVar[bool] = False  # makes a new tensor that its own backward does not need: what follows may overwrite it
     by_chance: ClassVar[bool] = False  # while training, its result is chance
     inplace: ClassVar[bool] = False  # the torch class takes `inplace`
@@ -92,6 +91,10 @@ class Op(Record):
     def insists(self) -> bool:
         """Whether its layer, built for a number of channels, refuses another one."""
         return self.infers
+
+    def insists_on(self, x: Shape) -> tuple[int, ...]:
+        """The axes, without the batch, whose sizes its layer, built for x, refuses to have otherwise."""
+        return (x.channel_axis,) if self.insists else ()
 
     def built_for(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
         """What its layer, built for x, refuses to have otherwise, though it has no weight of that size."""

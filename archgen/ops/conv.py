@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from archgen.arithmetic.evaluation import binary, call, select
-from archgen.ops.base import Op, axis_constraints, list_constraints, spatial_constraints, window_reads
+from archgen.ops.base import Op, axis_constraints, list_constraints, reads_along, spatial_constraints, window_reads
 from archgen.ops.options import Bool, Int, Padding, PerAxis, Word
 from archgen.ops.value import (
     Constraint,
@@ -110,19 +110,19 @@ class Conv(Op):
 
     def output(self, x: Shape) -> Shape:
         if self.padding == "same":
-            return x.with_channels(self.out_channels)
+            return Shape((self.out_channels, *x.sizes[1:]), x.channel_axis)
         spatial = (window_size(size, *window) for size, window in zip(x.sizes[1:], self.windows(x.rank)))
-        return Shape((self.out_channels, *spatial))
+        return Shape((self.out_channels, *spatial), x.channel_axis)
 
     def constraints(self, x: Shape) -> Iterable[Constraint]:
-        yield from spatial_constraints(self, x)
+        yield from spatial_constraints(self, x._replace(channel_axis=0) if x.rank == 1 else x)
         yield from list_constraints(self, x.rank, "kernel_size", "stride", "padding", "dilation")
         yield from axis_constraints(self, x.rank, _LEAST if self.padding not in self.words["padding"] else _LEAST_BESIDE_A_WORD)
         if self.padding == "same":
             for stride in axes(self.stride, x.rank):
                 yield Constraint(stride, "==", 1, "`padding: same` needs a stride of {right}, not {left}", "stride", _SAME_HELP)
         if self.groups != 1:
-            yield from group_constraints(self.groups, x.channels, self.out_channels)
+            yield from group_constraints(self.groups, x.sizes[0], self.out_channels)
         for size, padded, (kernel, _, padding, dilation) in zip(x.sizes[1:], self.padded(x), self.windows(x.rank)):
             span = dilation * (kernel - 1) + 1
             if self.padding != "same" and not known_at_least(padded, span):
@@ -139,24 +139,24 @@ class Conv(Op):
                 )
 
     def weights(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
-        weight = ("weight", (self.out_channels, x.channels // self.groups, *axes(self.kernel_size, x.rank)))
+        weight = ("weight", (self.out_channels, x.sizes[0] // self.groups, *axes(self.kernel_size, x.rank)))
         return (weight, ("bias", (self.out_channels,))) if self.bias else (weight,)
 
     def macs(self, x: Shape, y: Shape) -> Size:
-        return product(y.sizes) * (x.channels // self.groups) * product(axes(self.kernel_size, x.rank))
+        return product(y.sizes) * (x.sizes[0] // self.groups) * product(axes(self.kernel_size, x.rank))
 
     def reads(self, x: Shape) -> tuple[Reads | None, ...]:
-        return window_reads(self.windows(x.rank))
+        return reads_along(x, 1) if x.channel_axis else window_reads(self.windows(x.rank))
 
     def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
         """torch pads with zeros inside the convolution, the same on both sides; for any other padding it makes a new tensor."""
         sides = tuple(zip(self.paddings(x.rank), self.paddings_behind(x.rank)))
         if self.padding_mode != "zeros":
-            padded = x.channels * product(self.padded(x))
+            padded = x.sizes[0] * product(self.padded(x))
             return Footprint(keeps=self.keeps, first=self.around(x, padded), between=padded)
         if all(same(before, behind) for before, behind in sides):
             return super().footprint(x, y, mode)
-        padded = x.channels * product(size + behind - before for size, (before, behind) in zip(x.sizes[1:], sides))
+        padded = x.sizes[0] * product(size + behind - before for size, (before, behind) in zip(x.sizes[1:], sides))
         return Footprint(keeps=self.keeps, first=Footprint(), between=padded)
 
     def around(self, x: Shape, padded: Size) -> Footprint:
@@ -168,7 +168,10 @@ class Conv(Op):
         return Footprint(back=padded + max(values, *pieces) - values)
 
     def inferred(self, x: Shape) -> tuple[Size, ...]:
-        return (x.channels,)
+        return x.sizes[:1]
+
+    def insists_on(self, x: Shape) -> tuple[int, ...]:
+        return (0,)
 
     def torch_options(self, x: Shape) -> dict[str, Any]:
         written = self.padding is not None and self.padding != "valid"
@@ -247,7 +250,11 @@ class ConvTranspose(Op):
 
 
 class Linear(Op):
-    """Linear layer on the last axis, which must be that of the channels: torch.nn.Linear."""
+    """Linear layer on the last axis: torch.nn.Linear.
+
+    What it holds are the channels, or whatever a `transpose`, a `permute` or a `reshape` has put there; behind a convolution, a
+    `flatten` stands before it.
+    """
 
     name: ClassVar[str] = "linear"
     example: ClassVar[str] = "{linear: 10}"
@@ -260,7 +267,7 @@ class Linear(Op):
     bias: Bool = True
 
     def output(self, x: Shape) -> Shape:
-        return x.with_channels(self.out_features)
+        return x._replace(sizes=(*x.sizes[:-1], self.out_features))
 
     def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
         """torch multiplies two matrices; of more axes it joins all but the last, and parts them again."""
@@ -268,7 +275,7 @@ class Linear(Op):
 
     def constraints(self, x: Shape) -> Iterable[Constraint]:
         yield Constraint(
-            x.channel_axis,
+            len(x.sizes) - 1 if x.arranged else x.channel_axis,
             "==",
             len(x.sizes) - 1,
             "`linear` works on the last axis, but this value has axes after its channels",
@@ -278,11 +285,17 @@ class Linear(Op):
         yield Constraint(self.out_features, ">=", 1, "`out_features` is {left}, and must be at least {right}", "out_features")
 
     def weights(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
-        weight = ("weight", (self.out_features, x.channels))
+        weight = ("weight", (self.out_features, x.sizes[-1]))
         return (weight, ("bias", (self.out_features,))) if self.bias else (weight,)
 
     def macs(self, x: Shape, y: Shape) -> Size:
-        return product(y.sizes) * x.channels
+        return product(y.sizes) * x.sizes[-1]
+
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        return reads_along(x, -1)
 
     def inferred(self, x: Shape) -> tuple[Size, ...]:
-        return (x.channels,)
+        return x.sizes[-1:]
+
+    def insists_on(self, x: Shape) -> tuple[int, ...]:
+        return (len(x.sizes) - 1,)

@@ -116,7 +116,7 @@ class Multiply(Pairwise):
     relation: ClassVar[str] = "broadcasts"
 
     def pair(self, left: Shape, right: Shape) -> Shape:
-        stretched = Shape(tuple(map(broadcast, left.sizes, right.sizes)), left.channel_axis)
+        stretched = left._replace(sizes=tuple(map(broadcast, left.sizes, right.sizes)))
         return stretched.with_channels(_stretched_channels(left.channels, right.channels))
 
 

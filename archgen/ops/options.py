@@ -13,7 +13,8 @@ Padding: TypeAlias = Any  # the same, or one of the words of torch.nn.Conv2d
 Around: TypeAlias = Any  # one value for each side of each spatial axis, or a list with two for each
 Axis: TypeAlias = Any  # the number of an axis: the rank of the result hangs on it, so it never waits for a name
 Axes: TypeAlias = Any
-Lengths: TypeAlias = Any  # a list of integers, of which each may wait for a name
+Ints: TypeAlias = Any  # a list of integers, of which each may wait for a name
+Lengths: TypeAlias = Any  # the same, or integers by their names
 Dims: TypeAlias = Any  # one axis or several, on which the rank of the result hangs
 Flag: TypeAlias = Any  # true or false, on which it hangs too
 Real: TypeAlias = Any
@@ -31,8 +32,8 @@ class Kind(NamedTuple):
 
     def refuses(self, value: Value, rank: int) -> str:
         """Returns the reason why an evaluated value is none of this kind, or ''; the rank is 0 where none is known yet."""
-        if isinstance(value, Expression) or (self.literal and names_of(value)):
-            counted = self.literal or (self.article == _AROUND and isinstance(value, ManyName))
+        if isinstance(value, Expression) or (self.literal and names_of(value)):  # how long a list is hangs on no name
+            counted = self.literal or self.article == _INTS or (self.article == _AROUND and isinstance(value, ManyName))
             return f"takes {self.article} written out" if counted and rank and names_of(value) else ""
         if type(value) is int and self.article in _INTEGERS:
             return ""
@@ -57,12 +58,13 @@ def _ints(value: Value) -> bool:
 
 _PADDING = "an integer, a list with one for each axis, `same` or `valid`"
 _AROUND = "an integer, or a list with two for each axis"
+_INTS = "a list of integers"
 _DIMS = "an integer, or a list of integers"
 _TESTS: dict[str, Any] = {
     "an integer": lambda value: type(value) is int,
     "an integer, or a list with one for each axis": lambda value: type(value) is int or _ints(value),
     _PADDING: lambda value: type(value) is int or _ints(value) or value in ("same", "valid"),
-    "a list of integers": _ints,
+    _INTS: _ints,
     _AROUND: lambda value: type(value) is int or _ints(value),
     _DIMS: lambda value: type(value) is int or _ints(value),
     "a number": is_number,
@@ -79,8 +81,9 @@ KINDS: dict[str, Kind] = {
     "Padding": Kind(_PADDING, {"type": ["integer", "string", "array"], "items": _INTEGER}),
     "Around": Kind(_AROUND, {"type": ["integer", "string", "array"], "items": _INTEGER}),
     "Axis": Kind("an integer", _INTEGER, literal=True),
-    "Axes": Kind("a list of integers", {"type": ["array", "string"], "items": _INTEGER}, literal=True),
-    "Lengths": Kind("a list of integers", {"type": ["array", "object"], "items": _INTEGER, "additionalProperties": _INTEGER}),
+    "Axes": Kind(_INTS, {"type": ["array", "string"], "items": _INTEGER}, literal=True),
+    "Ints": Kind(_INTS, {"type": ["array", "string"], "items": _INTEGER}),
+    "Lengths": Kind(_INTS, {"type": ["array", "object"], "items": _INTEGER, "additionalProperties": _INTEGER}),
     "Dims": Kind(_DIMS, {"type": ["integer", "string", "array"], "items": _INTEGER}, literal=True),
     "Flag": Kind("true or false", {"type": ["boolean", "string"]}, literal=True),
     "Real": Kind("a number", {"type": ["number", "string"]}),

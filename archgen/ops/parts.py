@@ -41,7 +41,7 @@ class PartsOp(Op):
     def outputs(self, x: Shape) -> tuple[Shape, ...]:
         """The shape of each part."""
         axis = self.axis(x)
-        return tuple(Shape((*x.sizes[:axis], length, *x.sizes[axis + 1 :]), x.channel_axis) for length in self.lengths(x))
+        return tuple(x._replace(sizes=(*x.sizes[:axis], length, *x.sizes[axis + 1 :])) for length in self.lengths(x))
 
     def output(self, x: Shape) -> Shape:
         """The shape of the first part."""

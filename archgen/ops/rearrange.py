@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from archgen.arithmetic.expressions import names_of
+from archgen.arithmetic.spelling import render
 from archgen.ops.base import Op, batched_axis_constraints, reordered_reads, spatial_constraints, value_axis_constraints
-from archgen.ops.options import Around, Axes, Axis, Dims, Int, Word
-from archgen.ops.torch_text import Method, Option
-from archgen.ops.value import MOST_PHASES, POINTWISE, SHARED, Constraint, Footprint, Mode, Reads, Shape, Size, divisors, product
+from archgen.ops.options import Around, Axes, Axis, Dims, Int, Ints, Word
+from archgen.ops.torch_text import Images, Index, Method, Option
+from archgen.ops.value import (
+    MOST_PHASES,
+    POINTWISE,
+    SHARED,
+    Constraint,
+    Footprint,
+    Mode,
+    Reads,
+    Shape,
+    Size,
+    divisors,
+    product,
+    same,
+    shape_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,7 +53,7 @@ class Permute(nn.Module):
 
     def output(self, x: Shape) -> Shape:
         axes = [dim - 1 for dim in self.dims[1:]]
-        return Shape(tuple(x.sizes[axis] for axis in axes), axes.index(x.channel_axis))
+        return Shape(tuple(x.sizes[axis] for axis in axes), axes.index(x.channel_axis), arranged=True)
 
     def reads(self, x: Shape) -> tuple[Reads | None, ...]:
         return reordered_reads(x, (dim - 1 for dim in self.dims[1:]))
@@ -82,7 +97,7 @@ class Transpose(nn.Module):
 
     def output(self, x: Shape) -> Shape:
         order = self.order(x)
-        return Shape(tuple(x.sizes[axis] for axis in order), order.index(x.channel_axis))
+        return Shape(tuple(x.sizes[axis] for axis in order), order.index(x.channel_axis), arranged=True)
 
     def constraints(self, x: Shape) -> Iterable[Constraint]:
         count = len(x.sizes) + 1
@@ -166,7 +181,7 @@ class Select(nn.Module):
 
     def output(self, x: Shape) -> Shape:
         gone = self.axis(x)
-        return Shape((*x.sizes[:gone], *x.sizes[gone + 1 :]), x.channel_axis - (gone < x.channel_axis))
+        return x._replace(sizes=(*x.sizes[:gone], *x.sizes[gone + 1 :]), channel_axis=x.channel_axis - (gone < x.channel_axis))
 
     def constraints(self, x: Shape) -> Iterable[Constraint]:
         yield Constraint(len(self.at), "==", 2, "`select` takes an axis and a position, `[dim, index]`", "at")
@@ -183,6 +198,202 @@ class Select(nn.Module):
 
     def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
         return Footprint(shared=True, part=True)
+
+
+class Slice(Op):
+    """Part of the channels, or of the axis `dim`, counted with the batch: of every `step` positions one: `x[:, 4:8]` in torch.
+
+    It goes from a start to a stop, `[4, 8]`, or from a start to the end, `[4]`.
+    """
+
+    name: ClassVar[str] = "slice"
+    line = Index(Option("span"))
+    example: ClassVar[str] = "{slice: [0, 8]}"
+    module_source: ClassVar[str] = '''\
+class Slice(nn.Module):
+    """Part of the channels, or of another axis, from a start to a stop or to the end."""
+
+    def __init__(self, span: tuple[int, ...] = (0,), dim: int | None = None, step: int = 1) -> None:
+        super().__init__()
+        self.start = span[0]
+        self.stop = span[1] if len(span) > 1 else None
+        self.dim = 1 if dim is None else dim
+        self.step = step
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.movedim(self.dim, 0)[self.start : self.stop : self.step].movedim(0, self.dim)'''
+
+    span: Ints = (0,)
+    dim: Axis = None
+    step: Int = 1
+
+    def axis(self, x: Shape) -> int:
+        """The axis that is cut, without the batch."""
+        return x.channel_axis if self.dim is None else int(self.dim) % (len(x.sizes) + 1) - 1
+
+    def bounds(self, x: Shape) -> tuple[Size, Size]:
+        """Where it starts and stops."""
+        return self.span[0], self.span[1] if len(self.span) > 1 else x.sizes[self.axis(x)]
+
+    def output(self, x: Shape) -> Shape:
+        axis, (start, stop) = self.axis(x), self.bounds(x)
+        length = stop - start if same(self.step, 1) else (stop - start + self.step - 1) // self.step
+        return x._replace(sizes=(*x.sizes[:axis], length, *x.sizes[axis + 1 :]))
+
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        if self.dim is not None:
+            yield from value_axis_constraints(x, "dim", self.dim)
+        sentence = f"`slice` takes a start and a stop, `[0, 8]`, or a start alone, not {len(self.span)} numbers"
+        yield Constraint(int(len(self.span) in (1, 2)), "==", 1, sentence, "span")
+        yield Constraint(self.step, ">=", 1, "`step` is {left}, and must be at least {right}", "step")
+        axis, start = self.axis(x), self.span[0]
+        what = "channels" if axis == x.channel_axis else f"positions of axis {axis + 1}"
+        length = x.sizes[axis]
+        known = type(start) is int and type(length) is int
+        help = f"positions count from the first, 0: write `[{max(0, start + length)}]`" if known else ""
+        yield Constraint(start, ">=", 0, "`slice` starts at {left}, and must start at 0 or behind it", "span", help)
+        if len(self.span) == 1:
+            yield Constraint(length, ">=", start + 1, f"`slice` leaves nothing of {{left}} {what}", "span")
+            return
+        stop = self.span[1]
+        sentence = "`slice` stops at {left} and leaves nothing: the first stop that leaves something is {right}"
+        yield Constraint(stop, ">=", start + 1, sentence, "span")
+        help = f"write `[{render(start)}]`, which goes on to the end"
+        yield Constraint(length, ">=", stop, f"`slice` goes to {{right}}, past the end of {{left}} {what}", "span", help)
+
+    def torch_options(self, x: Shape) -> dict[str, Any]:
+        axis = x.channel_axis + 1
+        return super().torch_options(x) | {"dim": axis if self.dim is None and axis > 1 else self.dim}
+
+    def text_options(self, x: Shape) -> dict[str, Any]:
+        start, stop = self.span[0], self.span[1] if len(self.span) > 1 else None
+        cut = slice(None if same(start, 0) else start, stop, None if same(self.step, 1) else self.step)
+        return {"span": (slice(None),) * (self.axis(x) + 1) + (cut,)}
+
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        cut = Reads(self.step, (self.span[0],)) if type(self.span[0]) is int else None
+        return tuple(cut if axis == self.axis(x) else POINTWISE for axis in range(len(x.sizes)) if axis != x.channel_axis)
+
+    def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
+        """Of the whole axis torch makes nothing."""
+        return Footprint(shared=True, part=not (y.sizes == x.sizes and same(self.step, 1)))
+
+
+class Reshape(Op):
+    """Lays the values of each image out anew; one of the sizes may be -1, which the others leave: torch.reshape.
+
+    The sizes are said without the batch. As nothing else is known of them, axis 1 counts as that of the channels.
+    """
+
+    name: ClassVar[str] = "reshape"
+    line = Method("reshape", (Images(), Option("shape", spread=True)))
+    example: ClassVar[str] = "{reshape: [64, -1]}"
+    module_source: ClassVar[str] = '''\
+class Reshape(nn.Module):
+    """Lay the values of each image out anew; one size may be -1."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.reshape(x.shape[:1] + self.shape)'''
+
+    shape: Ints
+
+    def output(self, x: Shape) -> Shape:
+        return Shape(_inferred(product(x.sizes), self.shape), arranged=True)
+
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        count = len(self.shape)
+        yield Constraint(count, ">=", 1, "`shape` lists no size", "shape", "`flatten` makes one axis of all")
+        yield Constraint(
+            4, ">=", count, "`shape` lists {right} sizes, and a value has at most {left} beside the batch", "shape"
+        )
+        yield from _filled_constraints(product(x.sizes), self.shape, "shape", f"the values of {shape_text(x)}")
+
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        return (None,) * (len(self.shape) - 1)
+
+    def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
+        return SHARED
+
+
+class Unflatten(Op):
+    """Makes several axes of one, counted with the batch: torch.nn.Unflatten. One size may be -1, which the others leave.
+
+    Of the axis of the channels the first has the channels where it is axis 1, as in groups, and else the last, as in heads.
+    """
+
+    name: ClassVar[str] = "unflatten"
+    line = Method("unflatten", (Option("dim"), Option("sizes")))
+    example: ClassVar[str] = "{unflatten: [8, 7], dim: 2}"
+    torch_class: ClassVar[str] = "Unflatten"
+    positional: ClassVar[int] = 2
+
+    dim: Axis
+    unflattened_size: Ints
+
+    @classmethod
+    def first(cls) -> str:
+        return "unflattened_size"
+
+    def axis(self, x: Shape) -> int:
+        """The axis that becomes several, without the batch."""
+        return int(self.dim) % (len(x.sizes) + 1) - 1
+
+    def output(self, x: Shape) -> Shape:
+        axis, more = self.axis(x), len(self.unflattened_size) - 1
+        sizes = _inferred(x.sizes[axis], self.unflattened_size)
+        moved = axis < x.channel_axis or axis == x.channel_axis > 0
+        return Shape((*x.sizes[:axis], *sizes, *x.sizes[axis + 1 :]), x.channel_axis + more * moved, arranged=True)
+
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        yield from value_axis_constraints(x, "dim", self.dim)
+        count = len(self.unflattened_size)
+        yield Constraint(count, ">=", 1, "`unflattened_size` lists no size", "unflattened_size")
+        sentence = "the value would have {right} axes beside the batch, and may have at most {left}"
+        yield Constraint(4, ">=", len(x.sizes) + count - 1, sentence, "unflattened_size")
+        what = f"the positions of axis {self.axis(x) + 1}"
+        yield from _filled_constraints(x.sizes[self.axis(x)], self.unflattened_size, "unflattened_size", what)
+
+    def text_options(self, x: Shape) -> dict[str, Any]:
+        return {"dim": self.dim, "sizes": self.unflattened_size}
+
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        axis, y = self.axis(x), self.output(x)
+        more = len(y.sizes) - len(x.sizes)
+        found: list[Reads | None] = []
+        for own in range(len(y.sizes)):
+            if own == y.channel_axis:
+                continue
+            came = own if own < axis else own - more
+            split = axis <= own <= axis + more and more > 0
+            found.append(None if split or came == x.channel_axis else POINTWISE._replace(source=came - (came > x.channel_axis)))
+        return tuple(found)
+
+    def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
+        return SHARED
+
+
+def _inferred(total: Size, sizes: tuple[Size, ...]) -> tuple[Size, ...]:
+    """The sizes, with what the others leave in the place of -1."""
+    known = product(size for size in sizes if not same(size, -1))
+    return tuple(total // known if same(size, -1) else size for size in sizes)
+
+
+def _filled_constraints(total: Size, sizes: tuple[Size, ...], option: str, what: str) -> Iterable[Constraint]:
+    """The sizes hold as many values as there are, at most one of them left open."""
+    known = [size for size in sizes if not same(size, -1)]
+    for size in known:
+        yield Constraint(size, ">=", 1, f"a size of `{option}` is {{left}}: it is at least {{right}}, or -1, once", option)
+    yield Constraint(1, ">=", len(sizes) - len(known), f"`{option}` has -1 {{right}} times: the others leave one size", option)
+    if len(known) < len(sizes):
+        sentence = f"{what}, {{right}} in all, can't be shared by the other sizes, {{left}} together"
+        yield Constraint(product(known), "divides", total, sentence, option, divisors(product(known), total))
+    else:
+        help = "one of the sizes may be -1: it is then what the others leave"
+        yield Constraint(product(sizes), "==", total, f"`{option}` holds {{left}}, and {what} are {{right}}", option, help)
 
 
 class ChannelShuffle(Op):
@@ -392,7 +603,7 @@ class Flatten(Op):
         start, end = self.span(x)
         sizes = (*x.sizes[:start], product(x.sizes[start : end + 1]), *x.sizes[end + 1 :])
         axis = x.channel_axis
-        return Shape(sizes, axis if axis < start else start if axis <= end else axis - (end - start))
+        return Shape(sizes, axis if axis < start else start if axis <= end else axis - (end - start), arranged=True)
 
     def reads(self, x: Shape) -> tuple[Reads | None, ...]:
         start, end = self.span(x)

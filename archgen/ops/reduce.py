@@ -46,9 +46,9 @@ class Reduction(Op):
     def output(self, x: Shape) -> Shape:
         gone = self.axes(x)
         if self.keepdim:
-            return Shape(tuple(1 if axis in gone else size for axis, size in enumerate(x.sizes)), x.channel_axis)
+            return x._replace(sizes=tuple(1 if axis in gone else size for axis, size in enumerate(x.sizes)))
         sizes = tuple(size for axis, size in enumerate(x.sizes) if axis not in gone)
-        return Shape(sizes, x.channel_axis - sum(axis < x.channel_axis for axis in gone))
+        return x._replace(sizes=sizes, channel_axis=x.channel_axis - sum(axis < x.channel_axis for axis in gone))
 
     def constraints(self, x: Shape) -> Iterable[Constraint]:
         count = len(x.sizes) + 1

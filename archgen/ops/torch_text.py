@@ -40,6 +40,10 @@ class SizeOf(Record):
     number: int
 
 
+class Images(Record):
+    """How many images the first value holds: `x.shape[0]`."""
+
+
 class Own(Record):
     """The parameter that belongs to the class around the line."""
 
@@ -90,7 +94,7 @@ class Index(Record):
     at: Option
 
 
-Tree: TypeAlias = "Values | Nth | SizeOf | Own | Option | Listed | Function | Method | Operator | Index"
+Tree: TypeAlias = "Values | Nth | SizeOf | Images | Own | Option | Listed | Function | Method | Operator | Index"
 VALUES, OWN = Values(), Own()
 
 
@@ -138,6 +142,8 @@ def run(tree: Tree, values: Sequence[Any], options: Mapping[str, Any], function:
         return values[tree.number]
     if isinstance(tree, SizeOf):
         return values[tree.number].shape[2:]
+    if isinstance(tree, Images):
+        return values[0].shape[0]
     if isinstance(tree, Option):
         return options[tree.name]
     if isinstance(tree, Listed):

@@ -44,10 +44,15 @@ Size: TypeAlias = Any  # an int, or an Expression; the rules do not care which
 
 
 class Shape(NamedTuple):
-    """The shape of a value without the batch: `sizes[channel_axis]` counts channels or features, the others are spatial."""
+    """The shape of a value without the batch: `sizes[channel_axis]` counts channels or features, the others are spatial.
+
+    arranged: somebody said in which order its axes stand, as by a `transpose` or a `reshape`. Then `linear` takes the last one,
+    whatever it holds; behind a convolution that would be a width, which nobody means who forgot a `flatten`.
+    """
 
     sizes: tuple[Size, ...]
     channel_axis: int = 0
+    arranged: bool = False
 
     @property
     def channels(self) -> Size:
@@ -64,11 +69,11 @@ class Shape(NamedTuple):
 
     def with_channels(self, channels: Size) -> Shape:
         sizes, axis = self.sizes, self.channel_axis
-        return Shape((*sizes[:axis], channels, *sizes[axis + 1 :]), axis)
+        return self._replace(sizes=(*sizes[:axis], channels, *sizes[axis + 1 :]))
 
     def with_spatial(self, spatial: Iterable[Size]) -> Shape:
         """Replaces the spatial sizes of a shape whose channels come first."""
-        return Shape((self.sizes[0], *spatial))
+        return self._replace(sizes=(self.sizes[0], *spatial))
 
 
 def shape_text(shape: Shape) -> str:

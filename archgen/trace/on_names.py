@@ -69,7 +69,7 @@ class _Names(Tracer):
 
     def judged(self, x: Shape) -> Shape:
         """Without its sizes: a node that is left out at those of the spec's input may fit others."""
-        return Shape(ANY_SIZES[: len(x.sizes)], x.channel_axis).with_channels(x.channels)
+        return x._replace(sizes=ANY_SIZES[: len(x.sizes)]).with_channels(x.channels)
 
     def steps(self, body: Body, entering: tuple[Shape, ...], names: Environment) -> tuple[tuple[Traced, ...], list[Any]]:
         around, self.inside = self.inside, body
@@ -160,9 +160,7 @@ class _Names(Tracer):
     ) -> tuple[Shape, ...]:
         """What leaves this call of a block, `leaving` being what leaves any; where that is not known, the call is traced."""
         if not any(isinstance(size, TooLong) or names_of(size) & OPEN for out in leaving for size in out.sizes):
-            return tuple(
-                Shape(tuple(self.value(size, names, place) for size in out.sizes), out.channel_axis) for out in leaving
-            )
+            return tuple(out._replace(sizes=tuple(self.value(size, names, place) for size in out.sizes)) for out in leaving)
         key = (body.name, repr(names), entering)
         found = self.outputs.get(key)
         if found is None:
@@ -185,7 +183,7 @@ class _Names(Tracer):
         """What leaves an op, or a loop, that changes the sizes in a way that each call of the block chooses."""
         sizes: list[Any] = [Name(name, "int") for name in OPEN_NAMES[x.rank]]
         sizes.insert(x.channel_axis, x.channels)
-        return Shape(tuple(sizes), x.channel_axis)
+        return x._replace(sizes=tuple(sizes))
 
     def container(self, name: str, x: Shape, children: tuple[Traced, ...], place: Place) -> Traced:
         return Traced(name, "Sequential", Role.CHAIN, (x,), children[-1].output if children else x, place, children=children)
@@ -258,10 +256,10 @@ class _Names(Tracer):
 
 
 def _named_sizes(value: str, x: Shape) -> Shape:
-    """The shape of a value that enters, of which nothing is known but its axes."""
+    """The shape of a value that enters, of which nothing is known but its axes; some call may have arranged them."""
     sizes = [Name(name, "int") for name in axis_names(x.rank, value)]
     sizes.insert(x.channel_axis, Name(size_name(CHANNELS, value), "int"))
-    return Shape(tuple(sizes), x.channel_axis)
+    return Shape(tuple(sizes), x.channel_axis, arranged=True)
 
 
 def sizes_entering(body: Body, entering: tuple[Shape, ...]) -> dict[str, Value]:

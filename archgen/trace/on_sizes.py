@@ -152,9 +152,12 @@ class _Symbolic(NumberTracer):
         """The same shape with its channels as a number."""
         return x.with_channels(self.number(x.channels, FIXED, place))
 
-    def fixed_sizes(self, x: Shape, place: Place) -> Shape:
-        """The same shape with all its sizes as numbers."""
-        return Shape(tuple(self.number(size, FIXED_POSITIONS, place) for size in x.sizes), x.channel_axis)
+    def fixed_for(self, op: Op, x: Shape, place: Place) -> Shape:
+        """The same shape with those sizes as numbers that the op's layer is built for."""
+        sizes = list(x.sizes)
+        for axis in op.insists_on(x):
+            sizes[axis] = self.number(sizes[axis], FIXED if axis == x.channel_axis else FIXED_POSITIONS, place)
+        return x._replace(sizes=tuple(sizes))
 
     def number(self, size: Number, sentence: str, place: Place) -> int:
         """What a built network has fixed a size to."""
@@ -170,8 +173,7 @@ class _Symbolic(NumberTracer):
         return super().body(body, given, entering)
 
     def op(self, name: str, op: Op, x: Shape, place: Place, places: tuple[tuple[str, Place], ...]) -> Traced:
-        x = self.fixed(x, place) if op.insists else x
-        return super().op(name, op, self.fixed_sizes(x, place) if op.insists_on_sizes else x, place, places)
+        return super().op(name, op, self.fixed_for(op, x, place), place, places)
 
     def leaf(self, name: str, op: Op, x: Shape, y: Shape, place: Place) -> Traced:
         for size, made, reads in zip(x.spatial, y.spatial, op.reads(x)):

@@ -184,7 +184,7 @@ class Tracer:
         sizes = [a if a == b else limited(Conditional(condition, a, b)) for a, b in zip(y.sizes, x.sizes)]
         if self.keeps_channels(step, condition):
             sizes[x.channel_axis] = y.channels
-        return Shape(tuple(sizes), x.channel_axis)
+        return x._replace(sizes=tuple(sizes))
 
     def keeps_channels(self, step: Step, condition: Expression) -> bool:
         """Whether every call of the block has been judged to keep the channels where it leaves a node out."""

@@ -39,7 +39,7 @@ def op_title(op: Op, type_name: str, x: Shape) -> str:
     return ", ".join([f"{type_name} {kernel}".rstrip(), *given])
 
 
-_OF_AXES = (KINDS["Axes"], KINDS["Dims"])
+_OF_AXES = (KINDS["Axes"], KINDS["Dims"], KINDS["Ints"])
 
 
 def _listed(axes: tuple[Value, ...]) -> str:

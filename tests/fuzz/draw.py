@@ -5,6 +5,7 @@ Every node is a proposal: options drawn by the op's own record, then kept if `me
 
 from __future__ import annotations
 
+import math
 import random
 from itertools import count
 from typing import Any
@@ -889,6 +890,8 @@ class Drawer:
             return [*axes[: pick.randint(0, len(axes))], 0, 7] if wild and self.chance(0.5) else [0, *axes]
         if family == "Around" and self.chance(0.6):
             return [pick.randint(-1 if wild else 0, 2) for _ in range(pick.randint(0, 7) if wild else 2 * x.rank)]
+        if family == "Ints":
+            return self.sizes(kind, x, wild)
         divisors = [number for number in (1, 2, 3, 4, 6, 8) if x.channels % number == 0]
         many = {
             "out_channels": (1, 2, 3, 4, 6, 8),
@@ -911,11 +914,29 @@ class Drawer:
             return [pick.choice(values) for _ in range(pick.randint(1, 4) if wild else max(1, x.rank))]
         return pick.choice(values)
 
+    def sizes(self, kind: str, x: Shape, wild: bool) -> list[int]:
+        """A list of sizes: what a value is laid out to, what an axis becomes, or where a slice starts and stops."""
+        pick = self.random
+        if wild and self.chance(0.5):
+            return [pick.randint(-2, 6) for _ in range(pick.randint(0, 5))]
+        if kind == "slice":
+            return sorted(pick.sample(range(max(x.sizes) + 1), pick.choice((1, 2, 2))))
+        rest = math.prod(x.sizes) if kind == "reshape" else pick.choice(x.sizes)
+        found = []
+        for _ in range(pick.randint(0, 2)):
+            found.append(pick.choice([number for number in range(1, rest + 1) if rest % number == 0]))
+            rest //= found[-1]
+        found.append(rest if self.chance(0.5) else -1)
+        pick.shuffle(found)
+        return found
+
     def waiting(self, kind: str, option: str, value: Tree, names: dict[str, Any]) -> Tree:
         """The value as a spec may write it: itself, or an expression for it."""
         op = OPS[kind].kind(option)
         if op.literal or op in (KINDS["Word"],):
             return value
+        if op is KINDS["Ints"]:
+            return [item if item < 0 else self.expression(item, names, 0.3) for item in value]
         if isinstance(value, list) or value in OPS[kind].words.get(option, ()):
             return value
         if option == "kernel_size" and names.get("width") == value and self.chance(0.6):
