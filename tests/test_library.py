@@ -44,6 +44,7 @@ BLOCKS: dict[str, Callable[[Any, Tensor], Tensor]] = {
         torch.cat([m.point(x), m.near(x), m.far(x), m.farthest(x), spread(m, x, x.shape[-2:])], dim=1)
     ),
     "{CBAM: 4}": lambda m, x: placed(m, x * torch.sigmoid(m.mlp(F.adaptive_avg_pool2d(x, 1)) + m.mlp(x.amax((2, 3), True)))),
+    "{ECA: 5}": lambda m, x: x * torch.sigmoid(beside(m.conv, x.mean([2, 3])))[..., None, None],
 }  # fmt: skip
 
 
@@ -84,6 +85,13 @@ def pre(m: Any, x: Tensor) -> tuple[Tensor, Tensor]:
 def placed(m: Any, x: Tensor) -> Any:
     """The second gate of CBAM."""
     return x * m.position_gate(torch.stack([x.amax(1), x.mean(1)], dim=1))
+
+
+def beside(layer: Any, means: Tensor) -> Any:
+    """The paper's form: a band of a matrix over the channels, the same in each row."""
+    (kernel,) = layer.weight[0]
+    around = len(kernel) // 2
+    return F.pad(means, (around, around)).unfold(1, len(kernel), 1) @ kernel
 
 
 def chosen(m: Any, x: Tensor, near: Tensor, far: Tensor) -> Any:

@@ -214,7 +214,8 @@ def test_the_completions_of_an_op_are_its_options(name: str) -> None:
     assert described["description"].startswith((OPS[name].__doc__ or "").split("\n")[0].split(".")[0])
     for option, about in described["properties"].items():
         assert about["description"]
-        assert about.get("default") == OPS[name].defaults.get(option)
+        default = OPS[name].defaults.get(option)
+        assert about.get("default") == (list(default) if isinstance(default, tuple) else default)
 
 
 # ---- beside the reader

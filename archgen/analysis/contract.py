@@ -168,7 +168,7 @@ def judge(
             boxes = boxes if judged.boxes is None else regions.crossed(boxes, judged.boxes, budget)
         except TooLong:
             judged = Judged(judged.constraint, None)
-        if judged.boxes != EVERYWHERE:
+        if judged.boxes != EVERYWHERE and not any(map(judged.constraint.follows_from, (*joint, *left))):
             (joint if judged.decided else left).append(judged.constraint)
         found[number] = judged
     return tuple(found), regions.region(runs, boxes, joint, left, own)

@@ -46,6 +46,13 @@ class SizeConstraint(Record):
     def axes(self) -> frozenset[str]:
         return axes_of(self.left) | axes_of(self.right)
 
+    def follows_from(self, other: SizeConstraint) -> bool:
+        """Whether another says as much, maybe the other way round."""
+        sides, others = (self.left, self.right), (other.left, other.right)
+        if other.relation == "==":  # then one may be stretched to the other too
+            return self.relation in ("==", "broadcasts") and sides in (others, others[::-1])
+        return self.relation == other.relation and sides == others
+
     def formula(self, ascii_only: bool = False) -> str:
         relation = {"divides": "divides", "broadcasts": "=="}.get(self.relation, self.relation)
         return f"{text_of(self.left, ascii_only)} {relation} {text_of(self.right, ascii_only)}"
