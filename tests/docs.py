@@ -30,7 +30,7 @@ from typing import NamedTuple
 from archgen import cli
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "docs" / name for name in ("language.md", "tutorial.md", "sizes.md", "templates.md", "porting.md")]
+PAGES = [ROOT / "docs" / name for name in ("language.md", "tutorial.md", "sizes.md", "templates.md", "porting.md", "review.md")]
 ADDED = {"name": "name: Example", "input": "input: [3, 32, 32]"}
 FILES = ("toml", "jinja")
 NOT_RUN = ("bash", "text")

@@ -257,10 +257,9 @@ class _Run:
         self, flow: Flow, written: Flow, number: int, values: dict[Input, _Value], sums: dict[int, _Sum], prefix: str
     ) -> None:
         """Adds `a(x) + b(x)` before `c(x)` is called, as Python does, where the step is written inside such a line."""
-        readers = flow.readers.get(Input(number + 1))
-        if not readers:
+        reader = flow.readers.get(Input(number + 1), [len(flow.steps)])[0]
+        if reader == len(flow.steps):  # nobody, or the return: what would read it is left out
             return
-        reader = readers[0]
         merge = flow.steps[reader]
         if merge.role is not Role.MERGE or not is_infix(merge):
             return

@@ -24,6 +24,7 @@ COMMANDS = {
     "build": "modules",
     "verify": "modules",
     "compare": "porting",
+    "diff": "reviewing",
 }
 
 

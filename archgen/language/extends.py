@@ -46,10 +46,10 @@ class Loaded(Record):
     taken_out: dict[str, TakenOut]
 
 
-def load(path: Path) -> Loaded:
-    """Reads a spec and those that it extends. Raises SpecError."""
+def load(path: Path, name: str | None = None) -> Loaded:
+    """Reads a spec and those that it extends. name: what messages call it, by default its path. Raises SpecError."""
     parser.refuse_outside(path, path.as_posix(), "give the path that it leads to")
-    tree = parser.read(path)
+    tree = parser.read(path, name)
     chain, seen = [tree], [path.resolve()]
     root = path.resolve().parent
     while (parent := tree.get("extends")) is not None:
