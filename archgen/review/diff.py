@@ -34,10 +34,11 @@ class Total(Record):
 class Diff(Record):
     """What differs between two networks.
 
-    old, new: what they are called. pairs: which layer became which. changes: what was done. weights: what of an old checkpoint
-    loads. same: whether both compute the same of the same weights, in evaluation and in training; False says that this could
-    not be shown. alike: whether the two say the same, for other values of their arguments too. arguments: whether
-    there are any. totals: for one image of each one's own input.
+    old, new: what they are called. pairs: which layer became which. changes: what was done. weights: what of an old
+    checkpoint loads. same: whether both compute the same of the same weights, in evaluation and in training; False says
+    that this could not be shown. permuted: whether the outputs are the same ones in another order. alike: whether the two
+    say the same, for other values of their arguments too. arguments: whether there are any. totals: for one image of each
+    one's own input.
     """
 
     old: str
@@ -47,6 +48,7 @@ class Diff(Record):
     weights: Checkpoint
     interface: Interface
     same: tuple[bool, bool]
+    permuted: bool
     alike: bool
     arguments: bool
     totals: tuple[Total, ...]
@@ -62,6 +64,7 @@ def between(old: Network, new: Network) -> Diff:
     before, after = (Side(one.graph, one.checked().traced().steps) for one in (old, new))
     pairs = align.align(before, after)
     became = checkpoint.modules(pairs)
+    evaluated, trained = (meaning.outputs(before, after, became, training) for training in (False, True))
     return Diff(
         old.path.as_posix(),
         new.path.as_posix(),
@@ -69,7 +72,8 @@ def between(old: Network, new: Network) -> Diff:
         changes.changes(before, after, pairs),
         checkpoint.compare(before, after, pairs),
         interface.compare(old, new),
-        (meaning.same(before, after, became, training=False), meaning.same(before, after, became, training=True)),
+        (evaluated[0] == evaluated[1], trained[0] == trained[1]),
+        evaluated[0] != evaluated[1] and sorted(evaluated[0]) == sorted(evaluated[1]),
         alike(old, new),
         bool(old.spec.parameters or new.spec.parameters),
         _totals(old, new),

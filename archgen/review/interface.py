@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from archgen.analysis.contract import Contract, Examined
-    from archgen.language.model import Parameter
     from archgen.network import Network
 
 NONE = "none"
@@ -22,30 +21,47 @@ MOST_TRIED = 64  # inputs that the old one takes, of which one that the new one 
 
 
 class Interface(NamedTuple):
-    """What differs for callers, by name; and an input that the old module takes and the new one does not, if one is known."""
+    """What differs for callers.
+
+    differences: by name. lost: an input that the old module takes and the new one does not, if one is known. arguments: of
+    both, each with its default. outputs: the shapes of both, in evaluation, each for its own input. same_input: whether
+    these are one.
+    """
 
     differences: tuple[Difference, ...]
     lost: tuple[int, ...] | None
+    arguments: tuple[dict[str, str], dict[str, str]]
+    outputs: tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]
+    same_input: bool
 
 
 def compare(old: Network, new: Network) -> Interface:
-    lost = _lost(old, new)
-    return Interface(tuple(one for one in _differences(old, new) if one.old != one.new), lost)
+    return Interface(
+        tuple(one for one in _differences(old, new) if one.old != one.new),
+        _lost(old, new),
+        (_arguments(old), _arguments(new)),
+        (_outputs(old)[0], _outputs(new)[0]),
+        old.graph.entering == new.graph.entering,
+    )
 
 
 def _differences(old: Network, new: Network) -> Iterator[Difference]:
     yield Difference("class", old.name, new.name)
-    yield Difference("arguments", *(", ".join(map(_argument, one.spec.parameters)) or NONE for one in (old, new)))
+    yield Difference("arguments", *(_listed(_arguments(one)) for one in (old, new)))
     yield Difference("input", *(_inputs(one) for one in (old, new)))
-    yield Difference("outputs", *(_outputs(one, training=False) for one in (old, new)))
-    yield Difference("in training", *(_outputs(one, training=True) for one in (old, new)))
+    for name, before, after in zip(("outputs", "in training"), _outputs(old), _outputs(new), strict=True):
+        yield Difference(name, *(", ".join(map(shape_text, shapes)) or NONE for shapes in (before, after)))
     contracts = [one.contract() for one in (old, new)]
     for (name, before), (_, after) in zip(*map(_told, contracts), strict=True):
         yield Difference(name, before, after)
 
 
-def _argument(one: Parameter) -> str:
-    return f"{one.name}: {one.type}" if one.default is None else f"{one.name} = {render(one.default, spelling=SPEC)}"
+def _arguments(network: Network) -> dict[str, str]:
+    return {one.name: render(one.default, spelling=SPEC) for one in network.spec.parameters}
+
+
+def _listed(arguments: dict[str, str]) -> str:
+    return ", ".join(f"{name} = {default}" for name, default in arguments.items()) or NONE
 
 
 def _inputs(network: Network) -> str:
@@ -53,11 +69,11 @@ def _inputs(network: Network) -> str:
     return ", ".join(f"{name} {shape_text(x.sizes)}".lstrip() for name, x in zip(names, network.graph.entering, strict=True))
 
 
-def _outputs(network: Network, training: bool) -> str:
-    body = network.graph.network
-    count = len(body.results)
-    found = network.traced().outputs
-    return ", ".join(shape_text(one.sizes) for one in (found[count:] if training else found[:count])) or NONE
+def _outputs(network: Network) -> tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]:
+    """The shapes of the outputs in evaluation, and of those that training has beside."""
+    count = len(network.graph.network.results)
+    found = tuple(one.sizes for one in network.traced().outputs)
+    return found[:count], found[count:]
 
 
 def _told(contract: Contract | None) -> list[tuple[str, str]]:

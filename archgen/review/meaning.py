@@ -68,15 +68,17 @@ class _Values(Run[int]):
         return [self.numbers.of("part", part, whole) for part in range(len(step.outputs))]
 
 
-def same(old: Side, new: Side, became: dict[str, str], training: bool) -> bool:
-    """Whether all outputs are made alike. became: the new path of each old module. training: with what that does beside."""
+def outputs(old: Side, new: Side, became: dict[str, str], training: bool) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The number of each output of both: two that are made alike have one. Nothing where other values enter.
+
+    became: the new path of each old module. training: with what that does beside.
+    """
     if _entering(old) != _entering(new):
-        return False
+        return (), (0,)
     numbers = Numbers()
     entering = [numbers.of("input", number) for number in range(len(new.graph.entering))]
     before = _Values(old, training, numbers, became).network(old.steps, *entering)
-    after = _Values(new, training, numbers, None).network(new.steps, *entering)
-    return before == after
+    return before, _Values(new, training, numbers, None).network(new.steps, *entering)
 
 
 def _entering(side: Side) -> list[tuple[object, int]]:

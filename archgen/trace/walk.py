@@ -466,7 +466,7 @@ def _fitting(
             continue
         made = body.steps[source.value - 1].node
         waiting = made.dynamic if isinstance(made, Apply) else ()
-        op = None if isinstance(made, (Merge, Split)) else step.op
+        op = None if isinstance(made, Split) or len(step.inputs) > 1 else step.op  # no option of that makes it fit
         given.append(fitting.Given(step.name, step.output, op, step.inputs[0], waiting))
 
     def fits(left: Shape, right: Shape) -> bool:
