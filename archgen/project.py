@@ -20,6 +20,8 @@ from archgen.syntax import parser
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from archgen.settings import Setting
+
 SUFFIXES = (".yaml", ".yml")
 
 
@@ -27,7 +29,7 @@ class Project(Record):
     """The folders of a project.
 
     root: where its settings are, or where the search began. found: whether there are settings. templates: its own, if it has
-    any. width: of a line of generated code, 0 where it does not say.
+    any. width: of a line of generated code, 0 where it does not say. breaking: what it says of changes that break somebody.
     """
 
     root: Path
@@ -36,6 +38,7 @@ class Project(Record):
     found: bool = False
     templates: Path | None = None
     width: int = 0
+    breaking: tuple[Setting, ...] = ()
 
     def all_specs(self) -> tuple[Path, ...]:
         """Returns the project's specs in the order of their names; none where there is no such folder.
@@ -56,7 +59,7 @@ def find(start: Path) -> Project:
         if said is not None:
             specs, generated = root / (said.specs or "specs"), root / (said.generated or "generated")
             templates = root / said.templates if said.templates else None
-            return Project(root, specs, generated, True, templates, said.width)
+            return Project(root, specs, generated, True, templates, said.width, said.breaking)
     return Project(start, start / "specs", start / "generated")
 
 

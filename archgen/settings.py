@@ -11,7 +11,7 @@ import functools
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archgen import files
 from archgen.diagnostics import Place, Problem, Source, SpecError, quote, suggest
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 FILE = "pyproject.toml"
 FOLDERS = ("specs", "generated", "templates")
-KEYS = (*FOLDERS, "width")
+BREAKING = "breaking"  # a table of its own, which the room that reviews understands
+KEYS = (*FOLDERS, "width", BREAKING)
 NARROWEST, WIDEST = 88, 320  # ruff's default, and the widest that it knows
 MOST_PARTS = 32  # of a key: `a.b.c` has three
 DEEPEST = 32  # lists and tables in lists and tables
@@ -34,13 +35,26 @@ _SMALLER = "move what another tool needs to a file of that tool"
 _LOST = ("",)  # the table of what stands in a list: none of the settings does
 
 
+class Setting(NamedTuple):
+    """A key of a table, with its value, and where both stand."""
+
+    name: str
+    value: Any
+    key: Place
+    place: Place
+
+
 class Settings(Record):
-    """What a project says of itself; '' and 0 where it says nothing. width: of a line of generated code."""
+    """What a project says of itself; '' and 0 where it says nothing.
+
+    width: of a line of generated code. breaking: the keys of the table of that name, not yet looked at.
+    """
 
     specs: str = ""
     generated: str = ""
     templates: str = ""
     width: int = 0
+    breaking: tuple[Setting, ...] = ()
 
 
 def read(folder: Path) -> Settings | None:
@@ -84,6 +98,16 @@ def _settings(text: Source) -> Settings | None:
                 sentence = f"`width` takes a whole number from {NARROWEST} to {WIDEST}"
                 problems.append(Problem(place, sentence, "write the line length of your formatter: `width = 100`"))
             found[name] = value
+        elif name == BREAKING:
+            if isinstance(value, dict):
+                path = ("tool", "archgen", name)
+                found[name] = tuple(
+                    Setting(*one, scan.key((*path, one[0])), scan.place((*path, one[0]))) for one in value.items()
+                )
+            else:
+                problems.append(
+                    Problem(place, f"{quote(name)} is no table", "write `[tool.archgen.breaking]`, and its keys below")
+                )
         elif sentence := _why_no_folder(name, value):
             problems.append(Problem(place, sentence, f'name a folder below this one: `{name} = "{name}"`', "E-PATH"))
         else:

@@ -25,6 +25,7 @@ COMMANDS = {
     "verify": "modules",
     "compare": "porting",
     "diff": "reviewing",
+    "breaking": "reviewing",
 }
 
 

@@ -1,4 +1,4 @@
-"""`archgen diff`: what a change of a spec does."""
+"""`archgen diff` and `archgen breaking`: what a change of a spec does, and whom it breaks."""
 
 from __future__ import annotations
 
@@ -75,3 +75,45 @@ def _network(text: str, settings: tuple[str, ...]) -> Network:
         path = os.path.relpath(os.path.realpath(path), os.path.realpath(revision.top)).replace(os.sep, "/")
     folder = path.rpartition("/")[0]
     return revision.load(path, revision.files(folder), settings)
+
+
+@click.command()
+@click.option("--against", "revision", metavar="REVISION", help="What the working tree is compared with, as main.")
+@click.option("--rules", is_flag=True, help="List the rules, with what each means and what fails then.")
+@click.option(
+    "form",
+    "--format",
+    type=click.Choice(["table", "github", "json"]),
+    default="table",
+    help="For a terminal, as annotations of a GitHub workflow, or for programs.",
+)
+@DEBUG
+def breaking(revision: str | None, rules: bool, form: str) -> int:
+    """Say which changes of the project's specs break those who use the modules.
+
+    Exit code 1 says that there is an error that the project has not accepted.
+    Levels, limits and accepted findings are the table [tool.archgen.breaking] of
+    pyproject.toml.
+
+    \b
+    Example:
+      archgen breaking --against main
+      archgen breaking --rules
+    """
+    from archgen import project as projects
+    from archgen.review import breaking, breaking_text, project, revisions
+
+    if rules:
+        click.echo(breaking_text.rules_text())
+        return OK
+    if revision is None:
+        raise click.UsageError("say what to compare with: `archgen breaking --against main`")
+    around = projects.find(Path.cwd())
+    decided = breaking.policy(around.breaking)
+    tell_progress(f"comparing the specs with {printable(revision)}")
+    try:
+        found = breaking.findings(project.review(around, revisions.find(revision, Path.cwd())), decided)
+    finally:
+        tell_progress("")
+    click.echo(breaking_text.FORMS[form](found))
+    return DIFFERENT if found.breaks else OK

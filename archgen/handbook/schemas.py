@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from archgen.port import json as comparison
+from archgen.review import breaking_text
 from archgen.review import json as diff
 from archgen.views import all_sizes_json
 from archgen.views import json as report
@@ -21,6 +22,7 @@ def schemas() -> dict[str, str]:
         "symbolic.schema.json": _text(all_sizes_json.schema()),
         "comparison.schema.json": _text(comparison.schema()),
         "diff.schema.json": _text(diff.schema()),
+        "breaking.schema.json": _text(breaking_text.schema()),
     }
 
 
