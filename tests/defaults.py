@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from archgen.arithmetic.spelling import render
 from archgen.diagnostics import Place, Source
 from archgen.graph.model import Call, Input, Step
-from archgen.ops import Op, own_classes
+from archgen.ops import Op, own_classes, own_functions
 from archgen.ops.value import AXIS_NAMES
 from archgen.proof import layers, syntax
 from archgen.proof.parsed import ProofError
@@ -74,9 +74,9 @@ def _faults_of_a_call(network: Network, text: str, called: Called, every: list[C
         if steps is None:
             continue  # the block does not fit without them
         probed = network.graph.replace(network=network.graph.network.replace(register=()))
-        tree = syntax.without_own_classes(ast.parse(f"{text}\n{_probe(text, called.replace(arguments=arguments))}"))
+        tree = syntax.without_own_texts(ast.parse(f"{text}\n{_probe(text, called.replace(arguments=arguments))}"))
         try:
-            layers.check_layers(construct(tree, "Probe", own_classes()), probed, steps)
+            layers.check_layers(construct(tree, "Probe", own_classes(), own_functions()), probed, steps)
         except ProofError as error:
             yield f"{body.name} without {', '.join(left_out)}: {error}"
 

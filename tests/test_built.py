@@ -42,8 +42,8 @@ FIXED = {
     "  b: {conv: 4, kernel_size: 3, stride: 2, from: a}\n  g: flatten\n  c: {concat, from: [f, g]}\n  fc: {linear: 3}\n",
     "a block that counts its channels": f"{STEM}head: {{f: flatten, m: Mlp}}\n"
     "blocks: {Mlp: {layers: {up: {linear: 2 * in_channels}, down: {linear: in_channels}}}}\n",
-    "positions": f"{STEM}head: {{f: {{flatten, start_dim: 2}}, t: {{transpose: 1, dim1: 2}}, p2: position_embedding}}\n",
-    "positions behind a token": f"{STEM}head: {{f: {{flatten, start_dim: 2}}, t: {{transpose: 1, dim1: 2}}, "
+    "positions": f"{STEM}head: {{f: {{flatten, start_dim: 2}}, t: {{transpose: [1, 2]}}, p2: position_embedding}}\n",
+    "positions behind a token": f"{STEM}head: {{f: {{flatten, start_dim: 2}}, t: {{transpose: [1, 2]}}, "
     "c: class_token, p2: position_embedding, a2: {attention: 2}}\n",
     "an instance norm above": "stem: {a: {conv: 4, kernel_size: 3, stride: 4}, n: instance_norm}\n"
     "head: {f: flatten, fc: {linear: 10}}\n",
@@ -51,7 +51,7 @@ FIXED = {
 FREE = {
     "a pooling to a fixed size": f"{STEM}head: {{p2: {{adaptive_avg_pool: 2}}, f: flatten, fc: {{linear: 10}}}}\n",
     "a norm without weights": f"{STEM}head: {{f: flatten, gn: {{group_norm: 2, affine: false}}}}\n",
-    "attention": f"{STEM}head: {{f: {{flatten, start_dim: 2}}, t: {{transpose: 1, dim1: 2}}, "
+    "attention": f"{STEM}head: {{f: {{flatten, start_dim: 2}}, t: {{transpose: [1, 2]}}, "
     "c: class_token, a2: {attention: 2}}\n",
     "a linear layer on the channels": f"{STEM}head: {{q: {{permute: [0, 2, 3, 1]}}, fc: {{linear: 10}}}}\n",
 }

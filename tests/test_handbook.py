@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from pathlib import Path
@@ -31,7 +32,11 @@ SPECS = sorted((ROOT / "specs").glob("*.yaml"))
 
 def evaluated(formula: str, known: dict[str, object]) -> object:
     """Python's value of a printed formula, `H'` being a name like another."""
-    return eval(formula.replace("'", "_"), {"min": min, "max": max}, {name.replace("'", "_"): v for name, v in known.items()})
+    return eval(
+        formula.replace("'", "_"),
+        {"min": min, "max": max, "math": math},
+        {name.replace("'", "_"): v for name, v in known.items()},
+    )
 
 
 def faults(op: type[Op], entry: Entry) -> list[str]:

@@ -133,7 +133,7 @@ def spec_around(node: str, x: Shape, before: tuple[str, ...], after: bool) -> st
         start = ["flat: flatten"] if not x.rank else [f"last: {{permute: [0, {', '.join(map(str, range(2, x.rank + 2)))}, 1]}}"]
         start += ["norm: layer_norm"] * bool(x.rank)  # whose result lies in memory as its axes say
     elif x.arranged:
-        new, start = f"{{linear: {x.sizes[-1]}}}", ["arranged: {transpose: 1, dim1: 1}"]
+        new, start = f"{{linear: {x.sizes[-1]}}}", ["arranged: {transpose: [1, 1]}"]
     lines = [*start, *(f"{word}: {new if word == 'new' else 'layer_scale'}" for word in before), f"op: {node}"]
     lines += ["end: layer_scale"] * after
     sizes = [x.channels, *(x.spatial or (1,))]
@@ -374,7 +374,7 @@ stages:
 stem:
   conv: {conv: 12, kernel_size: 4, stride: 4}
   flat: {flatten, start_dim: 2}
-  tokens: {transpose: 1, dim1: 2}
+  tokens: {transpose: [1, 2]}
   class_token: class_token
   positions: position_embedding
 stages: {layers: {EncoderBlock: 3, depth: 2, drop: 0.1}}

@@ -61,6 +61,7 @@ class Row(NamedTuple):
         yield from self.more
 
 
+UPSAMPLED = ["nearest", "nearest-exact", "linear", "bilinear", "bicubic", "trilinear", "area"]
 ROWS: dict[str, Row] = {
     "conv": Row(
         {
@@ -122,6 +123,7 @@ ROWS: dict[str, Row] = {
         tuple({"kernel_size": kernel, "stride": stride, "padding": padding, "ceil_mode": True}
               for kernel in (2, (2,), (3, 2), (3, 2, 1)) for stride in (None, (2, 3)) for padding in (0, (1, 0), (1, 1, 0))),
     ),
+    "blur_pool": Row({"kernel_size": [-1, 0, 1, 2, 3, 4, 5, 7, 13, 15], "stride": [-1, 0, 1, 2, 3]}),
     "adaptive_avg_pool": Row({"output_size": [-1, 0, 1, 3, 7, 9, (3,), (2, 3), (2, 3, 4)]}),
     "adaptive_max_pool": Row({"output_size": [-1, 0, 1, 3, 7, 9, (3,), (2, 3), (2, 3, 4)]}),
     "dropout": Row({"p": [-0.1, 0, 0.0, 0.5, 1.0, 1.5, NAN]}),
@@ -155,13 +157,13 @@ ROWS: dict[str, Row] = {
     "unflatten": Row({"dim": list(range(-5, 5)), "unflattened_size": [
         (), (-1,), (2, 2), (2, -1), (-1, 7), (3, -1), (1, -1, 1), (-1, -1), (0, -1), (4,), (1, 1, 4, 1), (1, 1, 1, 4), (-2, -2),
     ]}),
-    "transpose": Row({"dim0": list(range(-5, 5)), "dim1": list(range(-5, 5))}),
+    "transpose": Row({"dims": [*itertools.product(range(-5, 5), repeat=2), (), (1,), (1, 2, 3)]}),
     **dict.fromkeys(["mean", "sum", "amax"], Row({"dim": DIMS, "keepdim": [False, True]})),
     "norm": Row({"dim": DIMS, "keepdim": [False, True], "ord": [2, 0, 0.5, 1, 1.5, 3]}),
     "normalize": Row({"p": [0.5, 1, 1.5, 2.0, 3.0], "dim": list(range(-5, 5)), "eps": [0.0, 1e-12, 0.1]}),
     "glu": Row({"dim": list(range(-5, 5))}),
     **dict.fromkeys(
-        ["pad", "reflection_pad", "replication_pad"],
+        ["pad", "reflection_pad", "replication_pad", "circular_pad"],
         Row({"padding": [
             (), (1, 2), (1, 2, 3, 4), (1, 0, 2, 3, 0, 4), (1, 2, 3), (-1, 0), (0, -1, 0, 0), (0, 0, 0, 0), -1, 0, 1, 3, 5, 6, 7,
         ]}),
@@ -169,8 +171,14 @@ ROWS: dict[str, Row] = {
     "channel_shuffle": Row({"groups": [-1, 0, 1, 2, 3, 4]}),
     "pixel_shuffle": Row({"upscale_factor": [-1, 0, 1, 2, 3]}, inputs=(*INPUTS, Shape((18, 2, 3)))),
     "pixel_unshuffle": Row({"downscale_factor": [-1, 0, 1, 2, 7]}, inputs=(*INPUTS, Shape((3, 4, 6)))),
-    "upsample": Row({"scale_factor": [-1, 0, 1, 2, 3],
-                     "mode": ["nearest", "nearest-exact", "linear", "bilinear", "bicubic", "trilinear"]}),
+    "upsample": Row(
+        {"scale_factor": [-1, 0, 1, 2, 3, 0.01, 0.3, 0.7, 1.5, 2.0, -0.5, (2,), (2, 1), (0.5, 1.25), (1, 0.75, 2), (2, 0)],
+         "size": [None], "mode": UPSAMPLED, "align_corners": [None]},
+        (*({"size": size, "mode": mode} for size in (-1, 0, 1, 5, (3,), (1, 1), (2, 9), (4, 1, 3)) for mode in UPSAMPLED),
+         *({"scale_factor": 1.5, "mode": mode, "align_corners": align} for mode in UPSAMPLED for align in (True, False)),
+         {"size": 3, "scale_factor": 2}, {}, {"size": (2, 3), "mode": "bicubic", "align_corners": True}),
+    ),
+    "crop": Row({"size": [-1, 0, 1, 2, 3, 6, 7, 9, (), (3,), (2, 3), (9, 1), (2, 3, 4)]}),
     "class_token": Row(inputs=(*INPUTS, SEQUENCE)),
     "position_embedding": Row(inputs=(*INPUTS, SEQUENCE)),
     "attention": Row({"num_heads": [-1, 0, 1, 2, 3, 4], "bias": [True, False]},
@@ -245,14 +253,23 @@ STRICTER: dict[str, dict[str, str]] = {
     },
     "pad": {"`padding` lists": "torch pads the last axes alone", "`padding` is": "torch crops"} | CHANNELS_FIRST,
     **dict.fromkeys(
-        ["reflection_pad", "replication_pad"],
+        ["reflection_pad", "replication_pad", "circular_pad"],
         {"`padding` lists": "torch takes the batch for channels", "`padding` is": "torch crops"} | CHANNELS_FIRST,
     ),
     "channel_shuffle": CHANNELS_FIRST,
     "pixel_shuffle": {"two spatial axes": "torch takes the batch for channels, or leading sizes for a batch"} | CHANNELS_FIRST,
     "pixel_unshuffle": {"two spatial axes": "torch takes the batch for channels, or leading sizes for a batch"}
     | CHANNELS_FIRST,
-    "upsample": CHANNELS_FIRST,
+    "upsample": CHANNELS_FIRST
+    | {
+        "rounded down": "the size is one less than the fraction's, now and then",
+        "leaves nothing": "an empty tensor, of `area`",
+        "`size` is": "an empty tensor, of `area`",
+        "`scale_factor` is": "an empty tensor, of `area`",
+    },
+    "blur_pool": {"`kernel_size` is": "no blur, as by 1"} | CHANNELS_FIRST,
+    "crop": {"`size` is": "an empty tensor", "takes channels and one": "nothing is cropped", "lists": "the others are kept"}
+    | CHANNELS_FIRST,
     "prelu": CHANNELS_FIRST,
     "divide_by": {"divided by 0": "torch makes infinities"},
     "roll": MIXED | {"names no axis": "torch rolls the value as if it were flat"},
@@ -295,9 +312,7 @@ OF_TORCH_ALONE: dict[tuple[str, str], str] = {
     ("adaptive_max_pool", "return_indices"): "would return two values",
     ("avg_pool", "divisor_override"): "AvgPool2d and 3d only",
     ("conv_transpose", "padding_mode"): "torch allows zeros alone",
-    ("upsample", "size"): "a spec takes a factor alone",
-    ("upsample", "align_corners"): "False, as in every released architecture since 2018",
-    ("upsample", "recompute_scale_factor"): "no meaning for a whole factor",
+    ("upsample", "recompute_scale_factor"): "the size is the same; what is read hangs on the factor that is written",
     ("batch_norm", "bias"): "torch 2.13 has it, torch 2.4 does not",
     ("instance_norm", "bias"): "torch 2.13 has it, torch 2.4 does not",
     ("group_norm", "bias"): "torch 2.13 has it, torch 2.4 does not",
@@ -306,7 +321,6 @@ DIFFERENT_DEFAULTS: dict[tuple[str, str], tuple[Any, str]] = {  # with the spec'
     ("conv", "padding"): (None, "an odd kernel keeps the size; the language's one departure"),
     ("softmax", "dim"): (inspect.Parameter.empty, "torch guesses an axis and warns"),
     ("log_softmax", "dim"): (inspect.Parameter.empty, "torch guesses an axis and warns"),
-    ("upsample", "scale_factor"): (inspect.Parameter.empty, "torch takes a size instead"),
 }
 
 
@@ -460,7 +474,7 @@ def shapes() -> st.SearchStrategy[Shape]:
 
 
 def values(op: type[Op], option: str, x: Shape) -> st.SearchStrategy[Any]:
-    number = st.integers(-1, 9) if option == "scale_factor" else st.integers(-1, 5) | st.integers(1, 12)
+    number = st.integers(-1, 5) | st.integers(1, 12)
     every: dict[str, st.SearchStrategy[Any]] = {
         "Int": number | st.just(x.channels),
         "PerAxis": number | st.tuples(*[st.integers(0, 4)] * max(1, x.rank)) | st.just(op.defaults.get(option, 1)),
@@ -474,6 +488,9 @@ def values(op: type[Op], option: str, x: Shape) -> st.SearchStrategy[Any]:
         "Axes": st.permutations(range(1, len(x.sizes) + 1)).map(lambda axes: (0, *axes))
         | st.lists(st.integers(-1, 5), max_size=5).map(tuple),
         "Real": st.sampled_from([1e-5, 0.1, 0.5, 0.9, -0.5, 0.0, 1.0, 2.0]),
+        "Scale": st.integers(-1, 5)
+        | st.sampled_from([0.5, 0.7, 1.25, 2.6])
+        | st.tuples(*[st.sampled_from([1, 0.3, 2.5])] * x.rank),
         "Bool": st.booleans(),
         "Word": st.sampled_from(op.words.get(option, ("",))),
     }  # fmt: skip
@@ -487,12 +504,13 @@ def test_random_options_on_random_inputs(name: str, data: st.DataObject) -> None
     op = OPS[name]
     x = data.draw(shapes())
     written = [option for option in op.fields if option not in op.defaults or data.draw(st.booleans())]
+    written = [option for option in written if op.instead_of.get(option) not in written]
     record = op(**{option: data.draw(values(op, option, x)) for option in written})
     found = fault(record, x)
     assert not found, f"{record} on {x}: {found}"
 
 
-WAITING = ("Int", "PerAxis", "Padding", "Real")
+WAITING = ("Int", "PerAxis", "Padding", "Real", "Scale")
 
 
 def waiting(op: Op, x: Shape) -> tuple[Op, Shape, dict[str, Any]]:
@@ -582,7 +600,8 @@ RIGHT: dict[str, list[Any]] = {
     "Around": [1, (1, 2), ()], "Axis": [1, -1], "Axes": [(0, 2, 1)],
     "Lengths": [(2, 3)], "Ints": [(2, 3), ()], "Dims": [1, -1, (2, 3)],
     "Flag": [True, False],
-    "Real": [1, 0.5, -2.0], "Bool": [True, False], "Word": ["zeros"],
+    "Real": [1, 0.5, -2.0], "Scale": [1, 0.5, (2, 1.5)],
+    "Bool": [True, False], "Word": ["zeros"],
 }  # fmt: skip
 VALUES: list[Any] = [
     1,
@@ -605,7 +624,8 @@ FIT = {
     "Int": ["1"], "PerAxis": ["1", "(1, 2)"], "Padding": ["1", "(1, 2)", "'same'"], "Around": ["1", "(1, 2)"],
     "Axis": ["1"], "Axes": ["(1, 2)"],
     "Lengths": ["(1, 2)"], "Ints": ["(1, 2)"], "Dims": ["1", "(1, 2)"], "Flag": ["True", "False"],
-    "Real": ["1", "0.5", "64.0"], "Bool": ["True", "False"], "Word": ["'word'", "'same'", "'1'"],
+    "Real": ["1", "0.5", "64.0"], "Scale": ["1", "0.5", "64.0", "(1, 2)", "(1, 2.0)"],
+    "Bool": ["True", "False"], "Word": ["'word'", "'same'", "'1'"],
 }  # fmt: skip
 
 

@@ -172,12 +172,14 @@ GOOD: dict[str, Any] = {
     "an integer": 3, "an integer, or a list with one for each axis": [1, "k"], "a list of integers": [1, 2],
     "an integer, a list with one for each axis, `same` or `valid`": [1, "k"], "a number": 0.5, "true or false": False,
     "an integer, or a list of integers": [2, 3], "an integer, or a list with two for each axis": [1, 2],
+    "a number, or a list with one for each axis": [1.5, "k"],
 }  # fmt: skip
 BAD: dict[str, list[Any]] = {
     "an integer": [0.5, True, [1], None, {}], "an integer, or a list with one for each axis": [0.5, True, [0.5], {}],
     "an integer, a list with one for each axis, `same` or `valid`": [0.5, True, [0.5], {}],
     "an integer, or a list of integers": [0.5, True, [0.5], {}],
     "an integer, or a list with two for each axis": [0.5, True, [0.5], {}],
+    "a number, or a list with one for each axis": [True, [True], {}],
     "a list of integers": [3, True, ["k", 0.5]], "a number": [True, [1], None], "true or false": [1, 0.5, [], None],
     "a word": ["no_such_word", 1, True],
 }  # fmt: skip

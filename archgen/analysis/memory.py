@@ -369,7 +369,7 @@ class _Run:
         found: Footprint = op.footprint(step.inputs[0], step.output, self.mode(gradient, x.gradient))
         if found.shared:
             made = _Value(heap.hold(x.block), self.size(step.output), gradient)
-            self.record("op" if found.part else "handed", path, (x,), made, (), 0)
+            self.record("op" if found.part else "handed", path, (x,), made, (), 0, self.item * self.batch * found.back)
             return made
         if found.forward:
             return self.several(found, x, self.size(step.output), gradient, path)

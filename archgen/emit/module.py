@@ -16,7 +16,7 @@ from archgen.emit.header import header, sealed
 from archgen.emit.layout import escaped
 from archgen.emit.plan import ClassPlan, ModulePlan
 from archgen.graph.free_names import open_names
-from archgen.ops import Op, own_classes
+from archgen.ops import Op, own_classes, own_functions
 from archgen.ops.value import Shape, same
 from archgen.trace.traced import Role
 
@@ -55,7 +55,7 @@ def text(
     """
     classes = _classes(graph, numbers, named)
     needs = frozenset().union(*(one.needs for one in classes))
-    sources = _functions() | {name: op.module_source for name, op in own_classes().items()}
+    sources = _functions() | own_functions() | {name: op.module_source for name, op in own_classes().items()}
     helpers = tuple(source for name, source in sources.items() if name in needs)
     said = escaped(description)
     sentence = "" if contract is None else contract.sentence()

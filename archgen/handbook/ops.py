@@ -159,17 +159,20 @@ def _example(op: type[Op], **given: Value) -> Op:
 
 
 def _on_names(op: type[Op], **given: Value | None) -> Op:
-    """Returns the op with each option a name of its own; those that never wait for a name keep the example's value."""
+    """Returns the op with each option a name of its own.
+
+    Those that never wait for a name, and those written in the place of another, keep the example's value.
+    """
     example = op.defaults | written(op) | given
 
     def value(field: str) -> Value:
         kind = op.kind(field)
-        if field in given or kind.literal or kind is KINDS["Word"]:
+        if field in given or kind.literal or kind is KINDS["Word"] or field in op.instead_of:
             return example[field]  # type: ignore[no-any-return]
         if kind in (KINDS["Around"], KINDS["Ints"]) and type(example[field]) is tuple:
             known = ManyName(field, "int")
             return tuple(item if item == -1 else Index(known, index) for index, item in enumerate(example[field]))
-        return Name(field, "float" if kind.article == "a number" else "int")
+        return Name(field, "float" if kind.article.startswith("a number") else "int")
 
     return op(**{field: value(field) for field in op.fields})
 

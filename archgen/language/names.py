@@ -48,7 +48,10 @@ KEYWORDS = frozenset(
 
 # What the generated module itself uses: its imports, builtins and variables.
 MODULE_NAMES = frozenset(
-    "torch nn Tensor math partial self super range len tuple int float bool list x F Callable ValueError make_divisible".split()
+    """
+    torch nn Tensor math partial self super range len tuple int float bool list x F Callable ValueError make_divisible crop_to
+    pad_to
+    """.split()
 )
 
 # What an expression already means.

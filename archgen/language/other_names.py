@@ -33,6 +33,7 @@ _WRITTEN = {
     "conv_transpose": "deconv deconvolution convtransposed transposedconv transposeconv upconv",
     "max_pool": "maxpooling mp",
     "avg_pool": "averagepool averagepooling ap",
+    "crop": "centercrop cropping croplike",
     "upsample": "interpolate resize upsampling upsamplingnearest upsamplingbilinear upsamplenearest upsamplebilinear",
     "{clamp, min: 0, max: 1}": "clip clipbyvalue",
     "pow": "power",
@@ -44,7 +45,6 @@ _WRITTEN = {
     "[{conv: in_channels, kernel_size: 3, groups: in_channels}, {conv: 64, kernel_size: 1}]": "separableconv sepconv dwsepconv",
     "{conv: in_channels, kernel_size: 3, groups: in_channels}": "depthwiseconv dwconv depthwiseconvolution",
     "{conv: 64, kernel_size: 1}": "pointwiseconv pwconv",
-    "{pad: [1, 1, 1, 1]}": "reflectionpad replicationpad circularpad",
     "SqueezeExcite": "se squeezeexcitation seblock selayer semodule squeezeandexcite",
     "`add:`, or `{add, from: [A, B]}`": "plus addition",
     "`multiply:`, or `{multiply, from: [A, B]}`": "mul times product",
@@ -65,7 +65,7 @@ _OPTIONS = {
     "bias": "usebias",
     "p": "rate prob probability dropprob droprate dropout",
     "eps": "epsilon",
-    "scale_factor": "scale factor size",
+    "scale_factor": "scale factor",
     "output_size": "size out",
     "negative_slope": "slope alpha",
     "alpha": "a",
@@ -80,9 +80,9 @@ TORCH = frozenset(
     affine_grid alpha_dropout bilinear celu cosine_similarity embedding embedding_bag feature_alpha_dropout fold
     fractional_max_pool grid_sample gumbel_softmax hardshrink hardtanh logsigmoid lp_pool max_unpool
     multi_head_attention_forward one_hot pairwise_distance pdist rms_norm rrelu scaled_dot_product_attention
-    selu softmin softshrink softsign tanhshrink threshold unfold unflatten multihead_attention transformer
+    selu softmin softshrink softsign tanhshrink threshold unfold multihead_attention transformer
     transformer_decoder transformer_encoder gru lstm rnn cross_entropy mse_loss l1_loss
-    matmul bmm einsum amin prod std var split chunk narrow reshape view squeeze unsqueeze
+    matmul bmm einsum amin prod std var split chunk narrow view squeeze unsqueeze
     sqrt exp log abs neg flip stack where square erf
     """.split()
 )

@@ -15,12 +15,14 @@ from archgen.ops import (
     rearrange,
     reduce,
     regularise,
+    resize,
     window,
 )
 from archgen.ops.base import MAC_CONVENTION, MAC_CONVENTION_WITH_BIAS, Op
 from archgen.ops.like import LikeOp
 from archgen.ops.merge import MergeOp
 from archgen.ops.parts import PartsOp
+from archgen.ops.torch_text import Function
 from archgen.ops.value import Constraint, Shape
 
 OPS = Op.registry
@@ -32,6 +34,13 @@ PARTS = cast("dict[str, type[PartsOp]]", PartsOp.registry)
 def own_classes() -> dict[str, type[Op]]:
     """The ops that torch has no class for, so that the module brings it, by the names of these classes."""
     return {op.__name__: op for op in OPS.values() if op.module_source}
+
+
+def own_functions() -> dict[str, str]:
+    """The functions that the module brings for a line of `forward`, by their names."""
+    return {
+        op.line.name: op.function_source for op in said_in_forward() if isinstance(op.line, Function) and op.function_source
+    }
 
 
 def said_in_forward() -> tuple[type[Op], ...]:
@@ -61,11 +70,13 @@ __all__ = [
     "norm",
     "number",
     "own_classes",
+    "own_functions",
     "parts",
     "pool",
     "rearrange",
     "reduce",
     "regularise",
+    "resize",
     "said_in_forward",
     "window",
 ]

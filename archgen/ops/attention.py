@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 _INTO_A_SEQUENCE = {  # by the number of spatial axes, and which axis has the channels
-    (1, 0): "put a `{transpose: 1, dim1: 2}` before it, which moves the channels last",
-    (2, 0): "put a `{flatten, start_dim: 2}` and a `{transpose: 1, dim1: 2}` before it",
-    (3, 0): "put a `{flatten, start_dim: 2}` and a `{transpose: 1, dim1: 2}` before it",
+    (1, 0): "put a `{transpose: [1, 2]}` before it, which moves the channels last",
+    (2, 0): "put a `{flatten, start_dim: 2}` and a `{transpose: [1, 2]}` before it",
+    (3, 0): "put a `{flatten, start_dim: 2}` and a `{transpose: [1, 2]}` before it",
     (2, 2): "put a `{flatten, end_dim: 2}` before it",
     (3, 3): "put a `{flatten, end_dim: 3}` before it",
 }

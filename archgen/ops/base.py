@@ -44,9 +44,11 @@ class Op(Record):
     torch_class: ClassVar[str] = ""  # `{n}` stands for the number of spatial axes; "" where torch has no class
     module_source: ClassVar[str] = ""  # the class that the generated module brings where torch has none
     line: ClassVar[Tree | None] = None  # the op as an expression of `forward`, outside a sequence
+    function_source: ClassVar[str] = ""  # the function that the generated module brings, which `line` calls
     positional: ClassVar[int] = 1  # how many of the own fields a person writes without their keyword
     example: ClassVar[str] = ""  # a node as a spec writes it; "" where its name alone is one
     words: ClassVar[dict[str, tuple[str, ...]]] = {}  # the words that an option may be
+    instead_of: ClassVar[dict[str, str]] = {}  # options that are written in the place of another
     infers: ClassVar[bool] = False  # takes sizes from its input, so it can't be built before that is known
     fresh: ClassVar[bool] = False  # makes a new tensor that its own backward does not need: what follows may overwrite it
     by_chance: ClassVar[bool] = False  # while training, its result is chance

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from archgen.arithmetic.evaluation import binary, call, select
 from archgen.ops.base import Op, axis_constraints, list_constraints, reads_along, spatial_constraints, window_reads
 from archgen.ops.options import Bool, Int, Padding, PerAxis, Word
+from archgen.ops.rearrange import circular_footprint
 from archgen.ops.value import (
     Constraint,
     Footprint,
@@ -153,19 +154,17 @@ class Conv(Op):
         sides = tuple(zip(self.paddings(x.rank), self.paddings_behind(x.rank)))
         if self.padding_mode != "zeros":
             padded = x.sizes[0] * product(self.padded(x))
-            return Footprint(keeps=self.keeps, first=self.around(x, padded), between=padded)
+            return Footprint(keeps=self.keeps, first=self.around(x), between=padded)
         if all(same(before, behind) for before, behind in sides):
             return super().footprint(x, y, mode)
         padded = x.sizes[0] * product(size + behind - before for size, (before, behind) in zip(x.sizes[1:], sides))
         return Footprint(keeps=self.keeps, first=Footprint(), between=padded)
 
-    def around(self, x: Shape, padded: Size) -> Footprint:
-        """The padding by values of the input. By `circular` torch fills a new tensor piece by piece, and goes back likewise."""
+    def around(self, x: Shape) -> Footprint:
+        """The padding by values of the input."""
         if self.padding_mode != "circular":
             return Footprint(keeps=("input",))
-        pieces = [2 * behind * padded // wide for behind, wide in zip(self.paddings_behind(x.rank), self.padded(x))]
-        values = product(x.sizes)
-        return Footprint(back=padded + max(values, *pieces) - values)
+        return circular_footprint(x, (x.sizes[0], *self.padded(x)), self.paddings_behind(x.rank))
 
     def inferred(self, x: Shape) -> tuple[Size, ...]:
         return x.sizes[:1]

@@ -18,6 +18,7 @@ Lengths: TypeAlias = Any  # the same, or integers by their names
 Dims: TypeAlias = Any  # one axis or several, on which the rank of the result hangs
 Flag: TypeAlias = Any  # true or false, on which it hangs too
 Real: TypeAlias = Any
+Scale: TypeAlias = Any  # a number for every spatial axis, or a list with one for each
 Bool: TypeAlias = Any
 Word: TypeAlias = Any
 _NUMBER = re.compile(r"-?[0-9.][0-9._e+-]*", re.IGNORECASE)
@@ -56,10 +57,15 @@ def _ints(value: Value) -> bool:
     return type(value) is tuple and all(type(item) is int or isinstance(item, Expression) for item in value)
 
 
+def _number(value: Value) -> bool:
+    return is_number(value) or isinstance(value, Expression)
+
+
 _PADDING = "an integer, a list with one for each axis, `same` or `valid`"
 _AROUND = "an integer, or a list with two for each axis"
 _INTS = "a list of integers"
 _DIMS = "an integer, or a list of integers"
+_SCALE = "a number, or a list with one for each axis"
 _TESTS: dict[str, Any] = {
     "an integer": lambda value: type(value) is int,
     "an integer, or a list with one for each axis": lambda value: type(value) is int or _ints(value),
@@ -68,10 +74,11 @@ _TESTS: dict[str, Any] = {
     _AROUND: lambda value: type(value) is int or _ints(value),
     _DIMS: lambda value: type(value) is int or _ints(value),
     "a number": is_number,
+    _SCALE: lambda value: is_number(value) or (type(value) is tuple and all(map(_number, value))),
     "true or false": lambda value: type(value) is bool,
     "a word": lambda value: type(value) is str,
 }
-_INTEGERS = ("an integer", "an integer, or a list with one for each axis", _PADDING, _AROUND, _DIMS, "a number")
+_INTEGERS = ("an integer", "an integer, or a list with one for each axis", _PADDING, _AROUND, _DIMS, "a number", _SCALE)
 _INTEGER = {"type": ["integer", "string"]}
 KINDS: dict[str, Kind] = {
     "Int": Kind("an integer", _INTEGER),
@@ -87,6 +94,7 @@ KINDS: dict[str, Kind] = {
     "Dims": Kind(_DIMS, {"type": ["integer", "string", "array"], "items": _INTEGER}, literal=True),
     "Flag": Kind("true or false", {"type": ["boolean", "string"]}, literal=True),
     "Real": Kind("a number", {"type": ["number", "string"]}),
+    "Scale": Kind(_SCALE, {"type": ["number", "string", "array"], "items": {"type": ["number", "string"]}}),
     "Bool": Kind("true or false", {"type": ["boolean", "string"]}),
     "Word": Kind("a word", {"type": "string"}),
 }

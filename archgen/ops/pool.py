@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from archgen.arithmetic.evaluation import minimum, select
 from archgen.ops.base import Op, axis_constraints, list_constraints, spatial_constraints, window_reads
-from archgen.ops.options import Bool, PerAxis
+from archgen.ops.options import Bool, Int, PerAxis
 from archgen.ops.value import Constraint, Footprint, Mode, Reads, Shape, Size, axes, product
 
 if TYPE_CHECKING:
@@ -101,6 +101,68 @@ class AvgPool(Pool):
                 yield Constraint(
                     size, ">=", kernel, "the window spans {right} positions, but the input has {left}", "kernel_size"
                 )
+
+
+class BlurPool(Op):
+    """Blurs each channel by fixed binomial weights and takes every so many positions (Zhang, 2019).
+
+    The border is mirrored. It stands where a convolution or a pooling would take every second position, behind one that takes
+    all.
+    """
+
+    name: ClassVar[str] = "blur_pool"
+    infers: ClassVar[bool] = True
+    fresh: ClassVar[bool] = True
+    positional: ClassVar[int] = 0
+    keeps: ClassVar[tuple[str, ...]] = ("input",)
+    module_source: ClassVar[str] = '''\
+class BlurPool(nn.Module):
+    """Blur each channel by binomial weights and take every so many positions."""
+
+    def __init__(self, in_channels: int, kernel_size: int = 3, stride: int = 2) -> None:
+        super().__init__()
+        self.stride = stride
+        before, behind = (kernel_size - 1) // 2, kernel_size // 2
+        self.padding = [before, behind, before, behind]
+        row = [1.0]
+        for _ in range(kernel_size - 1):
+            row = [(left + right) / 2 for left, right in zip([0.0, *row], [*row, 0.0])]
+        weight = torch.outer(torch.tensor(row), torch.tensor(row))
+        self.register_buffer("weight", weight.repeat(in_channels, 1, 1, 1), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.pad(x, self.padding, mode="reflect")
+        return F.conv2d(x, self.weight, stride=self.stride, groups=x.shape[1])'''
+
+    kernel_size: Int = 3
+    stride: Int = 2
+
+    def output(self, x: Shape) -> Shape:
+        return x.with_spatial((size - 1) // self.stride + 1 for size in x.sizes[1:])
+
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        yield from spatial_constraints(self, x)
+        yield Constraint(x.rank, "==", 2, "`blur_pool` takes two spatial axes, not {left}")
+        yield from axis_constraints(self, x.rank, {"kernel_size": 1, "stride": 1})
+        for size in x.sizes[1:]:
+            sentence = "to mirror that many positions beside the border takes an axis of {right}, and this one has {left}"
+            yield Constraint(size, ">=", self.kernel_size // 2 + 1, sentence, "kernel_size")
+
+    def buffers(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
+        return (("weight", (x.channels, 1, self.kernel_size, self.kernel_size)),)
+
+    def macs(self, x: Shape, y: Shape) -> Size:
+        return product(y.sizes) * self.kernel_size * self.kernel_size
+
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        return window_reads([(self.kernel_size, self.stride, (self.kernel_size - 1) // 2, 1)] * x.rank)
+
+    def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
+        padded = x.channels * product(size + self.kernel_size - 1 for size in x.sizes[1:])
+        return Footprint(keeps=self.keeps, first=Footprint(keeps=("input",)), between=padded)
+
+    def inferred(self, x: Shape) -> tuple[Size, ...]:
+        return (x.channels,)
 
 
 class AdaptivePool(Op):

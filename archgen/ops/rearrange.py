@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from archgen.arithmetic.expressions import names_of
 from archgen.arithmetic.spelling import render
 from archgen.ops.base import Op, batched_axis_constraints, reordered_reads, spatial_constraints, value_axis_constraints
-from archgen.ops.options import Around, Axes, Axis, Dims, Int, Ints, Word
+from archgen.ops.options import Around, Axes, Axis, Dims, Int, Ints
 from archgen.ops.torch_text import Images, Index, Method, Option
 from archgen.ops.value import (
-    MOST_PHASES,
     POINTWISE,
     SHARED,
     Constraint,
@@ -67,31 +66,28 @@ class Permute(nn.Module):
 
 
 class Transpose(Op):
-    """Swaps two axes, counted with the batch, which stays first: torch.transpose."""
+    """Swaps two axes, counted with the batch, which stays first: torch.transpose, as `[dim0, dim1]`."""
 
     name: ClassVar[str] = "transpose"
-    line = Method("transpose", (Option("dim0"), Option("dim1")))
-    example: ClassVar[str] = "{transpose: 1, dim1: 2}"
-    positional: ClassVar[int] = 2
+    line = Method("transpose", (Option("dims", spread=True),))
+    example: ClassVar[str] = "{transpose: [1, 2]}"
     module_source: ClassVar[str] = '''\
 class Transpose(nn.Module):
     """Swap two axes, counted with the batch."""
 
-    def __init__(self, dim0: int, dim1: int) -> None:
+    def __init__(self, dims: tuple[int, int]) -> None:
         super().__init__()
-        self.dim0 = dim0
-        self.dim1 = dim1
+        self.dims = dims
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.transpose(self.dim0, self.dim1)'''
+        return x.transpose(*self.dims)'''
 
-    dim0: Axis
-    dim1: Axis
+    dims: Axes
 
     def order(self, x: Shape) -> list[int]:
         """Which axis comes where, without the batch."""
         order = list(range(len(x.sizes)))
-        first, second = (dim % (len(order) + 1) - 1 for dim in (self.dim0, self.dim1))
+        first, second = (dim % (len(order) + 1) - 1 for dim in self.dims)
         order[first], order[second] = order[second], order[first]
         return order
 
@@ -100,11 +96,18 @@ class Transpose(nn.Module):
         return Shape(tuple(x.sizes[axis] for axis in order), order.index(x.channel_axis), arranged=True)
 
     def constraints(self, x: Shape) -> Iterable[Constraint]:
-        count = len(x.sizes) + 1
-        for option in ("dim0", "dim1"):
-            dim = getattr(self, option)
-            yield from batched_axis_constraints(x, option, dim)
-            yield Constraint(dim % count, ">=", 1, f"`{option}` names axis 0, the batch, which stays first", option)
+        yield Constraint(
+            len(self.dims),
+            "==",
+            2,
+            "`transpose` swaps two axes, `[dim0, dim1]`, and here are {left}",
+            "dims",
+            "as in `{transpose: [1, 2]}`",
+        )
+        for dim in self.dims:
+            yield from batched_axis_constraints(x, "dims", dim)
+            sentence = "`dims` names axis 0, the batch, which stays first"
+            yield Constraint(dim % (len(x.sizes) + 1), ">=", 1, sentence, "dims")
 
     def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
         return SHARED
@@ -477,51 +480,6 @@ def _repeated(factor: int) -> Reads:
     return Reads(1, range(1 - factor, 1), factor)
 
 
-_INTERPOLATION = {"linear": 1, "bilinear": 1, "trilinear": 1, "bicubic": 2}  # positions read on each side
-
-
-class Upsample(Op):
-    """Repeats or interpolates values, each axis growing by a whole factor: torch.nn.Upsample, without its `size`."""
-
-    name: ClassVar[str] = "upsample"
-    example: ClassVar[str] = "{upsample: 2, mode: bilinear}"
-    torch_class: ClassVar[str] = "Upsample"
-    positional: ClassVar[int] = 0
-    words: ClassVar[dict[str, tuple[str, ...]]] = {
-        "mode": ("nearest", "nearest-exact", "linear", "bilinear", "bicubic", "trilinear")
-    }
-
-    scale_factor: Int
-    mode: Word = "nearest"
-
-    @classmethod
-    def first(cls) -> str:
-        return "scale_factor"
-
-    def output(self, x: Shape) -> Shape:
-        return x.with_spatial(size * self.scale_factor for size in x.sizes[1:])
-
-    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
-        """The centre of i lies at (2i + 1 - factor) / (2 factor); of what is read, that at a whole distance has weight 0."""
-        factor = self.scale_factor
-        if self.mode not in _INTERPOLATION:
-            return (_repeated(factor),) * x.rank
-        reach = 2 * factor * _INTERPOLATION[self.mode]
-        centre = 1 - factor
-        first, last = centre + 1 - reach, centre + reach
-        taps: Sequence[int] = range(first, last)
-        if self.mode == "bicubic" and factor <= MOST_PHASES:
-            near, far = centre - 2 * factor, centre + 2 * factor  # at distance 1
-            taps = [*range(first, near), *range(near + 1, far), *range(far + 1, last)]
-        return (Reads(2, taps, 2 * factor),) * x.rank
-
-    def constraints(self, x: Shape) -> Iterable[Constraint]:
-        yield from spatial_constraints(self, x)
-        yield Constraint(self.scale_factor, ">=", 1, "`scale_factor` is {left}, and must be at least {right}", "scale_factor")
-        rank = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}.get(self.mode, x.rank)
-        yield Constraint(rank, "==", x.rank, f"`{self.mode}` takes {{left}} spatial axes; here there are {{right}}", "mode")
-
-
 class Padding(Op):
     """What the paddings share. One number is for each side of each axis; a list begins with the last axis, as torch's."""
 
@@ -580,6 +538,34 @@ class ReplicationPad(Padding):
     example: ClassVar[str] = "{replication_pad: 1}"
     torch_class: ClassVar[str] = "ReplicationPad{n}d"
     keeps: ClassVar[tuple[str, ...]] = ("input",)
+
+
+class CircularPad(Padding):
+    """The values from the other end, as if the axis were a ring: torch.nn.CircularPad1d, 2d or 3d."""
+
+    name: ClassVar[str] = "circular_pad"
+    example: ClassVar[str] = "{circular_pad: 1}"
+    torch_class: ClassVar[str] = "CircularPad{n}d"
+
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        yield from super().constraints(x)
+        sides = self.sides(x)
+        for size, before, after in zip(x.sizes[1:], reversed(sides[::2]), reversed(sides[1::2])):
+            for value in (before, after):
+                sentence = "a ring of {left} positions can't be continued by {right}: that is more than once around"
+                yield Constraint(size, ">=", value, sentence, "padding")
+
+    def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
+        """torch fills a new tensor piece by piece, and goes back likewise."""
+        sides = self.sides(x)
+        return circular_footprint(x, y.sizes, map(max, reversed(sides[::2]), reversed(sides[1::2])))
+
+
+def circular_footprint(x: Shape, padded: Sequence[Size], sides: Iterable[Size]) -> Footprint:
+    """What padding in a ring takes on the way back. sides: the longer side of each axis."""
+    whole, values = product(padded), product(x.sizes)
+    pieces = [2 * side * whole // wide for side, wide in zip(sides, padded[1:])]
+    return Footprint(back=whole + max(values, *pieces) - values)
 
 
 class Flatten(Op):

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archgen.ops import own_classes
+from archgen.ops import own_classes, own_functions
 from archgen.proof import overwrites
 from archgen.proof.layers import check_flow, check_layers
 from archgen.proof.parsed import ProofError, parsed
 from archgen.proof.recorder import construct
-from archgen.proof.syntax import check_shape, without_own_classes
+from archgen.proof.syntax import check_shape, without_own_texts
 
 if TYPE_CHECKING:
     from archgen.graph.model import Graph
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 def check(text: str, graph: Graph, numbers: TracedBody) -> None:
     """Raises ProofError unless the text has the allowed shape and builds exactly the layers of the trace."""
-    tree = without_own_classes(parsed(text))
+    tree = without_own_texts(parsed(text))
     check_shape(tree)
-    module = construct(tree, graph.network.name, own_classes())
+    module = construct(tree, graph.network.name, own_classes(), own_functions())
     check_layers(module, graph, numbers.steps)
     check_flow(module, graph, numbers)
     try:

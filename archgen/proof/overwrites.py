@@ -297,13 +297,12 @@ class _Forward:
             return self.merged(node)
         if isinstance(node, ast.Subscript):
             return self.made("Index", "", [self.value(node.value)], node.lineno)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        if isinstance(node, ast.Call) and isinstance(node.func, (ast.Attribute, ast.Name)):
             return self.called(node, node.func)
         raise OverwriteError(f"line {node.lineno}: {ast.unparse(node)} is no value of `forward`")
 
-    def called(self, node: ast.Call, function: ast.Attribute) -> Value:
-        owner = function.value.id if isinstance(function.value, ast.Name) else ""
-        if owner == "self":
+    def called(self, node: ast.Call, function: ast.Attribute | ast.Name) -> Value:
+        if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) and function.value.id == "self":
             taken = self.joined([self.value(argument) for argument in node.args], node.lineno)
             return self.run.call(self.layers[function.attr], taken, node.lineno)
         name = ast.unparse(function)
@@ -311,6 +310,8 @@ class _Forward:
             listed = [one for given in node.args for one in (given.elts if isinstance(given, ast.List) else [given])]
             values = [one for one in listed if isinstance(one, (ast.Name, ast.Call, ast.BinOp, ast.Subscript))]
             return self.made("Function", name, [self.value(one) for one in values], node.lineno)
+        if isinstance(function, ast.Name):
+            raise OverwriteError(f"line {node.lineno}: no op is said so")
         of_parameter = isinstance(function.value, ast.Attribute)  # which is no value: the method takes one
         of = node.args if of_parameter else [function.value]
         return self.made("Method", function.attr, [self.value(one) for one in of], node.lineno)

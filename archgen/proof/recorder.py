@@ -203,8 +203,10 @@ MODULES = {"torch": _Torch("torch"), "F": Function("F")}
 
 
 def function(name: str) -> Any:
-    """The stand-in for a function, by its name with dots."""
+    """The stand-in for a function, by its name with dots; one without is brought by an op."""
     module, *path = name.split(".")
+    if not path:
+        return Function(name)
     return functools.reduce(getattr, path, MODULES[module])
 
 
@@ -219,10 +221,10 @@ class _Layers:
         return functools.partial(Layer, name)
 
 
-def construct(tree: ast.Module, name: str, own_classes: Iterable[str]) -> Module:
+def construct(tree: ast.Module, name: str, own_classes: Iterable[str], own_functions: Iterable[str]) -> Module:
     """Runs the classes of an already checked tree, without its imports and annotations, and builds the network.
 
-    own_classes: those that ops bring with them, which are layers here.
+    own_classes, own_functions: those that ops bring with them, which are layers and functions here.
     """
     body: list[ast.stmt] = [node for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))]
     scope: dict[str, Any] = {
@@ -234,6 +236,7 @@ def construct(tree: ast.Module, name: str, own_classes: Iterable[str]) -> Module
         "__name__": "generated",
     }
     scope |= {own: functools.partial(Layer, own) for own in own_classes}
+    scope |= {own: Function(own) for own in own_functions}
     exec(
         compile(ast.Module(body, []), "<generated>", "exec", __future__.annotations.compiler_flag), scope
     )  # these stay unread text

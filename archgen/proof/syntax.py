@@ -6,7 +6,7 @@ import ast
 import functools
 import re
 
-from archgen.ops import OPS, own_classes, said_in_forward, torch_text
+from archgen.ops import OPS, own_classes, own_functions, said_in_forward, torch_text
 from archgen.proof.parsed import ProofError, is_text
 from archgen.proof.recorder import BUILTINS, functions, parts
 
@@ -40,25 +40,27 @@ HEADER = (
 )
 
 
-def without_own_classes(tree: ast.Module) -> ast.Module:
-    """Takes out the classes that ops bring, after a look that they are the ops' text to the letter."""
+def without_own_texts(tree: ast.Module) -> ast.Module:
+    """Takes out the classes and functions that ops bring, after a look that they are the ops' text to the letter."""
     body = []
+    brought = own_classes().keys() | own_functions().keys()
     for node in tree.body:
-        if not (isinstance(node, ast.ClassDef) and node.name in own_classes()):
+        if not (isinstance(node, (ast.ClassDef, ast.FunctionDef)) and node.name in brought):
             body.append(node)
-        elif ast.dump(node) != _own_class(node.name):
-            raise ProofError(f"the class {node.name} is not the text that its op brings")
+        elif ast.dump(node) != _own_text(node.name):
+            raise ProofError(f"the class or function {node.name} is not the text that its op brings")
     return ast.Module(body, [])
 
 
 @functools.cache
-def _own_class(name: str) -> str:
-    return ast.dump(ast.parse(own_classes()[name].module_source).body[0])
+def _own_text(name: str) -> str:
+    kind = own_classes().get(name)
+    return ast.dump(ast.parse(own_functions()[name] if kind is None else kind.module_source).body[0])
 
 
 def check_shape(tree: ast.Module) -> None:
     _check_top(tree)
-    called = {*BUILTINS, "make_divisible", "partial", *own_classes()}
+    called = {*BUILTINS, "make_divisible", "partial", *own_classes(), *own_functions()}
     called |= {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
     methods = frozenset(functions(tree))
     for node in parts(tree, methods):

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from archgen.ops import own_functions
 from archgen.trace.run import Run
 from archgen.trace.traced import Role
 
@@ -49,6 +50,8 @@ class Interpreter(Run[Tensor]):
 
     def function(self, name: str) -> Any:
         module, *names = name.split(".")
+        if not names:
+            return _own(own_functions()[name], name)
         return functools.reduce(getattr, names, MODULES[module])
 
     def layer(self, step: Traced, path: str) -> nn.Module:
@@ -62,13 +65,12 @@ def fresh(step: Traced) -> nn.Module:
     """Builds a layer from its op's record, with weights as they start."""
     assert step.op is not None
     positional, named = step.op.constructor(step.inputs[0])
-    kind = getattr(nn, step.type) if step.op.torch_class else _own_class(step.op.module_source, type(step.op).__name__)
+    kind = getattr(nn, step.type) if step.op.torch_class else _own(step.op.module_source, type(step.op).__name__)
     layer: nn.Module = kind(*positional, **named)
     return layer
 
 
-def _own_class(source: str, name: str) -> type[nn.Module]:
+def _own(source: str, name: str) -> Any:
     scope: dict[str, Any] = {**MODULES, "nn": nn, "Tensor": Tensor}
     exec(source, scope)
-    found: type[nn.Module] = scope[name]
-    return found
+    return scope[name]

@@ -463,9 +463,14 @@ class Drawer:
         like = [name for name, value in values.items() if value.rank == x.rank > 0 and not value.channel_axis]
         if not like or x.channel_axis:
             return {}
-        modes = ["nearest", "nearest-exact", {1: "linear", 2: "bilinear", 3: "trilinear"}[x.rank]]
-        mode = {"mode": self.random.choice(modes)} if self.chance(0.5) else {}
-        return {self.name(): {"upsample": None, "to": self.random.choice(like), **mode}}
+        other = self.random.choice(like)
+        if self.chance(0.4):  # whichever fits
+            grows = all(theirs >= own for theirs, own in zip(values[other].spatial, x.spatial))
+            return {self.name(): {"pad" if grows else "crop": None, "to": other}}
+        interpolated = {1: "linear", 2: "bilinear", 3: "trilinear"}[x.rank]
+        mode = {"mode": self.random.choice(("nearest", "nearest-exact", "area", interpolated))} if self.chance(0.5) else {}
+        corners = {"align_corners": self.chance(0.5)} if mode.get("mode") == interpolated and self.chance(0.5) else {}
+        return {self.name(): {"upsample": None, "to": other, **mode, **corners}}
 
     def one_or_other(self, x: Shape, names: dict[str, Any], values: dict[str, Shape]) -> Tree:
         """Two nodes of which one runs, or a node for which an earlier value stands."""
@@ -860,6 +865,11 @@ class Drawer:
         """The options that are written, with their values."""
         op = OPS[kind]
         written = [option for option in op.fields if option not in op.defaults or self.chance(0.35)]
+        for option, other in op.instead_of.items():  # one of them, and now and then both
+            one = option if self.chance(0.3) else other
+            written = [name for name in written if name not in (option, other) or (wild and self.chance(0.3))]
+            written.append(one)
+        written = list(dict.fromkeys(written))
         return {option: self.option(kind, option, x, wild) for option in written}
 
     def option(self, kind: str, option: str, x: Shape, wild: bool) -> Tree:
@@ -874,6 +884,10 @@ class Drawer:
             return pick.choice(op.words[option])
         if family in ("Bool", "Flag"):
             return self.chance(0.5)
+        if family == "Scale":
+            factors = (-1, 0, 0.7, 1, 1.5) if wild else (1, 2, 2, 3, 0.5, 1.5, 2.0)
+            few_axes = [pick.choice(factors) for _ in range(max(1, x.rank))]
+            return few_axes if self.chance(0.3) else few_axes[0]
         if family == "Real":
             chances = (1.0, 2.0, 3.0) if kind == "normalize" else (0.0, 0.1, 0.5)  # `p` is of a norm there
             few = {"eps": (1e-5, 1e-3), "p": chances, "momentum": (0.1, 0.01)}
@@ -884,6 +898,10 @@ class Drawer:
             return pick.randint(-6, 6) if wild else pick.choice((pick.randint(1, len(x.sizes)), pick.randint(-2, -1)))
         if option == "at":
             return [pick.randint(-1, len(x.sizes) + wild), pick.randint(-2, 1 + 8 * wild)]
+        if kind == "transpose":
+            return [
+                pick.choice((axis, axis - len(x.sizes) - 1)) for axis in pick.choices(range(1, len(x.sizes) + 1 + wild), k=2)
+            ]
         if family == "Axes":
             axes = list(range(1, len(x.sizes) + 1))
             pick.shuffle(axes)

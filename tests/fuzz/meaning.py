@@ -431,12 +431,13 @@ class Meaning:
         return self.node(node, x, names)
 
     def like(self, node: Tree, x: Shape, other: Shape) -> Shape:
-        op = LIKE[next(iter(node))](**{key: value for key, value in node.items() if key == "mode"})
+        kind = LIKE[next(iter(node))]
+        op = kind(**{key: value for key, value in node.items() if key in kind.fields})
         if any(not constraint.holds() for constraint in op.constraints(x, other)):
             raise Misfit("another number of axes")
         if math.prod(other.spatial) * x.channels > _LARGEST:
             raise Avoided("too large")
-        self.drawn["to"] += 1
+        self.drawn[f"{op.name} to"] += 1
         return Shape((x.channels, *other.spatial))
 
     def merge_of_values(self, node: Tree, taken: list[Shape], names: dict[str, Any]) -> Shape:
