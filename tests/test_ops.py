@@ -124,6 +124,13 @@ ROWS: dict[str, Row] = {
               for kernel in (2, (2,), (3, 2), (3, 2, 1)) for stride in (None, (2, 3)) for padding in (0, (1, 0), (1, 1, 0))),
     ),
     "blur_pool": Row({"kernel_size": [-1, 0, 1, 2, 3, 4, 5, 7, 13, 15], "stride": [-1, 0, 1, 2, 3]}),
+    "lp_pool": Row(
+        {"norm_type": [0, 0.5, 1, 2, 2.5], "kernel_size": [-1, 0, 1, 2, 3, 7, 9], "stride": [None, 0, 1, 2],
+         "ceil_mode": [False, True]},
+        tuple({"norm_type": 2, "kernel_size": kernel, "stride": stride}
+              for kernel in (2, (2,), (3, 2), (3, 2, 1)) for stride in (None, (2, 3))),
+    ),
+    "gem_pool": Row({"p": [-1, 0, 0.5, 1, 3.0], "eps": [1e-6, 0.1, 0]}),
     "adaptive_avg_pool": Row({"output_size": [-1, 0, 1, 3, 7, 9, (3,), (2, 3), (2, 3, 4)]}),
     "adaptive_max_pool": Row({"output_size": [-1, 0, 1, 3, 7, 9, (3,), (2, 3), (2, 3, 4)]}),
     "dropout": Row({"p": [-0.1, 0, 0.0, 0.5, 1.0, 1.5, NAN]}),
@@ -267,6 +274,9 @@ STRICTER: dict[str, dict[str, str]] = {
         "`size` is": "an empty tensor, of `area`",
         "`scale_factor` is": "an empty tensor, of `area`",
     },
+    "lp_pool": {"would be no norm": "torch works it out"} | LIST_OF_ONE | CHANNELS_FIRST,
+    "gem_pool": {"must be above 0": "the means of small values, or of what may be 0", "takes channels and one": "no mean"}
+    | CHANNELS_FIRST,
     "blur_pool": {"`kernel_size` is": "no blur, as by 1"} | CHANNELS_FIRST,
     "crop": {"`size` is": "an empty tensor", "takes channels and one": "nothing is cropped", "lists": "the others are kept"}
     | CHANNELS_FIRST,

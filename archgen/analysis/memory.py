@@ -412,8 +412,10 @@ class _Run:
             self.heap.take(change)
         made = _Value(_Block(size), size, gradient, found.view)
         saved = [_Block(sum(found.forward) - size)]
-        if gradient and found.keeps:
+        if gradient and "input" in found.keeps:
             saved.append(self.heap.hold(x.block))
+        if gradient and "output" in found.keeps:
+            saved.append(self.heap.hold(made.block))
         self.record("op", path, (x,), made, tuple(saved), size, dense=found.dense, backward=found.backward)
         return made
 
@@ -546,12 +548,15 @@ class _Run:
 
     def back_through(self, node: _Node, coming: _Block) -> list[tuple[_Value, _Block]]:
         """The way back through the operators of one class, which lets go early of what came and of what it has kept."""
+        let_go = [coming, *(block for block in node.saved[1:] if block is node.outputs[0].block)]
         for change in node.backward:
             if change is not None:
                 self.heap.take(change)
-            elif coming.holders == 1:
-                self.heap.take(-coming.size)
-                coming.size = 0
+                continue
+            for block in let_go:
+                if block.holders == 1:
+                    self.heap.take(-block.size)
+                    block.size = 0
         node.saved[0].size = 0
         return [(value, _Block(value.size)) for value in node.inputs if value.gradient]
 

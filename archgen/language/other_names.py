@@ -78,7 +78,7 @@ _OPTIONS = {
 TORCH = frozenset(
     """
     affine_grid alpha_dropout bilinear celu cosine_similarity embedding embedding_bag feature_alpha_dropout fold
-    fractional_max_pool grid_sample gumbel_softmax hardshrink hardtanh logsigmoid lp_pool max_unpool
+    fractional_max_pool grid_sample gumbel_softmax hardshrink hardtanh logsigmoid max_unpool
     multi_head_attention_forward one_hot pairwise_distance pdist rms_norm rrelu scaled_dot_product_attention
     selu softmin softshrink softsign tanhshrink threshold unfold multihead_attention transformer
     transformer_decoder transformer_encoder gru lstm rnn cross_entropy mse_loss l1_loss

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from archgen.arithmetic.evaluation import minimum, select
+from archgen.arithmetic.expressions import is_number
 from archgen.ops.base import Op, axis_constraints, list_constraints, spatial_constraints, window_reads
-from archgen.ops.options import Bool, Int, PerAxis
+from archgen.ops.options import Bool, Int, PerAxis, Real
 from archgen.ops.value import Constraint, Footprint, Mode, Reads, Shape, Size, axes, product
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ class Pool(Op):
         """Kernel, stride, padding and dilation along each axis."""
         option: Any = self
         stride = option.kernel_size if option.stride is None else option.stride
-        dilation = getattr(self, "dilation", 1)
-        return zip(axes(option.kernel_size, rank), axes(stride, rank), axes(option.padding, rank), axes(dilation, rank))
+        padding, dilation = getattr(self, "padding", 0), getattr(self, "dilation", 1)
+        return zip(axes(option.kernel_size, rank), axes(stride, rank), axes(padding, rank), axes(dilation, rank))
 
     def output(self, x: Shape) -> Shape:
         option: Any = self
@@ -49,7 +50,7 @@ class Pool(Op):
         options = [option for option in ("kernel_size", "stride", "padding", "dilation") if option in self.fields]
         yield from list_constraints(self, x.rank, *options)
         yield from axis_constraints(self, x.rank, {option: int(option != "padding") for option in options})
-        for kernel, _, padding, _ in self.windows(x.rank):
+        for kernel, _, padding, _ in self.windows(x.rank) if "padding" in self.fields else ():
             yield Constraint(
                 kernel // 2, ">=", padding, "`padding` is {right}; at most half of the kernel, {left}, is allowed", "padding"
             )
@@ -81,7 +82,19 @@ class MaxPool(Pool):
         return Footprint(keeps=self.keeps, indices=product(y.sizes) if mode.gradient or x.rank > 1 else 0)
 
 
-class AvgPool(Pool):
+class MeanPool(Pool):
+    """What the poolings share that torch works out as a mean."""
+
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        yield from super().constraints(x)
+        if x.rank == 3:  # torch.nn.AvgPool3d alone refuses a window that only ceil mode or padding would make fit
+            for size, (kernel, _, _, _) in zip(x.sizes[1:], self.windows(x.rank)):
+                yield Constraint(
+                    size, ">=", kernel, "the window spans {right} positions, but the input has {left}", "kernel_size"
+                )
+
+
+class AvgPool(MeanPool):
     """Mean over a window: torch.nn.AvgPool1d, 2d or 3d. Without `stride` it is the kernel size."""
 
     name: ClassVar[str] = "avg_pool"
@@ -93,14 +106,6 @@ class AvgPool(Pool):
     padding: PerAxis = 0
     ceil_mode: Bool = False
     count_include_pad: Bool = True
-
-    def constraints(self, x: Shape) -> Iterable[Constraint]:
-        yield from super().constraints(x)
-        if x.rank == 3:  # torch.nn.AvgPool3d alone refuses a window that only ceil mode or padding would make fit
-            for size, (kernel, _, _, _) in zip(x.sizes[1:], self.windows(x.rank)):
-                yield Constraint(
-                    size, ">=", kernel, "the window spans {right} positions, but the input has {left}", "kernel_size"
-                )
 
 
 class BlurPool(Op):
@@ -163,6 +168,105 @@ class BlurPool(nn.Module):
 
     def inferred(self, x: Shape) -> tuple[Size, ...]:
         return (x.channels,)
+
+
+class LPPool(MeanPool):
+    """The norm of a window: torch.nn.LPPool1d, 2d or 3d. Without `stride` it is the kernel size."""
+
+    name: ClassVar[str] = "lp_pool"
+    example: ClassVar[str] = "{lp_pool: 2, kernel_size: 3, stride: 2}"
+    torch_class: ClassVar[str] = "LPPool{n}d"
+    positional: ClassVar[int] = 2
+
+    norm_type: Real
+    kernel_size: PerAxis
+    stride: PerAxis = None
+    ceil_mode: Bool = False
+
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        yield from super().constraints(x)
+        yield Constraint(self.norm_type, ">=", 1, "`norm_type` is {left}; below {right} it would be no norm", "norm_type")
+
+    def torch_options(self, x: Shape) -> dict[str, Any]:
+        """torch.nn.LPPool1d multiplies by its kernel size, so it takes no list."""
+        options = super().torch_options(x)
+        return options | ({"kernel_size": axes(self.kernel_size, 1)[0]} if x.rank == 1 else {})
+
+    def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
+        """The powers and their mean; its sign and its size, whose root is taken, apart."""
+        v, m = (mode.batch * mode.item * product(shape.sizes) for shape in (x, y))
+        if not mode.gradient:
+            return Footprint(forward=(v, m, -v, 3 * m, -m, m, -2 * m, m, -m, m, -2 * m))
+        root = (3 * m, -2 * m, None, -m)
+        apart = (m, -m, 2 * m, -2 * m, m, -2 * m, 2 * m, -3 * m, m, -2 * m)
+        powers = (v, -m - v, 3 * v, -3 * v)
+        return Footprint(keeps=self.keeps, forward=(v, 4 * m, -m, 2 * m, -m, m), backward=(*root, *apart, *powers))
+
+
+class GemPool(Op):
+    """Generalised mean over all positions, with a power that is learnt (Radenovic et al., 2018): at 1 the mean, far above the
+    maximum."""
+
+    name: ClassVar[str] = "gem_pool"
+    positional: ClassVar[int] = 0
+    keeps: ClassVar[tuple[str, ...]] = ("input", "output")
+    module_source: ClassVar[str] = '''\
+class GemPool(nn.Module):
+    """Generalised mean over all positions, with a power that is learnt."""
+
+    def __init__(self, p: float = 3.0, eps: float = 1e-6) -> None:
+        super().__init__()
+        self.p = nn.Parameter(torch.full((1,), float(p)))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        axes = list(range(2, x.dim()))
+        return x.clamp(min=self.eps).pow(self.p).mean(axes, keepdim=True).pow(1.0 / self.p)'''
+
+    p: Real = 3.0
+    eps: Real = 1e-6
+
+    def output(self, x: Shape) -> Shape:
+        return x.with_spatial((1,) * x.rank)
+
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        yield from spatial_constraints(self, x)
+        for option in ("p", "eps"):
+            value = getattr(self, option)
+            if is_number(value):
+                yield Constraint(int(value > 0), "==", 1, f"`{option}` is {value}, and must be above 0", option)
+
+    def weights(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
+        return (("p", (1,)),)
+
+    def reads(self, x: Shape) -> tuple[Reads | None, ...]:
+        return (None,) * x.rank
+
+    def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
+        """The clamped values, their powers and the mean of these; the power and its inverse are single numbers."""
+        v, m = (mode.batch * mode.item * product(shape.sizes) for shape in (x, y))
+        one = mode.item
+        if not mode.gradient:
+            return Footprint(forward=(2 * v, -v, m, -v, 2 * one, -one, m, -m - one))
+        root = (*_of_the_base(m, one), *_of_the_power(m, one), one, -m, None, -one - m, one, -one, 2 * one, -4 * one, v, -m)
+        if mode.further:
+            limit = v // one, v, -v // one - v
+            powers: tuple[int, ...] = (*_of_the_base(v, one), *_of_the_power(v, one), one, -4 * v - one, *limit)
+        else:
+            powers = (*_of_the_base(v, one), one, -4 * v - one)
+        keeps = self.keeps if mode.further else ("output",)
+        return Footprint(keeps=keeps, forward=(2 * v, m, 2 * one, m), backward=(*root, *powers))
+
+
+def _of_the_base(size: int, one: int) -> tuple[int, ...]:
+    """What stays is the gradient of a base whose power is learnt: where it is 0, its lower power, and their product."""
+    truths = size // one
+    return one, 2 * truths, -truths - one, 4 * size, -3 * size - truths
+
+
+def _of_the_power(size: int, one: int) -> tuple[int, ...]:
+    """And the product of the result and the base's logarithm."""
+    return 2 * one + 4 * size, -2 * one - 3 * size
 
 
 class AdaptivePool(Op):

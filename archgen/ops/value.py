@@ -152,7 +152,8 @@ class Footprint(NamedTuple):
     dense: the backward pass lays out a gradient that is spread so.
     forward, backward: of a class that calls several operators, how many bytes it takes for the whole batch, and below 0 gives
     back, in order; all else is then left out but `keeps`, `view` and `dense`. What stays of `forward` are the result and what
-    is kept; `backward` gives that back, and what stays is the gradient of the input. None in it: the one that came is let go.
+    is kept; `backward` gives that back, and what stays is the gradient of the input. None in it: the one that came is let go,
+    and the result where that was kept.
     first, between: where the call makes another tensor of the input first, of so many values for each image, the footprint of
     that; all else is then said of a call that takes that tensor.
     """

@@ -890,7 +890,7 @@ class Drawer:
             return few_axes if self.chance(0.3) else few_axes[0]
         if family == "Real":
             chances = (1.0, 2.0, 3.0) if kind == "normalize" else (0.0, 0.1, 0.5)  # `p` is of a norm there
-            few = {"eps": (1e-5, 1e-3), "p": chances, "momentum": (0.1, 0.01)}
+            few = {"eps": (1e-5, 1e-3), "norm_type": (1.0, 2.0), "p": chances, "momentum": (0.1, 0.01)}
             return pick.choice(few.get(option, (0.1, 0.5, 1.0, 2.0, 1e-4)))
         if family == "Dims" and self.chance(0.5):
             return pick.sample(range(-1 if wild else 1, len(x.sizes) + 1 + wild), pick.randint(not wild, len(x.sizes)))
