@@ -113,6 +113,7 @@ def test_every_op_reads_what_it_says() -> None:
         tried.add(op.name)
     others = {"linear", "layer_norm", "permute", "transpose", "flatten", "mean", "sum", "amax", "norm", "select"}
     others |= {"attention", "class_token", "position_embedding", "unflatten"}
+    others |= {"window_attention", "window_attention_v2", "grid_attention", "merge_patches"}  # of images with channels last
     assert tried >= OPS.keys() - STATISTICS - others
 
 
@@ -123,6 +124,18 @@ def test_what_a_gate_reads() -> None:
         (gradient,) = torch.autograd.grad(torch.nn.GLU(dim)(x)[0, 0, 1], x)
         assert {tuple(place) for place in gradient[0].nonzero().tolist()} == places
     assert (OPS["glu"](2).reads(Shape((4, 6))), OPS["glu"](1).reads(Shape((4, 6)))) == ((None,), (POINTWISE,))
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_what_a_patch_reads(axis: int) -> None:
+    from tests.test_ops import built
+
+    x = Shape((7, 5, 2), 2)
+    op = OPS["merge_patches"](3)
+    reads = op.reads(x)[axis]
+    assert reads is not None
+    expected = [[3 * at + tap for tap in reads.taps if 3 * at + tap < x.sizes[axis]] for at in range(op.output(x).sizes[axis])]
+    assert [list(positions) for positions in support(built(op, x).double(), x, axis, axis)] == expected
 
 
 def test_a_wrong_tap_is_seen() -> None:
