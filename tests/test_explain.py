@@ -31,7 +31,7 @@ def worked_out(text: str, signs: Signs = PRETTY) -> int:
     """Evaluates the left side of an explanation's equation, less the names of what is counted."""
     left = re.sub(r"(?<=\d),(?=\d{3})", "", text.rsplit(" = ", 1)[0].split(", its ")[0])
     left = left.replace(signs.times, "*").replace("⌊", "floor(").replace("⌋", ")")
-    left = re.sub(r"\b(?!floor\b|min\b|max\b)[a-z_.]+ ", "", left)
+    left = re.sub(r"\b(?!floor\b|min\b|max\b)[a-z_][\w.]* ", "", left)
     assert re.fullmatch(r"(floor|min|max|[\d\s+*/(),-])+", left), text
     return int(eval(left, {"__builtins__": {}}, {"floor": math.floor, "min": min, "max": max}))
 

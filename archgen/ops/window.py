@@ -23,8 +23,8 @@ _INDEX = """\
         index = apart[..., 0] * (2 * {size} - 1) + apart[..., 1]
         self.register_buffer("relative_position_index", index.flatten())"""
 _TABLE = """\
-        self.relative_position_bias_table = nn.Parameter(torch.empty((2 * {size} - 1) ** 2, num_heads))
-        nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)"""
+        table = torch.empty((2 * {size} - 1) ** 2, num_heads)
+        self.relative_position_bias_table = nn.Parameter(nn.init.trunc_normal_(table, std=0.02))"""
 _LAYERS = """\
         self.qkv = nn.Linear(channels, 3 * channels)
         self.proj = nn.Linear(channels, channels)"""
@@ -60,7 +60,8 @@ _BIAS = """\
             region = bias.new_zeros([rows * size, columns * size])
             region[rows * size - up :] += 1
             region[:, columns * size - left :] += 2
-            region = region.view(rows, size, columns, size).transpose(1, 2).reshape(windows, 1, 1, length)
+            region = region.view(rows, size, columns, size).transpose(1, 2)
+            region = region.reshape(windows, 1, 1, length)
             bias = bias.add(region != region.transpose(2, 3), alpha=-100)
         return bias.expand(windows, -1, -1, -1).reshape(1, -1, length, length)"""
 
@@ -143,7 +144,11 @@ class GridAttention(WindowOp):
 class GridAttention(nn.Module):
     """Attention of positions that lie spread evenly over an image [N, H, W, C], on a grid."""
 
-    def __init__(self, channels: int, num_heads: int, grid_size: int, scale: float | None = None) -> None:
+    relative_position_index: Tensor
+
+    def __init__(
+        self, channels: int, num_heads: int, grid_size: int, scale: float | None = None
+    ) -> None:
         super().__init__()
         self.num_heads = num_heads
         self.grid_size = grid_size
@@ -159,9 +164,12 @@ class GridAttention(nn.Module):
         qkv = self.qkv(x).view(n, size, rows, size, columns, 3, heads, channels // heads)
         qkv = qkv.permute(5, 0, 2, 4, 6, 1, 3, 7).contiguous()
         q, k, v = qkv.view(3, n, rows * columns * heads, size * size, -1).unbind(0)
-        x = F.scaled_dot_product_attention(q, k, v, attn_mask=self.bias(rows * columns), scale=self.scale)
+        x = F.scaled_dot_product_attention(
+            q, k, v, attn_mask=self.bias(rows * columns), scale=self.scale
+        )
         x = x.view(n, rows, columns, heads, size, size, -1).permute(0, 4, 1, 5, 2, 3, 6)
-        return self.proj(x.reshape(n, height, width, channels))
+        x = self.proj(x.reshape(n, height, width, channels))
+        return x
 
     def bias(self, grids: int) -> Tensor:
         """What is added for each grid and head, [1, grids * heads, L, L]."""
@@ -207,6 +215,8 @@ class WindowAttention(nn.Module):
 
     With a shift, what lies in one window without being side by side in the image is masked.
     """
+
+    relative_position_index: Tensor
 
     def __init__(
         self,
@@ -272,13 +282,19 @@ class WindowAttentionV2(nn.Module):
     With a shift, what lies in one window without being side by side in the image is masked.
     """
 
-    def __init__(self, channels: int, num_heads: int, window_size: int, shift_size: int = 0) -> None:
+    relative_coords_table: Tensor
+    relative_position_index: Tensor
+
+    def __init__(
+        self, channels: int, num_heads: int, window_size: int, shift_size: int = 0
+    ) -> None:
         super().__init__()
         self.num_heads = num_heads
         self.window_size = window_size
         self.shift_size = shift_size
         self.logit_scale = nn.Parameter(torch.full((num_heads, 1, 1), 10.0).log())
-        span = 8 * torch.arange(1 - window_size, window_size, dtype=torch.float32) / (window_size - 1)
+        span = torch.arange(1 - window_size, window_size, dtype=torch.float32)
+        span = 8 * span / (window_size - 1)
         span = span.sign() * (span.abs() + 1).log2() / 3
         coordinates = torch.stack(torch.meshgrid(span, span, indexing="ij"), dim=-1).unsqueeze(0)
         self.register_buffer("relative_coords_table", coordinates)
