@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archgen import files, project
+from archgen.checked import ERROR, Annotation, Checked, of_problem
 from archgen.diagnostics import Place, Problem, Source, SpecError, no_command, printable, quote
 from archgen.emit import header, write
 from archgen.network import Network, load
@@ -107,6 +108,33 @@ def _state(output: Output) -> str:
     if output.network is None:
         return "left over, its spec is gone"
     return write.not_ours(output.old) or "stale, its spec, its style or archgen has changed"
+
+
+def checked(output: Output) -> Checked:
+    """A generated file, and what is wrong with it, at its spec where that is still there."""
+    name = files.shown(output.path)
+    if output.current:
+        return Checked(name)
+    spec = name if output.network is None else output.network.path.as_posix()
+    forced = ", with `--force`" if output.edited else ""
+    help = "remove it" if output.network is None else f"`archgen build` writes it anew{forced}"
+    return Checked(name, (Annotation(ERROR, spec, 0, 0, _kind(output), f"{quote(name)}: {_state(output)}", help),))
+
+
+def _kind(output: Output) -> str:
+    if output.old is None:
+        return "missing"
+    return "left over" if output.network is None else "edited" if output.edited else "stale"
+
+
+def refused(specs: Sequence[Path], problems: Sequence[Problem]) -> list[Checked]:
+    """The specs, the first of them with all that is wrong in a file of none."""
+    names = [path.as_posix() for path in specs]
+    found = list(map(of_problem, problems))
+    others = tuple(one for one in found if one.file not in names)
+    return [
+        Checked(name, tuple(one for one in found if one.file == name) + (others if name == names[0] else ())) for name in names
+    ]
 
 
 def _unix(data: bytes) -> bytes:

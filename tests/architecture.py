@@ -15,8 +15,8 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "architecture.md"
 # From the ground up: a room imports rooms that stand before it, and no others.
 ROOMS = tuple(
-    "records published budget diagnostics files resources syntax settings arithmetic ops language project graph trace analysis "
-    "views emit proof modules session network verify port review build handbook cli".split()
+    "records published budget diagnostics checked files resources syntax settings arithmetic ops language project graph trace "
+    "analysis views emit proof modules session network verify port review build handbook cli".split()
 )
 
 

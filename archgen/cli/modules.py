@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from archgen import files
-from archgen.cli.options import DEBUG, DEVICE, FOLDER, LONGEST, PATH, SET, SPECS, STRICT
-from archgen.cli.said import DIFFERENT, OK, tell_notes, tell_progress
-from archgen.diagnostics import printable, quote
+from archgen.cli.options import CHECK_FORMAT, DEBUG, DEVICE, FOLDER, LONGEST, PATH, SET, SPECS, STRICT, TEXT
+from archgen.cli.said import DIFFERENT, OK, REFUSED, tell_notes, tell_progress
+from archgen.diagnostics import SpecError, printable, quote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from archgen.build import Output
     from archgen.network import Network
     from archgen.verify.result import Verification
+
+CHECK = "archgen build --check"
 
 
 @click.command()
@@ -28,8 +30,11 @@ if TYPE_CHECKING:
 @click.option("--verify", "verified", is_flag=True, help="Verify what was built (needs torch).")
 @click.option("--force", is_flag=True, help="Replace files that archgen did not write, or that were edited.")
 @STRICT
+@CHECK_FORMAT
 @DEBUG
-def build(specs: tuple[Path, ...], folder: Path | None, check: bool, verified: bool, force: bool, strict: bool) -> int:
+def build(
+    specs: tuple[Path, ...], folder: Path | None, check: bool, verified: bool, force: bool, strict: bool, form: str
+) -> int:
     """Write the PyTorch modules of specs, without torch.
 
     Without SPEC: of all specs of the project. Its folders, `specs` and
@@ -38,9 +43,10 @@ def build(specs: tuple[Path, ...], folder: Path | None, check: bool, verified: b
     \b
     Example:
       archgen build specs/resnet18.yaml -o models
-      archgen build --check
+      archgen build --check --format github
     """
     from archgen import build as builder
+    from archgen import checked as checks
     from archgen import project as projects
 
     project = projects.find(Path.cwd())
@@ -48,10 +54,22 @@ def build(specs: tuple[Path, ...], folder: Path | None, check: bool, verified: b
     chosen = specs or tuple(Path(os.path.relpath(path)) for path in project.all_specs())
     if not chosen:
         raise click.UsageError(f"there are no specs in {quote(os.path.relpath(project.specs))}; name one")
-    outputs = builder.plan(chosen, folder)
+    if form != TEXT and not check:
+        raise click.UsageError("--format goes with --check")
+    try:
+        outputs = builder.plan(chosen, folder)
+    except SpecError as error:
+        if form == TEXT:
+            raise
+        click.echo(checks.FORMS[form](builder.refused(chosen, error.problems), CHECK))
+        return REFUSED
     tell_notes([output.network for output in outputs if output.network is not None], strict)
     extra = () if specs else builder.left_over(folder, outputs)
     again = "the same command without `--check`" if specs or folder != project.generated else "`archgen build`"
+    if form != TEXT:
+        every = (*outputs, *extra)
+        click.echo(checks.FORMS[form]([builder.checked(output) for output in every], CHECK))
+        return OK if all(output.current for output in every) else DIFFERENT
     code = _check((*outputs, *extra), again) if check else _write(outputs, extra, folder, force)
     if code == OK and verified:
         return _verify_all([(output.network, output.path) for output in outputs if output.network is not None], "auto", 2)

@@ -30,4 +30,12 @@ SET = click.option("settings", "--set", multiple=True, metavar="NAME=VALUE", hel
 INPUT = click.option("shape", "--input", metavar="SHAPE", callback=_input_shape, help="Another input, as 3x320x320.")
 FOLDER = click.option("folder", "-o", metavar="DIR", type=PATH, help="The folder of the generated files.")
 STRICT = click.option("--strict", is_flag=True, help="Refuse a spec of which there is a note, with exit code 2.")
+TEXT = "text"
+CHECK_FORMAT = click.option(
+    "form",
+    "--format",
+    type=click.Choice([TEXT, "github", "junit", "json"]),
+    default=TEXT,
+    help="For people, as annotations of a GitHub workflow, as JUnit's XML, or for programs.",
+)
 DEVICE = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where the module runs.")

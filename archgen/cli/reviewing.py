@@ -83,9 +83,9 @@ def _network(text: str, settings: tuple[str, ...]) -> Network:
 @click.option(
     "form",
     "--format",
-    type=click.Choice(["table", "github", "json"]),
+    type=click.Choice(["table", "github", "junit", "json"]),
     default="table",
-    help="For a terminal, as annotations of a GitHub workflow, or for programs.",
+    help="For a terminal, as annotations of a GitHub workflow, as JUnit's XML, or for programs.",
 )
 @DEBUG
 def breaking(revision: str | None, rules: bool, form: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from archgen import checked as checks
 from archgen.port import json as comparison
 from archgen.review import breaking_text
 from archgen.review import json as diff
@@ -21,6 +22,7 @@ def schemas() -> dict[str, str]:
         "report.schema.json": _text(report.schema()),
         "symbolic.schema.json": _text(all_sizes_json.schema()),
         "comparison.schema.json": _text(comparison.schema()),
+        "check.schema.json": _text(checks.schema()),
         "diff.schema.json": _text(diff.schema()),
         "breaking.schema.json": _text(breaking_text.schema()),
     }

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from archgen.checked import ERROR
 from archgen.diagnostics import Place, Problem, SpecError, quote, suggest
 from archgen.records import Record
-from archgen.review.rules import BY_NAME, ERROR, LEVELS, MOST_GROWN, OFF, RULES, SPEC_REMOVED, Finding, Found, Limits
+from archgen.review.rules import BY_NAME, LEVELS, MOST_GROWN, OFF, RULES, SPEC_REMOVED, Finding, Found, Limits
 
 if TYPE_CHECKING:
     from archgen.review.project import Review

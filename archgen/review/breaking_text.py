@@ -1,13 +1,15 @@
-"""What breaks, as text for a terminal, as annotations of a GitHub workflow and as JSON."""
+"""What breaks, as text for a terminal, for the programs of a CI and as JSON."""
 
 from __future__ import annotations
 
 import textwrap
 from typing import TYPE_CHECKING
 
+from archgen import checked as checks
+from archgen.checked import Annotation, Checked
 from archgen.diagnostics import WIDTH, printable
 from archgen.published import COUNT, TEXT, TRUTH, Form, Key, Kind, Listed, document, version
-from archgen.review.rules import ERROR, LEVELS, NOTE, RULES, WARNING
+from archgen.review.rules import LEVELS, RULES
 from archgen.views.json import json_lines
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 MOST_SHOWN = 8  # findings of one rule in one spec, on a terminal
-_COMMANDS = {ERROR: "error", WARNING: "warning", NOTE: "notice"}  # of a GitHub workflow
+COMMAND = "archgen breaking"
 
 FINDING = Form(
     Key("rule", TEXT, of="rule.name"),
@@ -88,23 +90,25 @@ def _below(findings: Findings) -> list[str]:
     return [*unmet, ", ".join(counted) or "nothing breaks"]
 
 
+def checked(findings: Findings) -> list[Checked]:
+    """The specs, each with the findings that are not accepted."""
+    found: dict[str, list[Annotation]] = {}
+    for one in findings.found:
+        told = found.setdefault(one.spec, [])
+        if not one.accepted:
+            sentence = f"{one.found.where} {one.found.sentence}: {one.rule.why} ({one.fingerprint})"
+            told.append(Annotation(one.level, one.spec, one.found.line, 0, one.rule.name, sentence))
+    return [Checked(spec, tuple(told)) for spec, told in found.items()]
+
+
 def github(findings: Findings) -> str:
     """Returns a line for each finding, which a GitHub workflow shows at the spec's line."""
-    return "\n".join(_annotation(one) for one in findings.found if not one.accepted) or "nothing breaks"
+    return checks.github(checked(findings), COMMAND)
 
 
-def _annotation(one: Finding) -> str:
-    place = f"file={_property(one.spec)}" + (f",line={one.found.line}" if one.found.line else "")
-    message = f"{one.found.where} {one.found.sentence}: {one.rule.why} ({one.fingerprint})"
-    return f"::{_COMMANDS[one.level]} {place},title={one.rule.name}::{_data(message)}"
-
-
-def _data(text: str) -> str:
-    return printable(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+def junit(findings: Findings) -> str:
+    """Returns a document in which each spec is a test case."""
+    return checks.junit(checked(findings), COMMAND)
 
 
 def rules_text() -> str:
@@ -120,4 +124,4 @@ def rules_text() -> str:
     return "\n".join(lines[:-1])
 
 
-FORMS: dict[str, Callable[[Findings], str]] = {"table": text, "github": github, "json": json_text}
+FORMS: dict[str, Callable[[Findings], str]] = {"table": text, "github": github, "junit": junit, "json": json_text}

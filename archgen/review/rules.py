@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
+from archgen import checked as checks
+from archgen.checked import ERROR, NOTE, WARNING
 from archgen.records import Record
 from archgen.review.changes import ADDED, MOVED, REMOVED, TAKES, TYPE
 from archgen.views.columns import shape_text
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
     from archgen.review.changes import Change
     from archgen.review.diff import Diff
 
-ERROR, WARNING, NOTE, OFF = LEVELS = ("error", "warning", "note", "off")
+OFF = "off"
+LEVELS = (*checks.LEVELS, OFF)
 MOST_GROWN = 10.0  # percent by which a total may grow
 
 
