@@ -221,12 +221,19 @@ def test_what_no_template_writes_is_caught(old: str, new: str, tmp_path: Path) -
         check.check(changed, network.graph, network.trace(network.spec.input))
 
 
-def test_a_class_of_an_op_that_is_changed_is_caught() -> None:
-    network = archgen.load(ROOT / "specs/convnext_tiny.yaml")
+@pytest.mark.parametrize(
+    ("spec", "old", "new", "told"),
+    [
+        ("convnext_tiny", "return x.permute(self.dims)", "return x", "class Permute"),
+        ("unet_any_size", "missing // 2, missing - missing // 2", "missing - missing // 2, missing // 2", "function pad_to"),
+    ],
+)
+def test_what_an_op_brings_and_is_changed_is_caught(spec: str, old: str, new: str, told: str) -> None:
+    network = archgen.load(ROOT / f"specs/{spec}.yaml")
     source = network.source()
-    changed = source.replace("return x.permute(self.dims)", "return x", 1)
+    changed = source.replace(old, new, 1)
     assert changed != source
-    with pytest.raises(ProofError, match="the class Permute is not the text that its op brings"):
+    with pytest.raises(ProofError, match=f"the {told} is not the text that its op brings"):
         check.check(changed, network.graph, network.trace(network.spec.input))
 
 
@@ -254,6 +261,7 @@ def test_a_class_of_an_op_that_is_changed_is_caught() -> None:
         ("../tests/networks/tokens", "token.expand_as(x[:, :1]), x]", "token.expand_as(x[:, :1])]", "takes another value"),
         ("inception_v3", "            return x, AuxLogits", "            return x + x, AuxLogits", "returns other values"),
         ("mobilenet_v2", "if self.use_", "if not self.use_", "takes another value"),
+        ("unet_any_size", "pad_to(x, skip)", "pad_to(x, x)", "takes another value"),
     ],
 )  # fmt: skip
 def test_another_flow_of_data_is_caught(spec: str, old: str, new: str, told: str) -> None:

@@ -48,7 +48,8 @@ def without_own_texts(tree: ast.Module) -> ast.Module:
         if not (isinstance(node, (ast.ClassDef, ast.FunctionDef)) and node.name in brought):
             body.append(node)
         elif ast.dump(node) != _own_text(node.name):
-            raise ProofError(f"the class or function {node.name} is not the text that its op brings")
+            kind = "class" if isinstance(node, ast.ClassDef) else "function"
+            raise ProofError(f"the {kind} {node.name} is not the text that its op brings")
     return ast.Module(body, [])
 
 
