@@ -208,3 +208,23 @@ def test_what_a_spec_took_over_and_does_not_use_is_left_out(tmp_path: Path) -> N
     alone = tmp_path / "alone.yaml"
     alone.write_text(text)
     assert package.load(alone).report().rows == network.report().rows
+
+
+def test_a_comment_names_the_line_of_the_key_too(tmp_path: Path) -> None:
+    """Where the parent has its key in a line above, and here both stand in one."""
+    (tmp_path / "parent.yaml").write_text(
+        "name: A\ninput: [3, 8, 8]\ndefaults:\n  conv:\n    bias: false\nstem: {c: {conv: 8, kernel_size: 3}}\n"
+    )
+    child = tmp_path / "child.yaml"
+    child.write_text("extends: parent.yaml\nname: B\n")
+    assert "defaults: {conv: {bias: false}}  # parent.yaml:3-5\n" in shown(child)
+
+
+@pytest.mark.parametrize("folder", ["", "deep/"])
+def test_a_spec_of_archgen_is_extended_from_anywhere(folder: str, tmp_path: Path) -> None:
+    child = tmp_path / f"{folder}child.yaml"
+    child.parent.mkdir(exist_ok=True)
+    child.write_text("extends: archgen:resnet34\nname: Mine\nargs: {num_classes: 10}\n")
+    network = package.load(child).checked()
+    assert network.report().totals.parameters == 21_289_802
+    assert "# archgen:resnet18:7" in shown(child)

@@ -2,7 +2,7 @@
 
 Mappings merge key by key in the parent's order, new keys at the end; the rest, lists too, replaces. A node of no kind or of
 the same kind changes options, one of another kind replaces, and `{when: false}` takes a layer out. A parent lies in the
-folder of the spec that extends it, or below.
+folder of the spec that extends it, or below, or comes with archgen.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archgen import files
+from archgen import files, resources
 from archgen.arithmetic.spelling import SPEC, render
-from archgen.diagnostics import Note, Place, Problem, Source, SpecError, quote
+from archgen.diagnostics import Note, Place, Problem, Source, SpecError, nearest, quote
 from archgen.language import writer
 from archgen.language.model import TakenOut
 from archgen.language.vocabulary import COMPOSITIONS, SECTIONS, is_kind, kinds_of
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 
 MOST_FILES = 8
+SHIPPED = "archgen:"  # before the name of a spec that comes with archgen
 
 
 class Loaded(Record):
@@ -52,10 +53,15 @@ def load(path: Path, name: str | None = None) -> Loaded:
     tree = parser.read(path, name)
     chain, seen = [tree], [path.resolve()]
     root = path.resolve().parent
+    shipped = False  # whether the chain has come to what archgen brings
     while (parent := tree.get("extends")) is not None:
-        path = _parent(parent, seen, root)
-        label = Path(chain[0].place.source.name).parent / path.relative_to(root)
-        tree = parser.read(path, label.as_posix())
+        if isinstance(parent, trees.Scalar) and parent.text.startswith(SHIPPED):
+            path, shipped = _shipped(parent, seen), True
+            root = path.parent
+        else:
+            path = _parent(parent, seen, root)
+        label = (Path(chain[0].place.source.name).parent / path.relative_to(root)).as_posix()
+        tree = parser.read(path, f"{SHIPPED}{path.stem}" if shipped else label)
         chain.append(tree)
         seen.append(path)
         if sum(len(one.place.source.text) for one in chain) > parser.MOST_BYTES:
@@ -65,6 +71,21 @@ def load(path: Path, name: str | None = None) -> Loaded:
     while chain:
         merged = merge.spec(merged, chain.pop())
     return Loaded(merged, texts, merge.replaced, tuple(merge.changed), merge.taken_out)
+
+
+def _shipped(tree: trees.Scalar, seen: list[Path]) -> Path:
+    """The file of a spec that comes with archgen."""
+    name, folder = tree.text.removeprefix(SHIPPED), resources.folder("specs").resolve()
+    known = [path.stem for path in sorted(folder.glob("*.yaml"))]
+    if name not in known:
+        near = nearest(name, known)
+        help = f"the nearest is `{SHIPPED}{near}`" if near else "`archgen list` lists those that come with archgen"
+        raise SpecError(Problem(tree.place, f"no spec {quote(name)} comes with archgen", help))
+    path = folder / f"{name}.yaml"
+    if path in seen:
+        sentence = f"{quote(tree.text)} would extend itself"
+        raise SpecError(Problem(tree.place, sentence, "a spec extends another, and in the end one that extends none"))
+    return path
 
 
 def _parent(tree: trees.Tree, seen: list[Path], root: Path) -> Path:

@@ -137,7 +137,9 @@ _CONSTANTS: Schema = {
 _SPEC: dict[str, Schema] = {
     "name": _described("The class of the generated module.", {"type": "string", **_name(names.CLASS)}),
     "description": _described("One sentence: what the network is, and where it is from.", _TEXT),
-    "extends": _described("The file of a spec that this one changes, in its folder or below.", {"type": "string"}),
+    "extends": _described(
+        "The spec that this one changes: a file in its folder or below, or `archgen:resnet18`.", {"type": "string"}
+    ),
     "input": _described(
         "What enters: channels, then one, two or three sizes; or several such values by their names.",
         {

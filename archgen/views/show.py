@@ -139,7 +139,10 @@ class _Origins:
         values = list(self.values("", line.key, line.value))
         given = Counter(value.place.source for _, value in values if value.place.source != self.own)
         most = next((source for source, _ in given.most_common(1)), self.own)
-        parts = [self.where(*(value for _, value in values if value.place.source == most))] if given else []
+        held = [value for _, value in values if value.place.source == most]
+        if line.key is not None and line.key.place.source == most:
+            held.append(line.key)  # which may stand in a line above its value, and is in this one
+        parts = [self.where(*held)] if given else []
         said = set(parts)
         for name, value in values:
             if value.place.source not in (most, self.own):
@@ -178,7 +181,10 @@ class _Origins:
 
     def where(self, *values: Tree) -> str:
         lines = sorted(place.line for value in values for place in _places(value))
-        name = PurePath(values[0].place.source.name).relative_to(self.folder).as_posix()
+        path = PurePath(values[0].place.source.name)
+        name = (
+            path.relative_to(self.folder) if path.is_relative_to(self.folder) else path
+        ).as_posix()  # else archgen brings it
         return printable(f"{name}:{lines[0]}" + (f"-{lines[-1]}" if lines[-1] > lines[0] else ""))
 
 
