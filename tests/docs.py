@@ -3,7 +3,8 @@
 A fenced block says by its language what it is:
 
 - `yaml`: a spec. A first line `# NAME.yaml` names its file, else it is `example.yaml`; a missing `name` or `input` is added at
-  the end, as `docs/language.md` says. It must be valid, unless the next block is a console that validates it.
+  the end, as `docs/language.md` says. It must be valid, unless the next block is a console that validates it. What that imports
+  is no spec, and stays as it is.
 - `console`: lines `$ archgen ...` and what they print, or `$ archgen ... > FILE`. A line `...` stands for any lines.
 - `python`: with a first line `# generated/NAME.py`, a part of that file, `...` as above; with another file's name, that file;
   else a session, run as a doctest.
@@ -30,7 +31,10 @@ from typing import NamedTuple
 from archgen import cli
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "docs" / name for name in ("language.md", "tutorial.md", "sizes.md", "templates.md", "porting.md", "review.md")]
+PAGES = [
+    ROOT / "docs" / name
+    for name in ("language.md", "tutorial.md", "sizes.md", "templates.md", "porting.md", "review.md", "yolo.md")
+]
 ADDED = {"name": "name: Example", "input": "input: [3, 32, 32]"}
 FILES = ("toml", "jinja")
 NOT_RUN = ("bash", "text")
@@ -85,6 +89,9 @@ def _faults(block: Block, following: Block | None, folder: Path) -> list[str]:
 
 
 def _spec_faults(block: Block, following: Block | None, folder: Path) -> list[str]:
+    if following is not None and f"$ archgen import {block.file}" in following.text:  # of another format
+        _write(folder / block.file, block.text)
+        return []
     _write(folder / block.file, completed(block.text))
     if following is not None and f"$ archgen validate {block.file}\n" in following.text:
         return []

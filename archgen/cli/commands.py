@@ -26,6 +26,7 @@ COMMANDS = {
     "compare": "porting",
     "diff": "reviewing",
     "breaking": "reviewing",
+    "import": "porting",
 }
 
 

@@ -1,4 +1,4 @@
-"""`archgen compare`."""
+"""What brings a model from elsewhere: `archgen compare`, `archgen import`."""
 
 from __future__ import annotations
 
@@ -68,3 +68,23 @@ def compare(spec: Path, model: str, shape: tuple[int, ...] | None, settings: tup
     if found.fault:
         raise EnvironmentFault(found.fault)
     return OK if found.equal else DIFFERENT
+
+
+@click.command(name="import")
+@click.argument("model", metavar="MODEL", type=PATH)
+@click.option("--scale", default="", metavar="NAME", help="One of the model's `scales`; by default the first.")
+@DEBUG
+def import_(model: Path, scale: str) -> int:
+    """Print a model YAML of Ultralytics as a spec.
+
+    Its rows of from, repeats, module and arguments become named layers, for
+    the modules that have a counterpart here; the others are told at their row.
+
+    \b
+    Example:
+      archgen import yolov8.yaml --scale s > specs/yolov8s.yaml
+    """
+    from archgen.language import ultralytics
+
+    click.echo(ultralytics.text(model, scale), nl=False)
+    return OK
