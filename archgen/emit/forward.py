@@ -236,7 +236,7 @@ class Forward(Variables):
         assert step.op is not None
         assert step.op.line is not None
         self.needs |= modules(step.op.line)
-        given = step.op.text_options(step.inputs[0])
+        given = step.op.text_options(step.said_of)
         options = {name: self.at_hand(step, name, value) for name, value in given.items()}
         return said(step.op.line, texts, options, f"self.{step.name}")
 

@@ -239,7 +239,7 @@ def _given(node: trees.Mapping, blocks: Mapping[str, tuple[Parameter, ...]]) -> 
     """The options of a node; the value beside its kind is that of its first one."""
     found = {}
     for key, value in node.entries:
-        name = OPS[key.text].first() if key.text in OPS else key.text
+        name = OPS[key.text].first() if key.text in OPS and key.text == _kind(node) else key.text
         if key.text in blocks:
             name = next((parameter.name for parameter in blocks[key.text]), "")
         if not is_empty(value):

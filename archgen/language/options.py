@@ -131,6 +131,7 @@ class Options(Values):
         place: Place,
     ) -> Use:
         self.kind_known(key, scope)
+        is_op = key.text in OPS and key.text not in scope.ops
         if len(sources) > 1 and (key.text in OPS or key.text in scope.ops):
             self.takes_one_value(key, sources)
         depth_tree = next((option for name, option in options if name.text == "depth"), None)
@@ -138,22 +139,22 @@ class Options(Values):
         if depth_tree is not None:
             inside = Names((), ())
             inside.ops, inside.known, inside.read = scope.ops, scope.known | DEPTH_NAMES, scope.read
-        depth = None if depth_tree is None or key.text in OPS else self.depth(depth_tree, scope)
+        depth = None if depth_tree is None or is_op else self.depth(depth_tree, scope)
         arguments: list[Argument] = []
         first: tuple[Argument, ...] | Use | None = None
         collect, to = "", None
         if not is_empty(value):
             arguments.append(self.first_argument(key, value, inside))
         for name, option in options:
-            if name.text == "depth" and key.text not in OPS:
+            if name.text == "depth" and not is_op:
                 continue
-            if name.text == "first" and key.text not in OPS:
+            if name.text == "first" and not is_op:
                 first = self.first(key, name, option, depth, inside)
                 continue
-            if name.text == "to" and key.text in LIKE:
+            if name.text == "to" and key.text in LIKE and is_op:
                 to = self.value_like(option)
                 continue
-            if name.text == "collect" and key.text not in OPS:
+            if name.text == "collect" and not is_op:
                 collect = self.collect(name, option, depth_tree is not None)
                 continue
             if key.text in scope.ops:
@@ -162,7 +163,7 @@ class Options(Values):
             arguments.append(
                 self.option(key.text, name, option, inside, ("when", "from", *(["to"] if key.text in LIKE else [])))
             )
-            if key.text in OPS and name.text in {argument.name for argument in arguments[:-1]}:
+            if is_op and name.text in {argument.name for argument in arguments[:-1]}:
                 other = arguments[0].place.seen_from(name.place)
                 help = f"it is the value beside `{key.text}` at {other}: leave one of them out"
                 self.problem(name.place, f"the option {quote(name.text)} is given twice", help)
@@ -172,7 +173,7 @@ class Options(Values):
                     sentence = f"`to` says the size already, so {quote(argument.name)} can't"
                     self.problem(argument.place, sentence, "leave one of them out")
             arguments = [argument for argument in arguments if argument.name in LIKE[key.text].fields]
-        elif key.text in OPS:
+        elif is_op:
             given = {argument.name for argument in arguments}.union(
                 key.text for key, _ in entries_of(value)
             )  # where they stand in it
@@ -222,7 +223,8 @@ class Options(Values):
         if depth is None:
             help = "give the node a `depth`, or write the arguments beside the block itself"
             self.problem(name.place, "`first` needs a `depth`: it changes the first of several blocks", help)
-        if isinstance(tree, trees.Mapping) and not any(is_kind(option.text) for option, _ in tree.entries):
+        own = self.taken_by.get(key.text, ())
+        if isinstance(tree, trees.Mapping) and not any(is_kind(one.text) and one.text not in own for one, _ in tree.entries):
             return tuple(self.option(key.text, option, value, scope) for option, value in tree.entries)
         node = self.node(tree, scope, set())
         if isinstance(node, Use) and node.depth is None and not node.sources and node.when is None:
@@ -232,7 +234,7 @@ class Options(Values):
         return None
 
     def first_argument(self, key: trees.Scalar, value: trees.Tree, scope: Names) -> Argument:
-        if key.text in OPS:
+        if key.text in OPS and key.text not in scope.ops:
             first = OPS[key.text].first()
             if not first:
                 inferred = f"what enters tells its channels: write `{key.text}` alone, or options by their names"
@@ -295,7 +297,8 @@ class Options(Values):
 
     def argument_value(self, tree: trees.Tree, scope: Names) -> Value:
         """The value of a block's argument: an expression, a list, or an op."""
-        if isinstance(tree, trees.Mapping) or (isinstance(tree, trees.Scalar) and tree.text in OPS):
+        word = tree.text if isinstance(tree, trees.Scalar) and tree.text not in scope.known else ""
+        if isinstance(tree, trees.Mapping) or word in OPS:
             return self.op_value(tree, scope)
         return self.value(tree, scope, OPS)
 

@@ -53,6 +53,7 @@ class Problems:
         self.notes: list[Note] = []
         self.library = tuple(library)
         self.blocks: tuple[str, ...] = ()
+        self.taken_by: dict[str, set[str]] = {}  # the names of their arguments
         self.meant: set[str | None] = set()  # what the unknown keys of the last mapping were probably meant to be
         self.network = ""
         self.incomplete: list[tuple[trees.Scalar, set[str]]] = []  # ops with the options that they have

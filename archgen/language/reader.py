@@ -45,6 +45,11 @@ def _held() -> list[str]:
     return [name for name, op in OPS.items() if op.torch_class and not op.infers]
 
 
+def _argument_names(block: trees.Tree) -> set[str]:
+    """The names of a block's arguments, before it is read."""
+    return {key.text for name, args in entries_of(block) if name.text == "args" for key, _ in entries_of(args)}
+
+
 class Reader(Unread):
     """Reads a spec, or a block of the library."""
 
@@ -58,6 +63,7 @@ class Reader(Unread):
                 self.missing(whole, f"the spec has no `{key}`", help, key)
         blocks_tree = self.mapping(keys.get("blocks"), _BLOCKS)
         self.blocks = tuple(key.text for key, _ in blocks_tree)
+        self.taken_by = {key.text: _argument_names(block) for key, block in blocks_tree}
         self.distinct((key.text, key.place) for key, _ in blocks_tree)
         self.network = self.class_name(keys.get("name"))
         parameters = self.parameters(keys.get("args"), _NETWORKS)
@@ -209,8 +215,11 @@ class Reader(Unread):
         self.argument_name(key, "an argument")
         nothing = Names((), (), ())
         if isinstance(tree, trees.Scalar) and tree.text in TYPES:
+            if tree.text == "op":
+                self.held_name(key)
             return Parameter(key.text, tree.text, None, key.place)
         if isinstance(tree, trees.Mapping) or (isinstance(tree, trees.Scalar) and tree.text in OPS):
+            self.held_name(key)
             nothing.no_names = _NO_NAMES_OF_OPS
             return Parameter(key.text, "op", self.op_value(tree, nothing), key.place)
         count = len(self.problems)
@@ -223,6 +232,12 @@ class Reader(Unread):
             if is_empty(tree) or tree.text.isidentifier():
                 self.problems[count] = self.problems[count].replace(help=help)
         return Parameter(key.text, _type_of(value), value, key.place)
+
+    def held_name(self, key: trees.Scalar) -> None:
+        """An argument that holds an op stands as a node: it takes no name of what is composed of others."""
+        if key.text in COMPOSITIONS or key.text == "identity":
+            sentence = f"an argument that holds an op can't be called {quote(key.text)}: it is the name of a kind of node"
+            self.problem(key.place, sentence, names.rule(""))
 
     def constants(self, tree: trees.Tree | None, scope: Names) -> tuple[Constant, ...]:
         """Each constant sees those before it."""

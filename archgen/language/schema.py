@@ -91,14 +91,15 @@ def _of(*types: str) -> Schema:
 
 
 def _where(kind: str, then: Schema) -> Schema:
-    """A rule for the mappings of a kind."""
-    return {"if": {"required": [kind]}, "then": then}
+    """A rule for the mappings of a kind. Beside a block the name of an op is that of an argument."""
+    beside = {} if re.match(_BLOCK, kind) else _NO_BLOCK
+    return {"if": {"required": [kind], **beside}, "then": then}
 
 
 def _where_kind(kind: str, then: Schema) -> Schema:
     """The same; `split` beside a merge is an option of that."""
     beside: Schema = {"not": {"anyOf": [{"required": [merge]} for merge in MERGES]}} if kind in PARTS else {}
-    return {"if": {"required": [kind], **beside}, "then": then}
+    return {"if": {"required": [kind], **beside, **_NO_BLOCK}, "then": then}
 
 
 def _described(description: str, schema: Schema) -> Schema:
@@ -109,6 +110,7 @@ def _name(expression: re.Pattern[str]) -> Schema:
     return {"pattern": f"^(?:{expression.pattern})$", "maxLength": names.LONGEST}
 
 
+_NO_BLOCK: Schema = {"propertyNames": {"not": {"pattern": "^[A-Z]"}}}
 _BLOCK = "^[A-Z]"  # how the name of a block starts, and no other
 _TEXT = _of("string", "number", "boolean", "null")
 _NUMBER = _of("number", "string")
@@ -308,7 +310,7 @@ def _nodes(node: str, layers: str) -> dict[str, Schema]:
             },
             **({"dependentRequired": {"first": ["depth"], "collect": ["depth"]}} if node == "node" else {}),
         },
-        f"{node}_of_a_sequence": {**_ref(node), "properties": beside_each_other},
+        f"{node}_of_a_sequence": {**_ref(node), "if": _NO_BLOCK, "then": {"properties": beside_each_other}},
     }
 
 

@@ -12,7 +12,7 @@ from archgen.diagnostics import Place, nearest, quote, suggest
 from archgen.language import names, other_names
 from archgen.language.model import Reference
 from archgen.language.problems import Problems, shape_of
-from archgen.language.vocabulary import BLOCK, COMPOSITIONS, DEPTH_NAMES, WORDS
+from archgen.language.vocabulary import BLOCK, DEPTH_NAMES, WORDS
 from archgen.ops import OPS, own_classes
 from archgen.syntax import trees
 
@@ -68,9 +68,8 @@ class Values(Problems):
         return value
 
     def argument_name(self, key: trees.Scalar, what: str) -> None:
+        """Refuses a name. That of an op is none to refuse: a later version may bring an op of any name that specs have."""
         reason = names.why_no_argument(key.text)
-        if not reason and (key.text in OPS or key.text in COMPOSITIONS):
-            reason = "is the name of a kind of node"
         if not reason and BLOCK.fullmatch(key.text):
             reason = "starts with a capital, as only blocks do"
         if not reason and key.text in WORDS:

@@ -45,6 +45,11 @@ def is_kind(text: str) -> bool:
 
 
 def kinds_of(node: Mapping) -> list[tuple[Scalar, Tree]]:
-    """The keys of a node that are its kind: one, if it is right. `split` beside another is an option of that."""
+    """The keys of a node that are its kind: one, if it is right. `split` beside another is an option of that.
+
+    What has the name of an op beside a block is an argument of the block.
+    """
     found = [(key, value) for key, value in node.entries if is_kind(key.text)]
+    if blocks := [(key, value) for key, value in found if BLOCK.fullmatch(key.text)]:
+        return blocks
     return found if len(found) < 2 else [(key, value) for key, value in found if key.text != "split"]

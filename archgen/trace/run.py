@@ -55,7 +55,7 @@ class Run(Generic[Value]):
         """What an op that is said in `forward` makes of values. own: the parameter that it uses."""
         assert step.op is not None
         assert step.op.line is not None
-        return torch_text.run(step.op.line, values, step.op.text_options(step.inputs[0]), self.function, own)
+        return torch_text.run(step.op.line, values, step.op.text_options(step.said_of), self.function, own)
 
     def met(self, step: Traced, made: Any, path: str, module: str) -> None:
         """Told of what a step made, containers and what is left out among them.

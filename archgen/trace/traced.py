@@ -77,6 +77,11 @@ class Traced(Record):
         return self.again or self.name
 
     @property
+    def said_of(self) -> Shape:
+        """The first shape that its op takes: of copies what each gives, whose axes may be others than those that enter."""
+        return self.children[0].output if self.role is Role.COPIES else self.inputs[0]
+
+    @property
     def has_weights(self) -> bool:
         """Whether it trains something; what runs again counts the same weights no second time."""
         return self.parameters > 0 or (bool(self.again) and self.op is not None and bool(self.op.weights(self.inputs[0])))

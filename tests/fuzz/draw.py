@@ -25,8 +25,8 @@ MADE_UP = [word for word in tally.MADE_UP if not rules.why_no_attribute(word)]
 
 # What an argument is for, and how it may be called: by the emitter's own words, too. Those of the library have their own.
 ROLES = {
-    "channels": ("channels", "planes"), "stride": ("stride",), "width": ("width", "k", "layers"), "rate": ("rate", "out"),
-    "flag": ("flag", "use_n1"), "act": ("act", "weight"), "count": ("n", "repeats"),
+    "channels": ("channels", "planes"), "stride": ("stride",), "width": ("width", "k", "pow"), "rate": ("rate", "out"),
+    "flag": ("flag", "use_n1"), "act": ("act", "norm"), "count": ("n", "sum"),
 }  # fmt: skip
 ROLE = {name: role for role, names in ROLES.items() for name in names}
 ROLE |= {"activation": "act", "gate": "act", "drop": "rate", "squeeze": "squeeze", "kernel_size": "kernel_size"}
@@ -843,6 +843,8 @@ class Drawer:
         """An op whose constraints hold on the value: first which op, then options until they do."""
         for _ in range(_TRIES):
             kind = "conv" if self.chance(0.08) else self.random.choice(list(OPS))  # as in networks, oftener than the others
+            if isinstance(names.get(kind), (str, dict)):
+                continue  # an argument of this name holds an op, and is meant
             if kind == "local_response_norm" and x.rank == 3:
                 continue  # torch's code for it takes no value whose axes were permuted
             for _ in range(_TRIES // 2):

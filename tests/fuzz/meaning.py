@@ -247,6 +247,9 @@ class Meaning:
 
     def calls(self, kind: str, node: Tree, x: Shape, names: dict[str, Any]) -> Shape:
         """A block, `depth` times."""
+        block = self.blocks[kind]
+        if block.get("inputs") or len(block.get("outputs", [])) > 1:
+            raise Avoided("several values")
         arguments = {key: value for key, value in node.items() if key not in ("depth", "first", "collect")}
         joined = [x]
         depth = self.value(node.get("depth", 1), names)
