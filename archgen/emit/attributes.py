@@ -71,6 +71,7 @@ class Attributes(Words):
         value = self.specialised(self.written_out(value))
         if isinstance(value, Op):
             positional, named = value.constructor(Shape((1,)))
+            positional = positional[:-1] if value.of_channels else positional  # whoever builds it gives the channels
             options = [*map(self.say, positional), *(f"{name}={self.say(option)}" for name, option in named.items())]
             layer = f"nn.{value.class_name(self.entering().rank if rank is None else rank)}"
             if not options:
@@ -131,7 +132,8 @@ class Attributes(Words):
             return Group(f"{owner}{step.type}(", tuple(items), ")")
         if step.role is Role.HELD:
             self.used.add(step.type)
-            return f"{step.type}()"
+            channels = (self.say(step.inputs[0].channels),) if self.holds_norm(step.type) else ()
+            return Group(f"{step.type}(", channels, ")")
         if step.role is Role.BLOCK:
             return self.call(step)
         if step.role in (Role.COLLECT, Role.COPIES):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from archgen.trace.traced import Traced
 
 _TYPES = {"int": "int", "float": "float", "bool": "bool", "op": "Callable[[], nn.Module]"}
+_NORM = "Callable[[int], nn.Module]"
 
 
 class ClassBuilder(Attributes):
@@ -103,7 +104,7 @@ class ClassBuilder(Attributes):
     def type_text(self, parameter: Parameter) -> str:
         if parameter.type != "list" and not self.is_many(parameter.name):
             self.needs |= {"Callable"} if parameter.type == "op" else set()
-            return _TYPES[parameter.type]
+            return _NORM if parameter.type == "op" and self.holds_norm(parameter.name) else _TYPES[parameter.type]
         given = [parameter.default, *(sample.get(parameter.name) for sample in self.samples)]
         lists = [value for value in given if type(value) is tuple]
         item = "float" if any(type(item) is float for value in lists for item in value) else "int"

@@ -19,6 +19,7 @@ from archgen.arithmetic.expressions import (
     names_of,
     selects,
 )
+from archgen.ops.base import Op
 from archgen.trace.walk import spread
 
 if TYPE_CHECKING:
@@ -107,6 +108,12 @@ class Decisions:
     def is_kept(self, parameter: str) -> bool:
         """Whether the class takes an argument: one of a library block that no call gives became its default."""
         return isinstance(self.traced.names[parameter], Name)
+
+    def holds_norm(self, parameter: str) -> bool:
+        """Whether an argument holds what is built for a number of channels."""
+        default = next(one.default for one in self.body.parameters if one.name == parameter)
+        given = [default, *(sample.get(parameter) for sample in self.samples)]
+        return any(isinstance(value, Op) and value.of_channels for value in given)
 
     def is_many(self, parameter: str) -> bool:
         """Whether an argument is a list for the axes: some call gives one."""

@@ -76,7 +76,7 @@ def _classes(graph: Graph, numbers: TracedBody, named: dict[str, TracedBody]) ->
     unsettled = open_names(graph)
     samples: dict[str, list[dict[str, Value]]] = {}
     for block, names in [*numbers.calls, (network.name, numbers.names)]:
-        settled = {name: value for name, value in names.items() if name not in unsettled[block]}
+        settled = {name: value for name, value in names.items() if name not in unsettled[block] or isinstance(value, Op)}
         samples.setdefault(block, []).append(settled)
     calls = _calls(step for body in named.values() for step in body.steps)
     built: dict[str, tuple[Body, ClassPlan]] = {}

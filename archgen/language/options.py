@@ -303,7 +303,7 @@ class Options(Values):
         return self.value(tree, scope, OPS)
 
     def op_value(self, tree: trees.Tree, scope: Names) -> Value:
-        """An op that is the value of an argument: one that infers nothing from its input."""
+        """An op that is the value of an argument: one that infers nothing from its input but the channels, as norms do."""
         count = len(self.problems)
         node = self.node(tree, scope, set())
         if len(self.problems) > count:
@@ -313,7 +313,7 @@ class Options(Values):
             self.problem(tree.place, "an argument takes a number, a list or an op", help)
             return 0
         op = OPS[node.kind]
-        if op.infers or not op.torch_class:
+        if (op.infers and not op.of_channels) or not op.torch_class:
             reason = "is made for the size of its input" if op.infers else "has no class in torch.nn"
             self.problem(tree.place, f"{quote(node.kind)} can't be an argument: it {reason}", "put it in the block itself")
             return 0

@@ -42,7 +42,7 @@ _SIZED = re.compile(r"\(?\s*[0-9]{1,9}(?:\s*[x,]\s*[0-9]{1,9}){1,3}\s*\)?")
 
 def _held() -> list[str]:
     """The ops that an argument may hold."""
-    return [name for name, op in OPS.items() if op.torch_class and not op.infers]
+    return [name for name, op in OPS.items() if op.torch_class and (op.of_channels or not op.infers)]
 
 
 def _argument_names(block: trees.Tree) -> set[str]:

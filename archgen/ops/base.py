@@ -49,6 +49,7 @@ class Op(Record):
     example: ClassVar[str] = ""  # a node as a spec writes it; "" where its name alone is one
     words: ClassVar[dict[str, tuple[str, ...]]] = {}  # the words that an option may be
     instead_of: ClassVar[dict[str, str]] = {}  # options that are written in the place of another
+    of_channels: ClassVar[bool] = False  # all that it takes from its input are the channels, and it keeps the shape
     infers: ClassVar[bool] = False  # takes sizes from its input, so it can't be built before that is known
     fresh: ClassVar[bool] = False  # makes a new tensor that its own backward does not need: what follows may overwrite it
     by_chance: ClassVar[bool] = False  # while training, its result is chance

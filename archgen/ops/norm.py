@@ -17,6 +17,7 @@ class Norm(Op):
     """What the normalisations share: the shape stays, and a weight and a bias for each channel where `affine` is true."""
 
     infers: ClassVar[bool] = True
+    of_channels: ClassVar[bool] = True
     fresh: ClassVar[bool] = True
     keeps: ClassVar[tuple[str, ...]] = ("input",)
     positional: ClassVar[int] = 0

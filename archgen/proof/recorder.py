@@ -271,6 +271,6 @@ def leaves(module: Module, prefix: str = "") -> Iterator[tuple[str, Layer]]:
     for name, child in module.children.items():
         if isinstance(child, Module):
             yield from leaves(child, f"{prefix}{name}.")
-        elif child.built != ("Identity", (), {}):
+        elif child.built[0] != "Identity":  # one that stands for a norm is given the channels
             child.path = prefix + name
             yield child.path, child

@@ -280,6 +280,12 @@ def names(graph: Graph, input_shape: tuple[int, ...], traced: TracedBody) -> dic
     Raises SpecError where one block would need two classes, or where a size can't be said in Python.
     """
     tracer = _Names(graph, {*_written(graph), *_given_arguments(traced.steps)}, traced.keeping)
+    for (block, name), ops in tracer.ops.items():
+        if len({op.of_channels for op in ops if op.name != "identity"}) > 1:
+            owner = graph.network if block == graph.network.name else graph.blocks[block]
+            place = next(one.place for one in owner.parameters if one.name == name)
+            sentence = f"the argument `{name}` holds a norm in one call of `{block}`, and what takes no channels in another"
+            raise SpecError(Problem(place, sentence, "write two arguments, or two blocks"))
     try:
         found = {"": tracer.network(input_shape)}
     except Stopped as stopped:

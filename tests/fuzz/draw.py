@@ -26,13 +26,14 @@ MADE_UP = [word for word in tally.MADE_UP if not rules.why_no_attribute(word)]
 # What an argument is for, and how it may be called: by the emitter's own words, too. Those of the library have their own.
 ROLES = {
     "channels": ("channels", "planes"), "stride": ("stride",), "width": ("width", "k", "pow"), "rate": ("rate", "out"),
-    "flag": ("flag", "use_n1"), "act": ("act", "norm"), "count": ("n", "sum"),
+    "flag": ("flag", "use_n1"), "act": ("act", "norm"), "count": ("n", "sum"), "normed": ("normed",),
 }  # fmt: skip
 ROLE = {name: role for role, names in ROLES.items() for name in names}
 ROLE |= {"activation": "act", "gate": "act", "drop": "rate", "squeeze": "squeeze", "kernel_size": "kernel_size"}
 ROLE |= {"expansion": "squeeze", "groups": "one", "heads": "one"}
 ACTIVATIONS = ("relu", "silu", {"leaky_relu": 0.2}, "gelu", "tanh", "sigmoid", "hardswish", {"elu": 0.5}, {"dropout": 0.1},
                "identity", "mish", {"softplus": None, "beta": 2})  # fmt: skip
+NORMS = ({"group_norm": 1}, {"group_norm": 1, "eps": 0.001}, "identity")  # whose class is the same whatever the axes
 _TRIES = 12
 
 
@@ -263,6 +264,7 @@ class Drawer:
             "rate": 0.2,
             "flag": self.chance(0.5),
             "act": pick.choice(ACTIVATIONS),
+            "normed": pick.choice(NORMS),
             "count": pick.choice((1, 2)),
         }
         given = {pick.choice(ROLES[role]): value for role, value in possible.items() if role == "channels" or self.chance(0.5)}
@@ -283,7 +285,15 @@ class Drawer:
         if role in ("width", "rate") and not isinstance(value, list) and self.chance(0.35):
             self.pinned[block, key] = self.random.choice((0.1, 0.3) if role == "rate" else (2, 4, 5))
             return self.random.choice((0.0, 0.5) if role == "rate" else (1, 3))
-        types = {"channels": "int", "count": "int", "rate": "float", "flag": "bool", "act": "op", "width": "int"}
+        types = {
+            "channels": "int",
+            "count": "int",
+            "rate": "float",
+            "flag": "bool",
+            "act": "op",
+            "normed": "op",
+            "width": "int",
+        }
         return types[role] if role in types and not isinstance(value, list) and self.chance(0.4) else value
 
     def turn(self, x: Shape) -> None:
@@ -809,11 +819,13 @@ class Drawer:
     def argument(self, key: str, x: Shape, names: dict[str, Any], listed: bool = False) -> Tree:
         """A value for an argument; a list where its default is one."""
         pick, role = self.random, ROLE[key]
-        if role == "act":
-            held = [name for name, value in names.items() if isinstance(value, (str, dict))]
+        if role in ("act", "normed"):
+            held = [name for name, value in names.items() if isinstance(value, (str, dict)) and ROLE[name] == role]
             rates = [name for name, value in names.items() if type(value) is float and 0 <= value < 1]
             if held and self.chance(0.4):
                 return pick.choice(held)
+            if role == "normed":
+                return pick.choice(NORMS)
             return {"dropout": pick.choice(rates)} if rates and self.chance(0.3) else pick.choice(ACTIVATIONS)
         if role in ("width", "kernel_size") and (listed or self.chance(0.2)):
             return [pick.choice((1, 3)) for _ in range(x.rank)]

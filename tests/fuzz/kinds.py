@@ -273,6 +273,7 @@ def _layer(tree: Tree, x: Shape) -> Callable[[], nn.Module]:
     node = {tree: None} if isinstance(tree, str) else tree
     op = Meaning({}, {}, {}).op(next(iter(node)), node, {})
     positional, named = op.constructor(Shape((1,)))
+    positional = positional[:-1] if op.of_channels else positional
     return functools.partial(getattr(nn, op.class_name(x.rank)), *positional, **named)
 
 

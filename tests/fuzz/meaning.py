@@ -479,6 +479,11 @@ def _taken(node: Tree, last: str) -> list[str]:
     return taking
 
 
+def sources_of(node: Tree) -> set[str]:
+    """Every name in a node's tree that may be that of a value."""
+    return {source for part in nodes([node]) for source in sources(part)}
+
+
 def heads(spec: Tree) -> dict[str, str]:
     """The outputs of training that nobody else reads and that a `when` may leave out, each with what it takes."""
     layers = network_layers(spec)
@@ -494,9 +499,15 @@ def heads(spec: Tree) -> dict[str, str]:
 
 def without_heads(spec: Tree, names: dict[str, Any]) -> tuple[Tree, list[str]]:
     """The layers of a network without the heads that are left out, the others without their `when`; and what leaves."""
+    layers = network_layers(spec)
+    before, own = dict(zip(layers, ["input", *layers])), heads(spec)
     found, leaving = {}, [*(spec.get("outputs") or list(network_layers(spec))[-1:]), *spec.get("training_outputs", [])]
-    for name, node in network_layers(spec).items():
-        if name not in heads(spec):
+    for source in own.values():
+        readers = [name for name, node in layers.items() if source in {*_taken(node, before[name]), *sources_of(node)}]
+        if source != "input" and source not in leaving and set(readers) <= own.keys():
+            raise Misfit("left out, a head leaves a layer without a reader")
+    for name, node in layers.items():
+        if name not in own:
             found[name] = node
             continue
         needs_module(_without(node, "when"))

@@ -97,6 +97,7 @@ CONSTRUCTS = (
     "argument never at its default",
     "op with options as argument",
     "op handed on",
+    "norm as argument",
     "list as argument",
     "list as default",
     "depth",
@@ -297,6 +298,7 @@ def _count_call(kind: str, node: Tree, blocks: Tree, args: Tree, let: Tree, netw
     given = {next(iter(takes), "") if key == kind else key: value for key, value in node.items() if value is not None}
     ops = [value for name, value in given.items() if name in takes and _type(takes[name]) == "op"]
     found["op with options as argument"] += any(isinstance(value, dict) for value in ops)
+    found["norm as argument"] += any("group_norm" in value for value in ops)
     found["op handed on"] += any(isinstance(value, str) and value in args for value in ops)
     found["list as argument"] += any(isinstance(given.get(name), list) for name in takes)
     if "depth" not in node:
