@@ -130,7 +130,9 @@ _NODES = st.recursive(
     lambda inner: st.one_of(
         st.tuples(_named(inner), _named(inner)).map(lambda n: f"{{residual: {n[0]}, shortcut: {n[1]}}}"),
         st.tuples(_named(inner), _named(inner)).map(lambda n: f"{{shortcut: {n[0]}, residual: {n[1]}}}"),
-        st.tuples(st.sampled_from(list(MERGES)), _named(_ITEMS)).map(lambda n: f"{{{n[0]}: {n[1]}, split: true}}"),
+        st.tuples(st.sampled_from([kind for kind, op in MERGES.items() if op.least < 3]), _named(_ITEMS)).map(
+            lambda n: f"{{{n[0]}: {n[1]}, split: true}}"
+        ),
         _named(_ITEMS).map(lambda nodes: f"{{sequence: {nodes}, when: b == a}}"),
     ),
     max_leaves=6,

@@ -165,10 +165,13 @@ def test_ops_says_what_any_kind_is(name: str, archgen: Callable[..., Result]) ->
 @pytest.mark.parametrize("name", sorted(MERGES))
 def test_the_examples_of_a_merge_are_valid(name: str, archgen: Callable[..., Result], tmp_path: Path) -> None:
     said = archgen("ops", name).out
-    branches, earlier = re.findall(r"^(?:example)? +(\{.*\}),", said, re.M)
+    examples = re.findall(r"^(?:example)? +(\{.*\})(?:,|$)", said, re.M)
+    assert examples
     spec = tmp_path / "net.yaml"
-    for stem in (f"{{a: relu, b: tanh, c: {earlier}}}", f"{{d: {branches}}}"):
-        spec.write_text(f"name: Net\ninput: [8, 4, 4]\nstem: {stem}\n")
+    for example in examples:
+        names = re.search(r"from: \[(.*)\]", example)
+        before = "".join(f"{one}: {{relu, from: input}}, " for one in names[1].split(", ")) if names else ""
+        spec.write_text(f"name: Net\ninput: [8, 4, 4]\nstem: {{{before}last: {example}}}\n")
         assert archgen("validate", str(spec)).code == 0
 
 

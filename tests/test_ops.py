@@ -109,6 +109,7 @@ ROWS: dict[str, Row] = {
                           "track_running_stats": [True, False]}),
     "group_norm": Row({"num_groups": [-1, 0, 1, 2, 3, 4, 8], "eps": [0.0, 1e-5], "affine": [True, False]}),
     "layer_norm": Row({"eps": [0.0, 1e-5], "elementwise_affine": [True, False], "bias": [True, False]}),
+    "global_response_norm": Row({"eps": [-1.0, 0.0, 1e-6, 1e-3]}),
     "local_response_norm": Row({"size": [-1, 0, 1, 2, 5], "alpha": [1e-4, 0.1], "beta": [0.5], "k": [1.0, 2.0]}),
     "max_pool": Row(
         {"kernel_size": [0, 1, 2, 3, 6, 9], "stride": [None, 0, 1, 2, 3], "padding": [-1, 0, 1, 2], "dilation": [1, 2],
@@ -244,6 +245,7 @@ STRICTER: dict[str, dict[str, str]] = {
     "instance_norm": CHANNELS_FIRST | RANGE_OF_EPS | RANGE_OF_MOMENTUM,
     "group_norm": CHANNELS_FIRST | RANGE_OF_EPS,
     "layer_norm": {"normalises the last axis": "as `linear`"} | RANGE_OF_EPS,
+    "global_response_norm": RANGE_OF_EPS | {"takes norms over the positions": "torch works out something else"},
     "local_response_norm": CHANNELS_FIRST,
     "max_pool": LIST_OF_ONE | CHANNELS_FIRST,
     "avg_pool": LIST_OF_ONE | CHANNELS_FIRST,

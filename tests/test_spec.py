@@ -148,11 +148,21 @@ def test_a_residual_keeps_the_order_of_its_ways() -> None:
 
 @pytest.mark.parametrize("kind", MERGES)
 def test_a_merge_has_branches_or_values(kind: str) -> None:
-    found = node(model.Merge, f"{{{kind}: {{b: relu, c: silu}}, split: true}}")
-    assert (found.kind, [layer.name for layer in found.branches], found.split) == (kind, ["b", "c"], True)
-    merge = nodes("a: relu", f"b: {{{kind}, from: [a, input]}}")["b"]
+    names = ["b", "c", "d"] if MERGES[kind].least == 3 else ["b", "c"]
+    found = node(model.Merge, f"{{{kind}: {{{', '.join(f'{name}: relu' for name in names)}}}, split: true}}")
+    assert (found.kind, [layer.name for layer in found.branches], found.split) == (kind, names, True)
+    sources = ["a", "input", "a"][: len(names)]
+    merge = nodes("a: relu", f"b: {{{kind}, from: [{', '.join(sources)}]}}")["b"]
     assert isinstance(merge, model.Merge)
-    assert ([reference.name for reference in merge.sources], merge.branches, merge.split) == (["a", "input"], (), False)
+    assert ([reference.name for reference in merge.sources], merge.branches, merge.split) == (sources, (), False)
+
+
+def test_a_merge_has_options() -> None:
+    text = "b: {scaled_dot_product_attention, from: [a, a, a], is_causal: true, scale: 0.5}"
+    merge = nodes("a: relu", text)["b"]
+    assert isinstance(merge, model.Merge)
+    assert given(merge.arguments) == {"is_causal": True, "scale": 0.5}
+    assert refused(HEAD + "stem: {a: relu, b: {add, from: [a, input], scale: 2}}\n") == ["`add` has no option `scale`"]
 
 
 def test_an_argument_that_holds_an_op_is_a_kind() -> None:

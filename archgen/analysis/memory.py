@@ -433,6 +433,10 @@ class _Run:
             return made
         op = step.op
         assert isinstance(op, MergeOp)
+        there = tuple(shape for shape, condition in zip(step.inputs, step.conditions) if condition is not False)
+        found = op.footprint_of(there, step.output, any(value.gradient for value in inputs))
+        if found is not None:
+            return self.multiplied(found, inputs, self.size(step.output), path)
         if not op.pairwise:
             return self.merged(op, inputs, self.size(step.output), path)
         shapes = [shape for shape, condition in zip(step.inputs, step.conditions) if condition is not False]
@@ -468,6 +472,24 @@ class _Run:
         passing = tensors * size + truths * size // self.item
         kind = "stretched" if not op.hands_back else "less" if op.of_the_first else "handed"
         self.record(kind, path, inputs, made, saved, size, passing)
+        return made
+
+    def multiplied(self, found: Footprint, inputs: tuple[_Value, ...], size: int, path: str) -> _Value:
+        """A product of matrices."""
+        heap, gradient = self.heap, any(value.gradient for value in inputs)
+        made = _Value(heap.new(size), size, gradient, found.view)
+        more = self.batch * FLOAT32 * found.singles, self.item * self.batch * found.image
+        extra = [heap.new(bytes) for bytes in more if bytes]
+        heap.drop(heap.new(self.item * self.batch * found.passing))
+        if gradient:
+            kept = [one for number, one in enumerate(inputs) if any(other.gradient for other in _without(inputs, number))]
+            kept = kept if "others" in found.keeps else list(inputs[-1:] if "last" in found.keeps else inputs)
+            extra += [heap.hold(one.block) for one in (*kept, *([made] if "output" in found.keeps else ()))]
+        else:
+            for thrown_away in extra:
+                heap.drop(thrown_away)
+            extra = []
+        self.record("op", path, inputs, made, tuple(extra), size, self.item * self.batch * found.back, found.dense)
         return made
 
     def split(self, step: Traced, x: _Value, path: str) -> tuple[_Value, ...]:

@@ -377,7 +377,9 @@ class _Scope:
         return self.add(layer.name, Merge(Add(), (True, True), not node.shortcut), (residual, shortcut), None, layer.place)
 
     def merge(self, layer: model.Layer, node: model.Merge, sources: tuple[Input, ...]) -> Input:
-        count, op = len(node.branches or sources), MERGES[node.kind]()
+        count, op = len(node.branches or sources), MERGES[node.kind](**{one.name: one.value for one in node.arguments})
+        dynamic = tuple(one.name for one in node.arguments if names_of(one.value))
+        places = tuple((one.name, one.place) for one in node.arguments)
         if op.most is not None and count > op.most:
             sentence = f"`{node.kind}` takes at most {op.most} values, not {count:,}"
             help = "put some of them in a branch or layer that is a merge of its own"
@@ -385,7 +387,8 @@ class _Scope:
         if not node.branches:
             if node.kind == "add":
                 self.sums.append(len(self.steps))
-            return self.add(layer.name, Merge(op, (True,) * len(sources)), sources, node.when, layer.place)
+            made = Merge(op, (True,) * len(sources), False, dynamic, places)
+            return self.add(layer.name, made, sources, node.when, layer.place)
         if node.when is not None:
             self.builder.problem(
                 layer.place, "a merge with branches takes no `when`", "put it in a block, and the `when` beside the block"
@@ -393,8 +396,8 @@ class _Scope:
         entering = sources[0]
         parts = [entering] * len(node.branches)
         if node.split:
-            made = Split(Chunk(len(parts)), tuple(branch.name for branch in node.branches))
-            shares = self.add(self.names.take(f"{layer.name}_shares"), made, (entering,), None, layer.place)
+            chunk = Split(Chunk(len(parts)), tuple(branch.name for branch in node.branches))
+            shares = self.add(self.names.take(f"{layer.name}_shares"), chunk, (entering,), None, layer.place)
             parts = [Input(shares.value, part) for part in range(len(parts))]
         results: list[Input] = []
         conditions: list[Value] = []
@@ -413,7 +416,8 @@ class _Scope:
                 self.steps[-1] = self.steps[-1].replace(optional=True)
             conditions.append(branch.node.when if left_out and branch.node.when is not None else True)
             self.named, self.last = outer
-        return self.add(layer.name, Merge(op, tuple(conditions)), tuple(results), None, layer.place)
+        made = Merge(op, tuple(conditions), False, dynamic, places)
+        return self.add(layer.name, made, tuple(results), None, layer.place)
 
     def as_called(self, branch: model.Layer) -> model.Layer:
         """A branch whose block has an argument `copies` of its own gives it that."""

@@ -76,12 +76,16 @@ class Chain(Record):
 class Merge(Record):
     """Values made into one. A condition that is false leaves its branch out.
 
-    bare: it is the sum of a residual without a shortcut.
+    bare: it is the sum of a residual without a shortcut. The rest is as in `Apply`.
     """
+
+    uncompared: ClassVar[frozenset[str]] = frozenset({"places"})
 
     op: MergeOp
     conditions: tuple[Value, ...]
     bare: bool = False
+    dynamic: tuple[str, ...] = ()
+    places: tuple[tuple[str, Place], ...] = ()
 
 
 class Split(Record):

@@ -8,13 +8,13 @@ from archgen import resources
 from archgen.handbook import ops, text
 from archgen.language import library
 from archgen.language.vocabulary import COMPOSITIONS
-from archgen.ops import MERGES, OPS, PARTS
+from archgen.ops import MERGES, OPS, PARTS, MergeOp
 from archgen.ops.torch_text import Function, Method, Operator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from archgen.ops import MergeOp, PartsOp
+    from archgen.ops import PartsOp
 
 _MEET = {"==": "equal shapes", "broadcasts": "sizes that are equal, or of which one is 1"}
 
@@ -62,14 +62,22 @@ def _in_torch(op: type[MergeOp | PartsOp]) -> str:
 def _merge(op: type[MergeOp]) -> Iterator[str]:
     most = "" if op.most is None else f" to {op.most}"
     count = f"{op.least} values" if op.most == op.least else f"{op.least}{most or ' and more'} values"
-    meet = _MEET[op.relation] if hasattr(op, "relation") else "shapes that are equal but in their channels"
+    meet = _MEET[op.relation] if hasattr(op, "relation") else op.meets
     yield f"{op.name}: `{_in_torch(op)}` in `forward`"
     yield ""
     yield from text.wrapped("", ops.summary(op) + ".")
     yield ""
     yield from text.wrapped("takes       ", f"{count}, with {meet}")
-    yield from text.wrapped("example     ", f"{{{op.name}: {{a: {{conv: 8, kernel_size: 1}}, b: identity}}}}, of branches")
-    yield from text.wrapped("            ", f"{{{op.name}, from: [a, b]}}, of earlier values")
+    if op.fields:
+        yield from ("", "options, with their defaults")
+        yield from text.columns([(one, ops.value_text(op.defaults[one]), op.kind(one).article) for one in op.fields])
+        yield ""
+    if op.macs_of is MergeOp.macs_of:
+        branches = f"{{{op.name}: {{a: {{conv: 8, kernel_size: 1}}, b: identity}}}}"
+        yield from text.wrapped("example     ", f"{branches}, of branches")
+        yield from text.wrapped("            ", f"{{{op.name}, from: [a, b]}}, of earlier values")
+    else:
+        yield from text.wrapped("example     ", f"{{{op.name}, from: [{', '.join('qkv'[: op.least])}]}}")
 
 
 def _parts(op: type[PartsOp]) -> Iterator[str]:

@@ -120,6 +120,7 @@ def _node(node: AnyNode) -> Tree:
     else:
         branches = _layers(node.branches) if node.branches else _scalar("")
         entries = [(node.kind, branches), *([("split", value_tree(True))] if node.split else [])]
+        entries += [(argument.name, value_tree(argument.value)) for argument in node.arguments]
     common = _common(node)
     if not common and len(entries) == 1:
         ((kind, value),) = entries

@@ -96,11 +96,12 @@ class Residual(Node):
 
 
 class Merge(Node):
-    """Branches from one value, or earlier values, made into one."""
+    """Branches from one value, or earlier values, made into one. `arguments` are the options of the op that does it."""
 
     kind: str = "add"
     branches: Layers = ()
     split: bool = False
+    arguments: tuple[Argument, ...] = ()
 
 
 class Parts(Node):

@@ -228,9 +228,9 @@ class Nodes(Options):
         tree: trees.Mapping,
         earlier: set[str],
     ) -> AnyNode:
-        allowed = {"residual": ("shortcut",), "sequence": (), "use": ()}.get(
-            key.text, ("dim",) if key.text in PARTS else ("split",)
-        )
+        allowed: tuple[str, ...] = {"residual": ("shortcut",)}.get(key.text, ("dim",) if key.text in PARTS else ())
+        if key.text in MERGES:
+            allowed = ("split", *MERGES[key.text].fields)
         for name, _ in options:
             if name.text not in allowed:
                 known = (*allowed, "when", "from")
@@ -262,7 +262,7 @@ class Nodes(Options):
             return self.again(value, when, sources, tree.place, earlier)
         if key.text in PARTS:
             return self.parts(key, value, options, scope, when, sources, tree.place)
-        return self.merge(key, value, given, scope, when, sources, tree.place, earlier)
+        return self.merge(key, value, options, scope, when, sources, tree.place, earlier)
 
     def again(
         self, value: trees.Tree, when: Value | None, sources: tuple[Reference, ...], place: Place, earlier: set[str]
@@ -333,13 +333,14 @@ class Nodes(Options):
         self,
         key: trees.Scalar,
         value: trees.Tree,
-        given: dict[str, trees.Tree],
+        options: list[tuple[trees.Scalar, trees.Tree]],
         scope: Names,
         when: Value | None,
         sources: tuple[Reference, ...],
         place: Place,
         earlier: set[str],
     ) -> Merge:
+        given = {name.text: option for name, option in options}
         branches: Layers = ()
         before = len(self.problems)
         if isinstance(value, trees.Sequence):
@@ -364,7 +365,9 @@ class Nodes(Options):
             help = f"write {MERGED.format(key.text)}"
             if branches:
                 help = "what enters can be a branch too: `same: identity`"
-            self.problem(key.place, f"`{key.text}` needs at least two values", help)
+            number = "three" if MERGES[key.text].least == 3 else "two"
+            help = "name queries, keys and values in `from`" if number == "three" else help
+            self.problem(key.place, f"`{key.text}` needs at least {number} values", help)
         split = self.value(given["split"], scope) if "split" in given else False
         if type(split) is not bool or (split and not branches):
             help = "write `true`: each branch gets as many" if branches else "leave it out: the values of `from` are whole"
@@ -375,7 +378,10 @@ class Nodes(Options):
                 self.problem(
                     branch.node.sources[0].place, "with `split: true` a branch takes its share, not another value", help
                 )
-        return Merge(when, sources, place, key.text, branches, split is True)
+        arguments = [
+            self.option(key.text, name, option, scope) for name, option in options if name.text in MERGES[key.text].fields
+        ]
+        return Merge(when, sources, place, key.text, branches, split is True, tuple(arguments))
 
     def list_of_branches(self, key: trees.Scalar, tree: trees.Sequence) -> None:
         """Values or nodes in a list: the first are named in `from`, the others need names."""

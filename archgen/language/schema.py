@@ -347,6 +347,7 @@ def _composition(kind: str, node: str, layers: str) -> Schema:
         number = ["number", "string"] if kind in BY_NUMBER else []
         value = {"type": ["object", "null", *number], "additionalProperties": _ref(node)}
         options = {"split": _described("Each branch takes an equal share of the channels.", _of("boolean", "string"))}
+        options |= {field: _option(MERGES[kind], field) for field in MERGES[kind].fields}
         if node == "node":
             rules = {"if": {"properties": {kind: {"type": "null"}}}, "then": {"required": ["from"]}}
     properties = {kind: _described(_compositions()[kind], value), **options, **_COMMON_REFS}

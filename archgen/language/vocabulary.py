@@ -21,7 +21,7 @@ COMPOSITIONS: ChainMap[str, Any] = ChainMap(
         "residual": "Layers whose result is added to what enters, or to what `shortcut` makes of it.",
     },
 )
-WITH_OPTIONS: ChainMap[str, type[Op]] = ChainMap(OPS, PARTS)  # type: ignore[arg-type]  # whose options are an op's
+WITH_OPTIONS: ChainMap[str, type[Op]] = ChainMap(OPS, PARTS, MERGES)  # type: ignore[arg-type]  # whose options are an op's
 TYPES = ("int", "float", "bool", "op")
 WORDS = ("depth", "first", "collect", "when", "else", "from")  # of any node, so no argument of a block can be called so
 DEPTH_NAMES = frozenset({"index", "block_index", "block_count"})

@@ -14,7 +14,7 @@ from archgen.ops.value import Constraint, Shape, shape_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from archgen.ops.value import Size
+    from archgen.ops.value import Footprint, Size
 
 
 class MergeOp(Op):
@@ -30,6 +30,7 @@ class MergeOp(Op):
     hands_back: ClassVar[bool]  # the gradient of an input is that of the result or a part of it, no tensor of its own
     passing: ClassVar[tuple[int, int]] = (0, 0)  # tensors like the result, and of truths, that the way back throws away
     of_the_first: ClassVar[bool] = False  # the others act on the first: `a - b - b` says as much as `a - c`
+    meets: ClassVar[str] = "shapes that are equal but in their channels"
     noted: ClassVar[str] = ""  # what a sum of a value with itself is called, where nobody means that
 
     @classmethod
@@ -43,6 +44,16 @@ class MergeOp(Op):
 
     def constraints(self, x: Shape, *others: Shape) -> Iterable[Constraint]:
         raise NotImplementedError
+
+    def macs_of(self, inputs: tuple[Shape, ...], y: Shape) -> Size:
+        return 0
+
+    def footprint_of(self, inputs: tuple[Shape, ...], y: Shape, gradient: bool) -> Footprint | None:
+        """The memory that a call takes beside its result, of an op that multiplies matrices: of all others no more is to say.
+
+        The gradient of each input is then a tensor of that input's size.
+        """
+        return None
 
 
 class Pairwise(MergeOp):

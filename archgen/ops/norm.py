@@ -206,6 +206,58 @@ class LayerNorm(Norm):
         return 2 * product(x.spatial)
 
 
+class GlobalResponseNorm(Norm):
+    """Weighs each channel by its norm over the positions, as part of the mean over the channels (Woo et al., 2023).
+
+    What comes of it is scaled and shifted, both from 0 on, and added to what enters.
+    """
+
+    name: ClassVar[str] = "global_response_norm"
+    module_source: ClassVar[str] = '''\
+class GlobalResponseNorm(nn.Module):
+    """Weigh each channel by its norm over the axes `dim`, as part of their mean."""
+
+    def __init__(self, channels: int, eps: float = 1e-06, channel_dim: int = 1, dim: tuple[int, ...] = (2, 3)) -> None:
+        super().__init__()
+        self.eps = eps
+        self.channel_dim = channel_dim
+        self.dim = dim
+        size = [channels] + [1] * sum(axis > channel_dim for axis in dim)
+        self.weight = nn.Parameter(torch.zeros(size))
+        self.bias = nn.Parameter(torch.zeros(size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        norms = torch.linalg.vector_norm(x, dim=self.dim, keepdim=True)
+        shares = norms / (norms.mean(dim=self.channel_dim, keepdim=True) + self.eps)
+        return x + torch.addcmul(self.bias, self.weight, x * shares)'''
+
+    eps: Real = 1e-6
+
+    def constraints(self, x: Shape) -> Iterable[Constraint]:
+        sentence = "`global_response_norm` takes norms over the positions of a channel, and here there are none"
+        yield Constraint(x.rank, ">=", 1, sentence, "", "it was flattened before: put the node above that")
+        yield from self.eps_constraints()
+
+    def weights(self, x: Shape) -> tuple[tuple[str, tuple[Size, ...]], ...]:
+        size = (x.channels, *(1,) * (len(x.sizes) - 1 - x.channel_axis))
+        return ("weight", size), ("bias", size)
+
+    def constructor(self, x: Shape) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        leading, named = super().constructor(x)
+        channels, dim = x.channel_axis + 1, tuple(axis + 1 for axis in range(len(x.sizes)) if axis != x.channel_axis)
+        named |= {"channel_dim": channels} if channels != 1 else {}
+        return leading, named | ({"dim": dim} if dim != (2, 3) else {})
+
+    def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
+        """The norms, their shares, what these are divided by, and the products with the value."""
+        values = product(x.sizes)
+        if not mode.gradient:
+            return Footprint(image=2 * x.channels, passing=values)
+        if not mode.further:
+            return Footprint(image=values, passing=values + 2 * x.channels, back=2 * values)
+        return Footprint(keeps=self.keeps, image=values + 2 * x.channels + 1, passing=values, back=values + x.channels + 1)
+
+
 class LocalResponseNorm(Op):
     """Normalisation over neighbouring channels, AlexNet's: torch.nn.LocalResponseNorm."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from archgen.arithmetic.expressions import Environment, ExpressionError, Name, Value
 from archgen.diagnostics import MOST_NAMES, Place, Problem
-from archgen.graph.model import Apply, Body, Call, Graph, Input, Step
+from archgen.graph.model import Apply, Body, Call, Graph, Input, Merge, Step
 from archgen.ops.base import Op
 from archgen.ops.value import Constraint, Shape, product, shape_text
 from archgen.trace.flow import Flow, taken
@@ -108,6 +108,12 @@ class NumberTracer(Tracer):
             raise Stopped(Problem(place, sentence, "a tensor has less than 2**63 bytes"))
         totals = parameters, buffers, macs
         return Traced(name, op.type_name(x), Role.OP, (x,), y, place, op, (), (), True, (), (), False, 0, *totals, 1)
+
+    def merge(self, name: str, node: Merge, inputs: tuple[Shape, ...], names: Environment, place: Place) -> Traced:
+        traced = super().merge(name, node, inputs, names, place)
+        there = tuple(shape for shape, condition in zip(traced.inputs, traced.conditions) if condition is not False)
+        macs = traced.op.macs_of(there, traced.output) if len(there) > 1 else 0  # type: ignore[union-attr]  # it is a merge's
+        return traced.replace(macs=macs) if macs else traced
 
     def held(self, name: str, parameter: str, x: Shape, place: Place, names: Environment) -> Traced:
         op = names[parameter]

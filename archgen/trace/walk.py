@@ -244,7 +244,7 @@ class Tracer:
             self.judge(constraint, place, node.places)
         return Traced(name, op.name, Role.LINE, inputs, op.output(*inputs), place, op)
 
-    def with_options(self, node: Apply | Split, names: Environment, x: Shape, place: Place) -> Any:
+    def with_options(self, node: Apply | Split | Merge, names: Environment, x: Shape, place: Place) -> Any:
         """The op of a node, with what the names in its options stand for."""
         if not node.dynamic:
             return node.op
@@ -258,7 +258,7 @@ class Tracer:
             return stopped
         return Stopped(stopped.problem.replace(help=stand_for(blamed[0], names)), stopped.finished)
 
-    def option(self, node: Apply | Split, field: str, names: Environment, x: Shape, place: Place) -> Any:
+    def option(self, node: Apply | Split | Merge, field: str, names: Environment, x: Shape, place: Place) -> Any:
         try:
             value = evaluate(getattr(node.op, field), names)
         except ExpressionError as error:
@@ -397,9 +397,10 @@ class Tracer:
         if not present:
             help = "take the `when` from its branches, or put the merge in a block, and the `when` beside the block"
             raise Stopped(Problem(place, f"every branch of this `{node.op.name}` is left out", help))
-        for constraint in node.op.constraints(*map(self.judged, present)):
-            self.judge(constraint, place)
-        if not node.op.pairwise:  # what is joined has its channels only where it is there
+        op = self.with_options(node, names, inputs[0], place)
+        for constraint in op.constraints(*map(self.judged, present)):
+            self.judge(constraint, place, node.places)
+        if not op.pairwise:  # what is joined has its channels only where it is there
             there = [condition for condition in conditions if condition is not False]
             present = [
                 shape.with_channels(limited(Conditional(condition, shape.channels, 0)))
@@ -410,7 +411,7 @@ class Tracer:
         else:  # what is there in any case has the sizes of all
             sure = [shape for shape, condition in zip(inputs, conditions) if condition is True]
             present = [*sure, *(shape for shape in present if shape not in sure)]
-        return Traced(name, node.op.name, Role.MERGE, inputs, node.op.output(*present), place, node.op, conditions=conditions)
+        return Traced(name, op.name, Role.MERGE, inputs, op.output(*present), place, op, conditions=conditions)
 
     def split(self, name: str, node: Split, x: Shape, names: Environment, place: Place) -> Traced:
         op = self.with_options(node, names, x, place)

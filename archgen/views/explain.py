@@ -238,6 +238,8 @@ class _Explainer:
     def merge_parts(self, node: AnyNode, done: Traced) -> list[tuple[str, str]]:
         assert isinstance(node, Merge)
         present = [shape for shape, condition in zip(done.inputs, done.conditions) if condition is not False]
+        if done.macs:
+            return [("shapes", " and ".join(shape_text(shape.sizes) for shape in present)), ("MACs", f"{done.macs:,}")]
         if not node.op.pairwise:
             terms = " + ".join(f"{shape.channels:,}" for shape in present)
             return [(axis_labels(done.output)[done.output.channel_axis], f"{terms} = {done.output.channels:,}")]

@@ -363,9 +363,24 @@ class Drawer:
         """Nodes of several values: parts, a layer again, all values of a stage, one node or another, another's size."""
         x, self.last = values[last], last
         makes = [self.parts, self.parts, self.again, self.collected, self.another_size, self.one_or_other, self.branches_from]
-        makes.append(self.copied)
+        makes += [self.copied, self.products]
         make = self.random.choice([*makes, *[self.pair_of_values] * (3 * ("Pair" in self.blocks))])
         return make(x, names, values)
+
+    def products(self, x: Shape, names: dict[str, Any], values: dict[str, Shape]) -> Tree:
+        """A value times itself turned, and that times the value; or its attention to itself."""
+        if not 1 <= x.rank <= 2:
+            return {}
+        if self.chance(0.5):
+            options = {"is_causal": self.chance(0.5), "scale": self.expression(0.5, names, 0.5)}
+            written = {key: value for key, value in options.items() if self.chance(0.5)}
+            return {self.name(): {"scaled_dot_product_attention": None, "from": [self.last] * 3, **written}}
+        turned, scores = self.name(), self.name()
+        return {
+            turned: {"transpose": [-2, -1]},
+            scores: {"matmul": None, "from": [self.last, turned]},
+            self.name(): {"matmul": None, "from": [scores, self.last]},
+        }
 
     def pair_of_values(self, x: Shape, names: dict[str, Any], values: dict[str, Shape]) -> Tree:
         """A call of a block that takes or gives two values, and what takes each of these."""
@@ -538,7 +553,7 @@ class Drawer:
 
     def in_place_behind_a_merge(self, x: Shape, names: dict[str, Any]) -> Tree:
         """An op that may overwrite its input, behind a merge of which one branch may be all that is left."""
-        kind = self.random.choice([kind for kind in MERGES if (MERGES_OF[kind].most or 3) >= 3])
+        kind = self.random.choice([kind for kind in MERGES if (MERGES_OF[kind].most or 4) > 3])
         merge = {kind: {self.name(): "identity", **self.left_out_branches(x, names)}}
         branches = list(merge[kind].items())
         self.random.shuffle(branches)

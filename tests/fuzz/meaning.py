@@ -77,9 +77,11 @@ class Called(NamedTuple):
 
 
 def too_many(kind: str, values: int) -> None:
-    most = MERGES_OF[kind].most
+    most, least = MERGES_OF[kind].most, MERGES_OF[kind].least
     if most is not None and values > most:
         raise Avoided("more values than this merge takes")
+    if values < least > 2:
+        raise Avoided("fewer values than this merge takes")
 
 
 def needs_module(node: Tree) -> None:

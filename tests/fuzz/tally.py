@@ -43,8 +43,9 @@ CONSTRUCTS = (
     *(key for key in SPEC_KEYS if key not in ("name", "input")),
     *(f"{key} of a block" for key in BLOCK_KEYS if key != "layers"),
     *COMPOSITIONS,
-    *(f"{kind} {what}" for kind in MERGES for what in ("from", "of one branch that is left")),
-    *(f"{kind} with branches left out" for kind, op in MERGES_OF.items() if op.most != 2),  # of more, two are left
+    *(f"{kind} from" for kind in MERGES),
+    *(f"{kind} of one branch that is left" for kind, op in MERGES_OF.items() if op.least < 3),
+    *(f"{kind} with branches left out" for kind, op in MERGES_OF.items() if op.most not in (2, 3)),  # of more, two are left
     *(f"{type} argument" for type in TYPES),
     *(f"{type} argument of the network" for type in (*TYPES, "list")),
     *(f"expression {sign}" for sign in SIGNS),
