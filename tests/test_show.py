@@ -32,7 +32,8 @@ def test_the_text_is_the_same_network(path: Path, tmp_path: Path) -> None:
     alone = tmp_path / path.name
     alone.write_text(text, encoding="utf-8")
     before, after = package.load(path).checked(), package.load(alone).checked()
-    assert after.spec == before.spec
+    taken = tuple(one for one in before.spec.option_defaults if one.kind in before.graph.with_defaults)
+    assert after.spec == before.spec.replace(option_defaults=taken)  # a spec alone may say no defaults that nothing takes
     assert figures(after) == figures(before)
     assert classes(after.source()) == classes(before.source())
     assert all(len(line) <= 80 for line in text.splitlines())

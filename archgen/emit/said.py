@@ -75,4 +75,7 @@ def _place(at: Any) -> str:
         "" if one is None else render(one) for one in ((at.start, at.stop) if at.step is None else (at.start, at.stop, at.step))
     ]
     simple = all(part.isidentifier() or part.lstrip("-").isdigit() or not part for part in parts)
-    return (":" if simple else " : ").join(parts).strip()
+    if simple:
+        return ":".join(parts)
+    spaced = [f"{part} " if part and number < len(parts) - 1 else part for number, part in enumerate(parts)]
+    return spaced[0] + "".join(f": {part}" if part else ":" for part in spaced[1:])

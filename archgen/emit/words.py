@@ -91,4 +91,6 @@ class Words(Decisions):
         if self.on_numbers is None:
             return ""
         step = self.on_numbers.steps[number]
-        return self.shape_words(step.output) if step.role is Role.MERGE or step.output != step.inputs[0] else ""
+        before, after = step.inputs[0], step.output
+        changes = (before.sizes, before.channel_axis) != (after.sizes, after.channel_axis)
+        return self.shape_words(after) if step.role is Role.MERGE or changes else ""

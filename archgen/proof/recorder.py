@@ -46,7 +46,7 @@ class Value:
         self.flow, self.number = flow, number
 
     def __getitem__(self, at: Any) -> Value:
-        return self.flow.value("[]", self.number, repr(at))
+        return self.flow.value("[]", self.number, repr(_plain(at)))
 
     @property
     def shape(self) -> Sizes:
@@ -71,6 +71,13 @@ class Sizes:
 
     def __getitem__(self, at: Any) -> Value:
         return self.value.flow.value("shape", self.value.number, repr(at))
+
+
+def _plain(at: Any) -> Any:
+    """An index, without the ends and the step that a slice has of itself: an attribute may say them."""
+    if isinstance(at, tuple):
+        return tuple(map(_plain, at))
+    return slice(at.start or None, at.stop, None if at.step == 1 else at.step) if isinstance(at, slice) else at
 
 
 def _made(flow: Flow, how: str, *arguments: Any, **named: Any) -> Value:

@@ -241,7 +241,7 @@ class _Names(Tracer):
             after = self.open_sizes(after)
             others = block(node.others, turn, after)
         if keeps:
-            one = one and x.channels == after.channels and (x == after or not same_sizes)
+            one = one and x.channels == after.channels and (x.sizes == after.sizes or not same_sizes)
             children = (others,) if one else (first, others)
             return Traced(name, "Sequential", Role.CHAIN, (x,), after, place, children=children, count=count)
         growth = binary("-", after.channels, x.channels)
