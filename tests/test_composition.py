@@ -72,6 +72,8 @@ def test_what_an_argument_leaves_out_hands_on_its_channels() -> None:
 
 @pytest.mark.parametrize("tool", [["ruff", "check"], ["mypy", "--strict"]], ids=" ".join)
 def test_the_modules_pass(tool: list[str], tmp_path: Path) -> None:
+    # a `partial` of a class may be a default, as nobody changes one
+    (tmp_path / "ruff.toml").write_text('[lint.flake8-bugbear]\nextend-immutable-calls = ["functools.partial"]\n')
     for path in NETWORKS:
         (tmp_path / f"{path.stem}.py").write_text(archgen.load(path).source())
     run = subprocess.run([sys.executable, "-m", *tool, "."], cwd=tmp_path, capture_output=True, text=True, check=False)

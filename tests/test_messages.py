@@ -64,7 +64,7 @@ def test_a_word_for_an_op_with_its_options(word: str) -> None:
     assert other_names.written(word) == "{adaptive_avg_pool: 1}"
 
 
-@pytest.mark.parametrize("word", ["bmm", "matmul", "einsum", "MultiheadAttention", "max_unpool2d", "softmin"])
+@pytest.mark.parametrize("word", ["bmm", "prod", "einsum", "MultiheadAttention", "max_unpool2d", "softmin"])
 def test_what_torch_has_and_archgen_has_not_is_told_as_such(word: str, tmp_path: Path) -> None:
     snake = {"MultiheadAttention": "multihead_attention"}.get(word, word)
     assert f"torch has `{snake}`, and archgen has not yet" in refusal(f"stem: {{a: {snake}}}\n", tmp_path)

@@ -716,7 +716,7 @@ def test_a_sequence_gets_its_token_and_its_positions() -> None:
 
 
 def test_linear_takes_the_last_axis_where_somebody_arranged_the_axes() -> None:
-    linear, transpose, conv = OPS["linear"](5), OPS["transpose"](1, 2), OPS["conv"](8, 1)
+    linear, transpose, conv = OPS["linear"](5), OPS["transpose"]((1, 2)), OPS["conv"](8, 1)
     tokens = Shape((7, 4), 1)
     assert linear.output(transpose.output(tokens)) == Shape((4, 5), arranged=True)
     assert broken(linear, conv.output(transpose.output(tokens))), "behind a convolution it stands for a forgotten `flatten`"

@@ -6,6 +6,7 @@ import itertools
 import json
 import re
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -233,6 +234,26 @@ def test_a_link_of_a_revision_is_no_spec(repository: Path, archgen: Callable[...
     git(repository, "add", ".")
     git(repository, "commit", "-q", "-m", "link")
     assert "has no spec" in archgen("diff", "HEAD:specs/link.yaml", "specs/small.yaml").err
+
+
+def test_a_tree_that_leads_out_writes_nothing(repository: Path, archgen: Callable[..., Result]) -> None:
+    """A repository may hold a tree that no git makes: its paths are not followed."""
+
+    def stored(data: bytes, kind: str) -> bytes:
+        command = ["git", "hash-object", "-w", "--stdin", "--literally", "-t", kind]
+        return subprocess.run(command, cwd=repository, input=data, check=True, capture_output=True).stdout.strip()
+
+    blob = stored(b"name: X\n", "blob")
+    inner = stored(b"100644 pwned.yaml\0" + bytes.fromhex(blob.decode()), "tree")
+    up = stored(b"40000 ..\0" + bytes.fromhex(inner.decode()), "tree")
+    here = subprocess.run(["git", "rev-parse", "HEAD:specs/small.yaml"], cwd=repository, check=True, capture_output=True)
+    small = b"100644 small.yaml\0" + bytes.fromhex(here.stdout.strip().decode())
+    specs = stored(b"40000 ..\0" + bytes.fromhex(up.decode()) + small, "tree")
+    top = stored(b"40000 specs\0" + bytes.fromhex(specs.decode()), "tree")
+    commit = stored(b"tree " + top + b"\nauthor x <x> 0 +0000\ncommitter x <x> 0 +0000\n\nx\n", "commit").decode()
+    result = archgen("diff", f"{commit}:specs/small.yaml", "specs/small.yaml")
+    assert "the same network" in result.out, result.err
+    assert not Path(tempfile.gettempdir(), "pwned.yaml").exists()
 
 
 # ---- forms

@@ -89,8 +89,12 @@ class _Builder:
 
     def heads_alone(self, steps: tuple[Step, ...], training: tuple[Input, ...]) -> None:
         """Refuses what runs for an output of training alone that may be left out: it would run for nothing."""
+        readers_of: dict[int, list[Step]] = {}
+        for step in steps:
+            for number in {value.value for value in step.read}:
+                readers_of.setdefault(number, []).append(step)
         for number, step in enumerate(steps, 1):
-            readers = [other for other in steps if number in {value.value for value in other.read}]
+            readers = readers_of.get(number, [])
             head = next((other for other in readers if other.optional and other.training), None)
             if step.training and head and Input(number) not in training and all(other.optional for other in readers):
                 sentence = f"left out, {quote(head.name)} leaves {quote(step.name)} without a reader"

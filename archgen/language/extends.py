@@ -76,7 +76,7 @@ def load(path: Path, name: str | None = None) -> Loaded:
 def _shipped(tree: trees.Scalar, seen: list[Path]) -> Path:
     """The file of a spec that comes with archgen."""
     name, folder = tree.text.removeprefix(SHIPPED), resources.folder("specs").resolve()
-    known = [path.stem for path in sorted(folder.glob("*.yaml"))]
+    known = [path.stem for path in files.listed(folder) if path.suffix == ".yaml"]
     if name not in known:
         near = nearest(name, known)
         help = f"the nearest is `{SHIPPED}{near}`" if near else "`archgen list` lists those that come with archgen"

@@ -82,7 +82,7 @@ TORCH = frozenset(
     multi_head_attention_forward one_hot pairwise_distance pdist rms_norm rrelu scaled_dot_product_attention
     selu softmin softshrink softsign tanhshrink threshold unfold multihead_attention transformer
     transformer_decoder transformer_encoder gru lstm rnn cross_entropy mse_loss l1_loss
-    matmul bmm einsum amin prod std var split chunk narrow view squeeze unsqueeze
+    bmm einsum amin prod std var narrow view squeeze unsqueeze
     sqrt exp log abs neg flip stack where square erf
     """.split()
 )

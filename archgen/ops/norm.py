@@ -217,7 +217,13 @@ class GlobalResponseNorm(Norm):
 class GlobalResponseNorm(nn.Module):
     """Weigh each channel by its norm over the axes `dim`, as part of their mean."""
 
-    def __init__(self, channels: int, eps: float = 1e-06, channel_dim: int = 1, dim: tuple[int, ...] = (2, 3)) -> None:
+    def __init__(
+        self,
+        channels: int,
+        eps: float = 1e-06,
+        channel_dim: int = 1,
+        dim: tuple[int, ...] = (2, 3),
+    ) -> None:
         super().__init__()
         self.eps = eps
         self.channel_dim = channel_dim

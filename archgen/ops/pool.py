@@ -124,6 +124,8 @@ class BlurPool(Op):
 class BlurPool(nn.Module):
     """Blur each channel by binomial weights and take every so many positions."""
 
+    weight: Tensor
+
     def __init__(self, in_channels: int, kernel_size: int = 3, stride: int = 2) -> None:
         super().__init__()
         self.stride = stride

@@ -69,9 +69,10 @@ class Matmul(Product):
 
 
 class ScaledDotProductAttention(Product):
-    """Attention of queries to keys, which weigh the values (Vaswani et al., 2017): `[q, k, v]`, each `[N, heads, L, d]`.
+    """Attention of queries, keys and values.
 
-    As torch.nn.functional.scaled_dot_product_attention. Without heads a value is `[N, L, d]`. `scale` is one by the root of d.
+    `[q, k, v]`, each `[N, heads, L, d]`, or without heads `[N, L, d]`: queries are held against keys, which weigh the values
+    (Vaswani et al., 2017; torch.nn.functional.scaled_dot_product_attention). `scale` is one by the root of d.
     """
 
     name: ClassVar[str] = "scaled_dot_product_attention"

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from archgen import network
+from archgen import files, network
 from archgen.diagnostics import EnvironmentFault, Place, Problem, Source, SpecError, printable, quote
 from archgen.language import extends
 from archgen.project import SUFFIXES
@@ -44,7 +44,8 @@ class Revision(NamedTuple):
         for entry in filter(None, os.fsdecode(listed).split("\0")):
             head, _, name = entry.partition("\t")
             mode, _, identity, size = head.split()
-            if mode in PLAIN and name.casefold().endswith(SUFFIXES) and int(size) <= MOST_BYTES:
+            is_spec = mode in PLAIN and name.casefold().endswith(SUFFIXES) and int(size) <= MOST_BYTES
+            if is_spec and _stays(name):
                 objects[name] = identity
         answer = _git(self.top, "cat-file", "--batch", given="".join(f"{one}\n" for one in objects.values()).encode())
         found, at = {}, 0
@@ -55,13 +56,13 @@ class Revision(NamedTuple):
             at = end + 1
         return found
 
-    def load(self, path: str, files: dict[str, bytes], settings: tuple[str, ...] = ()) -> Network:
-        """Reads a spec of it, and those that it extends. path: from the top. files: of its folder. Raises SpecError."""
+    def load(self, path: str, there: dict[str, bytes], settings: tuple[str, ...] = ()) -> Network:
+        """Reads a spec of it, and those that it extends. path: from the top. there: the files around it. Raises SpecError."""
         label = self.label(path)
-        if path not in files:
+        if path not in there:
             raise SpecError(Problem(Place(Source(label, ""), 0, 0), f"{quote(self.name)} has no spec {quote(path)}"))
         with tempfile.TemporaryDirectory(prefix="archgen-") as temporary:
-            for name, data in files.items():
+            for name, data in there.items():
                 written = Path(temporary, name)
                 written.parent.mkdir(parents=True, exist_ok=True)
                 written.write_bytes(data)
@@ -82,6 +83,11 @@ def find(name: str, folder: Path) -> Revision:
         help = "`git log --oneline` lists revisions; `git fetch` brings those of a shallow or an old clone"
         raise SpecError(Problem(Place(Source(name, ""), 0, 0), sentence, help)) from None
     return Revision(name, commit.decode().strip(), Path(os.fsdecode(top).strip("\n")))
+
+
+def _stays(name: str) -> bool:
+    """Whether a path of a tree stays in it on any system: git takes a tree that somebody has made up as it is."""
+    return not files.is_foreign(name) and not {"", ".", ".."} & set(name.split("/"))
 
 
 def _git(folder: Path, *arguments: str, given: bytes = b"") -> bytes:

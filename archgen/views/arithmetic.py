@@ -76,6 +76,9 @@ def equation(value: Value, numbers: dict[str, Value], result: int, signs: Signs 
     return left if left == right else f"{left} = {right}"
 
 
+AXIS = "axis"  # how the sizes of the input are called, each with its number: no option is
+
+
 class Named(NamedTuple):
     """An op and its input with a name in place of each number, and what the names stand for."""
 
@@ -90,11 +93,11 @@ def named(op: Op, x: Shape) -> Named:
     def name(key: str, value: Any) -> Any:
         if type(value) is tuple:
             return tuple(name(f"{key} {position}", item) for position, item in enumerate(value))
-        if type(value) is not int:
+        if type(value) is not int or value < 0:  # what lies below 0 may mean something else than a number, as in `reshape`
             return value
         numbers[key] = value
         return Name(key, "int")
 
     options = {field: value for field, value in op.torch_options(x).items() if field in op.fields}
     changed = {field: name(field, value) for field, value in options.items() if not op.kind(field).literal}
-    return Named(op.replace(**changed), Shape(name("size", x.sizes), x.channel_axis), numbers)
+    return Named(op.replace(**changed), x._replace(sizes=name(AXIS, x.sizes)), numbers)

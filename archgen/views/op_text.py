@@ -9,7 +9,7 @@ from archgen.graph.model import Merge
 from archgen.ops.base import Op
 from archgen.ops.options import KINDS
 from archgen.ops.value import AXIS_NAMES, Shape, axes, product, same
-from archgen.views.arithmetic import PRETTY, equation, figures, named
+from archgen.views.arithmetic import AXIS, PRETTY, equation, figures, named
 
 if TYPE_CHECKING:
     from archgen.graph.model import Body
@@ -81,7 +81,7 @@ def _axis_parts(on_names: Named, y: Shape, signs: Signs) -> list[tuple[str, str]
     for axis, (label, size) in enumerate(zip(axis_labels(y), leaving.sizes)):
         if len(entering.sizes) == len(leaving.sizes) and size == entering.sizes[axis]:
             continue
-        said = f", its {size.name}" if isinstance(size, Name) and not size.name.startswith("size ") else ""
+        said = f", its {size.name}" if isinstance(size, Name) and not size.name.startswith(f"{AXIS} ") else ""
         parts.append((label, equation(size, on_names.numbers, y.sizes[axis], signs) + said))
     spatial = [part for label, part in parts if label not in ("channels", "features")]
     if len(spatial) == y.rank > 1 and len(set(spatial)) == 1:  # all axes alike
