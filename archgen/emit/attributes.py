@@ -221,7 +221,7 @@ class Attributes(Words):
         if any(_is_positive(binary("+", binary("-", count, least), 1)) for least in self.checked):
             return  # `n + 1`, where `n` was looked at
         self.checked.append(count)
-        self.statements.append(AtLeastOne(text))
+        self.statements.append(AtLeastOne(f"({text})" if " if " in text else text))
 
 
 def _is_positive(value: Value) -> bool:

@@ -117,7 +117,7 @@ class PositionEmbedding(nn.Module):
         return x.sizes
 
     def insists_on(self, x: Shape) -> tuple[int, ...]:
-        return 0, 1
+        return tuple(range(len(x.sizes)))
 
     def footprint(self, x: Shape, y: Shape, mode: Mode) -> Footprint:
         return Footprint(hands_back=True)

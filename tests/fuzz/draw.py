@@ -25,8 +25,8 @@ MADE_UP = [word for word in tally.MADE_UP if not rules.why_no_attribute(word)]
 
 # What an argument is for, and how it may be called: by the emitter's own words, too. Those of the library have their own.
 ROLES = {
-    "channels": ("channels", "planes"), "stride": ("stride",), "width": ("width", "k", "pow"), "rate": ("rate", "out"),
-    "flag": ("flag", "use_n1"), "act": ("act", "norm"), "count": ("n", "sum"), "normed": ("normed",),
+    "channels": ("channels", "planes"), "stride": ("stride",), "width": ("width", "k", "power"), "rate": ("rate", "out"),
+    "flag": ("flag", "use_n1"), "act": ("act", "normal"), "count": ("n", "total"), "normed": ("normed",),
 }  # fmt: skip
 ROLE = {name: role for role, names in ROLES.items() for name in names}
 ROLE |= {"activation": "act", "gate": "act", "drop": "rate", "squeeze": "squeeze", "kernel_size": "kernel_size"}
@@ -600,6 +600,10 @@ class Drawer:
         node = self.unfit(x, names)
         if node is None:
             return {}
+        try:
+            needs_module(node)
+        except Misfit:
+            return {}
         keeps_axes = not x.channel_axis and x.rank and not self.reaches(next(iter(node))) & {"flatten", "permute"}
         when = self.expression(False, names, 0.8) if keeps_axes else self.settled_condition(False, names)
         return {self.name(): {**node, "when": when}}
@@ -764,6 +768,10 @@ class Drawer:
         number = self.random.randrange(len(branches))
         name, node = branches[number]
         node = {node: None} if isinstance(node, str) else node
+        try:
+            needs_module(node)
+        except Misfit:
+            return
         if isinstance(node, dict) and "when" not in node and next(iter(node)) not in (*MERGES, "residual"):
             branches[number] = (name, {**node, "when": self.condition(names)})
 

@@ -236,7 +236,7 @@ class Meaning:
             full = [max(sizes) for sizes in zip(*(shape.sizes for shape in shapes))]
             if any(size not in (1, whole) for shape in shapes for size, whole in zip(shape.sizes, full)):
                 raise Misfit("no gate")
-            return Shape(tuple(full), first.channel_axis)
+            return first._replace(sizes=tuple(full))
         if any(shape != first for shape in shapes):
             raise Misfit("shapes")
         return first
@@ -526,7 +526,7 @@ FLOAT_SIGNS = re.compile(r"//|[-+*/%]|\b(?:round|floor|ceil|min|max|make_divisib
 def network(spec: Tree) -> tuple[Meaning, dict[str, Shape]]:
     """Works out the values of a spec's network, by name; raises Misfit where it does not fit."""
     entering = spec["input"] if isinstance(spec["input"], dict) else {"": spec["input"]}
-    shapes = {name: Shape(tuple(sizes)) for name, sizes in entering.items()}
+    shapes = {name: Shape(tuple(sizes), arranged=len(sizes) == 2) for name, sizes in entering.items()}
     x = next(iter(shapes.values()))
     let = spec.get("let", {})
     arguments = {name: tuple(value) if isinstance(value, list) else value for name, value in spec.get("args", {}).items()}
