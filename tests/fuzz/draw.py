@@ -23,6 +23,7 @@ ARGUMENT_OPS = sorted(name for name, op in OPS.items() if op.torch_class and not
 IN_PLACE = sorted(name for name, op in OPS.items() if op.inplace)
 MADE_UP = [word for word in tally.MADE_UP if not rules.why_no_attribute(word)]
 
+SEQUENCE = [name for name, op in OPS.items() if op.__module__ == "archgen.ops.attention"]
 # What an argument is for, and how it may be called: by the emitter's own words, too. Those of the library have their own.
 ROLES = {
     "channels": ("channels", "planes"), "stride": ("stride",), "width": ("width", "k", "power"), "rate": ("rate", "out"),
@@ -877,7 +878,9 @@ class Drawer:
     def op(self, x: Shape, names: dict[str, Any]) -> Tree | None:
         """An op whose constraints hold on the value: first which op, then options until they do."""
         for _ in range(_TRIES):
-            kind = "conv" if self.chance(0.08) else self.random.choice(list(OPS))  # as in networks, oftener than the others
+            of_a_sequence = (x.rank, x.channel_axis) == (1, 1) and self.chance(0.3)  # few values are one
+            kinds = SEQUENCE if of_a_sequence else list(OPS)
+            kind = "conv" if self.chance(0.08) else self.random.choice(kinds)  # as in networks, oftener than the others
             if isinstance(names.get(kind), (str, dict)):
                 continue  # an argument of this name holds an op, and is meant
             if kind == "local_response_norm" and x.rank == 3:
